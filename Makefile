@@ -1,0 +1,253 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+#
+# The index of the project. `scripts/install-deps` brings what is needed; then
+#
+#   make              build/usher-tun and build/usher-gate
+#   make demo         the main job in four network namespaces, step by step (root)
+#   make check        every test; SAN=1 the same with ASan and UBSan, in build-san
+#   make bench        against other tunnels; bench-quick in two minutes
+#   make install      into PREFIX, below DESTDIR
+#   make format       lays the sources out again
+#
+# and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz.
+# V=1 shows the commands.
+
+PREFIX     ?= /usr/local
+BINDIR     ?= $(PREFIX)/bin
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
+CC         ?= cc
+AR         ?= ar
+PKG_CONFIG ?= pkg-config
+PYTHON     ?= /usr/bin/python3
+BUILD      ?= $(if $(SAN),build-san,build)
+
+# Sources of wolfSSL and lwIP: fetched, or wherever these say.
+DEPS := build/deps
+ifneq ($(WOLFSSL_DIR)$(LWIP_DIR),)
+export WOLFSSL_DIR LWIP_DIR
+endif
+WOLFSSL := $(or $(WOLFSSL_DIR),$(DEPS)/wolfssl)
+LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
+
+PACKAGES := libuv libcares libnl-3.0 libnl-route-3.0 inih jansson libseccomp libcap-ng
+OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
+VERSION  := $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
+
+# ---------------------------------------------------------------------------------------------------------- flags
+
+# $(call try,FLAGS): those FLAGS, if this compiler knows them.
+try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
+
+FORTIFY  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
+HARDEN   := -fPIE -fstack-protector-strong \
+            $(call try,-fstack-clash-protection) $(call try,-fcf-protection) $(call try,-ftrivial-auto-var-init=zero)
+SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
+
+CFLAGS  ?= -O2 -g
+WARN    := -Wall -Wextra -Werror
+# Only what a floor may see is on its path, so a header used outside its fence does not even compile.
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),,$(FORTIFY)) $(SANITIZE) \
+             $(EXTRA_CFLAGS) -MMD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
+WOLFSSL_CPPFLAGS = -Iwolfssl-port -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
+LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
+NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-route-3.0 2>/dev/null)
+PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
+
+ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(EXTRA_CFLAGS) $(LDFLAGS)
+LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(OPTIONAL) 2>/dev/null) -lm
+
+Q    := $(if $(V),,@)
+say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
+
+# --------------------------------------------------------------------------------------------------------- sources
+
+FLOORS := base usher stack os link edge portal gate cli
+lib     = $(BUILD)/lib$(1).a
+objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
+floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c)))
+
+UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+SHARED := $(call objects,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
+SIM    := $(if $(wildcard tests/sim/*.c),$(BUILD)/usher-sim)
+FUZZ   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+REPLAY := $(FUZZ:%=$(BUILD)/replay/fuzz_%)
+TOOLS  := $(if $(wildcard tests/wan/*.c),$(BUILD)/wan) $(if $(wildcard tests/bench/*.c),$(BUILD)/bench/load)
+NET    := $(wildcard tests/net/test_*.py)
+
+PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate
+
+# All floors and what they stand on; the group lets them be searched until nothing is missing.
+ARCHIVES  := $(foreach f,$(FLOORS),$(call lib,$(f))) $(BUILD)/liblwip.a
+WOLFLIB   := $(DEPS)/libwolfssl.a
+.PHONY: all
+all: $(PROGRAMS) $(ARCHIVES) $(WOLFLIB)
+
+link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
+
+$(BUILD)/usher-tun: $(BUILD)/obj/src/portal/main.o $(filter-out $(call lib,gate),$(ARCHIVES)) $(WOLFLIB)
+$(BUILD)/usher-gate: $(BUILD)/obj/src/gate/main.o $(filter-out $(call lib,portal),$(ARCHIVES)) $(WOLFLIB)
+$(PROGRAMS):
+	$(call say,LINK,$@)
+	$(Q)$(link_all)
+
+define floor
+$(call lib,$(1)): $(call floor_objects,$(1)) $(BUILD)/flags
+endef
+$(foreach f,$(FLOORS),$(eval $(call floor,$(f))))
+$(ARCHIVES):
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+
+$(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS)/fetched
+	$(call say,CC,$<)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(WARN) $(CPPFLAGS) $(PKG_CPPFLAGS) $(FENCED) -c $< -o $@
+
+$(BUILD)/obj/src/stack/%.o: FENCED = $(LWIP_CPPFLAGS)
+$(BUILD)/obj/lwip-port/%.o: FENCED = $(LWIP_CPPFLAGS)
+$(BUILD)/obj/src/link/tl%.o: FENCED = $(WOLFSSL_CPPFLAGS)
+$(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
+$(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
+  -DUSHER_LWIP_VERSION='"$(shell sed -n 's/^lwip //p' $(DEPS)/versions)"'
+$(BUILD)/obj/src/cli/version.o: $(BUILD)/version
+$(BUILD)/obj/tests/%.o: FENCED = -Itests
+
+# ------------------------------------------------------------------------------------------------ wolfSSL and lwIP
+
+$(DEPS)/fetched: scripts/fetch-deps $(DEPS)/where
+	$(Q)scripts/fetch-deps
+	@touch $@
+
+# wolfSSL, by our own settings and with its assembly, which brings its own instruction sets and picks one at run time.
+# One library serves every build, so it has neither their sanitisers nor what only one compiler knows.
+WOLFSSL_C := $(addprefix src/,crl internal keys ssl tls tls13 wolfio) $(addprefix wolfcrypt/src/,aes asn chacha \
+  chacha20_poly1305 coding cpuid cryptocb curve25519 ecc error fe_operations hash hmac kdf logging memory misc poly1305 \
+  random rsa sha256 sha512 signature sp_c64 sp_int sp_x86_64 wc_encrypt wc_port wolfmath)
+WOLFSSL_S := $(if $(filter x86_64,$(shell uname -m)),$(addprefix wolfcrypt/src/,aes_asm aes_gcm_asm chacha_asm \
+  fe_x25519_asm poly1305_asm sha256_asm sha512_asm sp_x86_64_asm))
+WOLFSSL_CFLAGS := -O2 -g -w -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
+wolfssl_object = $(DEPS)/obj/$(1).o
+WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))
+WOLFSSL_SO := $(foreach f,$(WOLFSSL_S),$(call wolfssl_object,$(f)))
+
+$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags wolfssl-port/user_settings.h
+$(call wolfssl_object,wolfcrypt/src/aes): MACHINE := $(if $(WOLFSSL_S),-maes -mpclmul -msse4.1)
+$(WOLFSSL_CO):
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(WOLFSSL_CFLAGS) $(MACHINE) -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.c) -o $@
+$(WOLFSSL_SO):
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include wolfssl-port/user_settings.h -Wa,--noexecstack \
+	  -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.S) -o $@
+$(WOLFLIB): $(WOLFSSL_CO) $(WOLFSSL_SO)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
+
+# lwIP: the core alone. Its checksums and list walks read unaligned words, which every processor we build for allows.
+LWIP_C := $(addprefix core/,def inet_chksum init ip mem memp netif pbuf tcp tcp_in tcp_out timeouts) \
+  $(addprefix core/ipv4/,ip4 ip4_addr) $(addprefix core/ipv6/,ip6 ip6_addr nd6 icmp6)
+LWIP_O := $(LWIP_C:%=$(BUILD)/lwip/%.o)
+
+$(LWIP_O): $(DEPS)/fetched $(BUILD)/flags
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(if $(SAN)$(FUZZING),-fno-sanitize=alignment) -w $(LWIP_CPPFLAGS) \
+	  -c $(LWIP)/src/$(@:$(BUILD)/lwip/%.o=%.c) -o $@
+$(BUILD)/liblwip.a: $(LWIP_O) $(call objects,$(wildcard lwip-port/*.c))
+
+# ------------------------------------------------------------- what makes everything, or the version, out of date
+
+define stamp
+$(1): FORCE
+	@mkdir -p $$(@D)
+	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' >$$@
+endef
+$(eval $(call stamp,$(DEPS)/flags,$(subst ','\'',$(WOLFSSL_CFLAGS))))
+$(eval $(call stamp,$(DEPS)/where,$(WOLFSSL) $(LWIP)))
+$(eval $(call stamp,$(BUILD)/version,$(VERSION)))
+$(BUILD)/flags: FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(PKG_CPPFLAGS) $(LWIP_CPPFLAGS) $(WOLFSSL_CPPFLAGS)
+$(BUILD)/flags: FORCE
+	@$(PKG_CONFIG) --exists --print-errors $(PACKAGES) || { echo 'run scripts/install-deps' >&2; false; }
+	@mkdir -p $(@D)
+	@echo '$(FLAGS_NOW)' | cmp -s - $@ || echo '$(FLAGS_NOW)' >$@
+.SECONDARY:
+.DELETE_ON_ERROR:
+.PHONY: FORCE
+FORCE:
+
+# ----------------------------------------------------------------------------------------------------------- tests
+
+.PHONY: check tests lint unit sim fuzz-replay net tools print-build
+check:
+	@scripts/check
+tests: lint unit sim fuzz-replay net
+
+# tests/run counts what passed and failed into $(BUILD)/results, of which scripts/check makes its last line.
+run = @BUILD='$(abspath $(BUILD))' CC='$(CC)' SAN='$(SAN)' tests/run
+lint: $(call lib,base) $(call lib,usher)
+	$(run) lint scripts/check-layers scripts/check-format
+unit: $(UNIT)
+	$(run) unit $^
+sim: $(SIM)
+	$(run) sim $^
+fuzz-replay: $(REPLAY)
+	$(run) fuzz-replay $^
+net: all tools
+	$(if $(NET),$(run) net '$(PYTHON) -m pytest -q tests/net')
+tools: $(TOOLS)
+print-build:
+	@echo '$(BUILD)'
+
+$(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(SHARED) $(ARCHIVES) $(WOLFLIB)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link_all) -lcmocka
+$(SIM): $(call objects,$(wildcard tests/sim/*.c)) $(call lib,usher) $(call lib,base)
+	$(call say,LINK,$@)
+	$(Q)$(link_all)
+$(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(ARCHIVES) $(WOLFLIB)
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(link_all)
+$(BUILD)/wan: $(call objects,$(wildcard tests/wan/*.c))
+$(BUILD)/bench/load: $(call objects,$(wildcard tests/bench/*.c))
+$(TOOLS):
+	$(call say,LINK,$@)
+	@mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ -lm
+
+# Fuzzers: the same rules once more, in their own directory, with clang's instrumentation.
+.PHONY: fuzz fuzz-programs
+fuzz:
+	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz FUZZING=1 \
+	  EXTRA_CFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-programs
+fuzz-programs: $(FUZZ:%=$(BUILD)/fuzz_%)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(ARCHIVES) $(WOLFLIB)
+	$(call say,LINK,$@)
+	$(Q)$(link_all) -fsanitize=fuzzer
+
+# --------------------------------------------------------------------------------------- demo, bench, format, install
+
+.PHONY: demo bench bench-quick format install clean
+demo:
+	@scripts/demo
+bench: all tools
+	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
+bench-quick: all tools
+	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
+format:
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] lwip-port/*.[ch] wolfssl-port/*.h lwip-port/arch/*.h tests/*/*.[ch])
+
+# Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
+UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)
+install: all
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR))
+	install -m 755 $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
+	for page in $(wildcard doc/man/*.[1-8]); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	for unit in $(notdir $(wildcard scripts/systemd/*.service)); do \
+	  sed 's|@BINDIR@|$(BINDIR)|; $(UNIT_TYPE)' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
+
+clean:
+	rm -rf build-san $(filter-out $(DEPS),$(wildcard build/*)) $(DEPS)/obj $(WOLFLIB)
+
+-include $(shell find $(BUILD)/obj $(BUILD)/lwip -name '*.d' 2>/dev/null)
