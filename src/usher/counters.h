@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What an engine counts, as one table: status, metrics and tests read the same list.
+#ifndef USHER_COUNTERS_H
+#define USHER_COUNTERS_H
+
+#include <stdint.h>
+
+#define USHER_COUNTERS(X)                                                                                              \
+    X(bytes_sent, "bytes of records pulled")                                                                           \
+    X(bytes_received, "bytes of records fed")                                                                          \
+    X(data_sent, "bytes of session data sent")                                                                         \
+    X(data_received, "bytes of session data received")                                                                 \
+    X(sessions_opened, "sessions opened by us")                                                                        \
+    X(sessions_accepted, "sessions opened by the peer and accepted")                                                   \
+    X(sessions_refused, "opens answered with a refusal, by either side")                                               \
+    X(sessions_reset, "sessions ended by UsherRST, by either side")                                                    \
+    X(datagrams_sent, "datagrams sent")                                                                                \
+    X(datagrams_received, "datagrams received")                                                                        \
+    X(datagrams_dropped, "datagrams dropped because the tunnel was congested")                                         \
+    X(strays, "records for a session that is not known (section 3)")                                                   \
+    X(glitches, "records that break a rule of their session")
+
+struct usher_counters {
+#define USHER_COUNTER_FIELD(name, help) uint64_t name;
+    USHER_COUNTERS(USHER_COUNTER_FIELD)
+#undef USHER_COUNTER_FIELD
+};
+
+#endif

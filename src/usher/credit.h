@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Flow control of one session, both ways (doc/PROTOCOL.md section 5), as absolute positions in the two byte streams:
+//
+//     sent     <= limit                 what we may send: the first 64 KiB and every UsherAck that came
+//     consumed <= received <= granted   what we took: granted is the first 64 KiB and every UsherAck that went
+//     granted  <= consumed + window     what the peer can make us hold is never more than the window
+//
+// The window begins at 64 KiB, jumps once when the session turns out to carry bulk, and then doubles for every window
+// that was consumed within a second while little is held: it comes to hold about one second of the session's rate,
+// which is twice what a path with a round trip of half a second needs. What all windows together have beyond their
+// first 64 KiB is the tunnel's budget; when it runs short, sessions above an equal share get less back than they
+// consumed. Credit once given cannot be taken back.
+#ifndef USHER_CREDIT_H
+#define USHER_CREDIT_H
+
+#include "base/clock.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum {
+    CREDIT_EARLY_BYTES = 8 * 1024,          // received: this is no question-and-answer session any more
+    CREDIT_EARLY_WINDOW = 256 * 1024,       // granted then, so that a young transfer does not stop every round trip
+    CREDIT_OUTSTANDING_MAX = INT32_MAX,     // more unused credit than this breaks section 5
+    CREDIT_GROW_WITHIN = (int)USEC_PER_SEC, // a window consumed within this time doubles
+};
+
+struct credit {
+    uint64_t sent;
+    uint64_t limit;
+    uint64_t received;
+    uint64_t consumed;
+    uint64_t granted;
+    uint64_t measured;  // `consumed` when the present measurement of the rate began
+    usec_t measured_at; // and the time
+    uint32_t window;
+};
+
+struct credit_budget {
+    uint64_t total; // bytes beyond the first 64 KiB that all windows may have
+    uint64_t used;
+    uint32_t window_max;
+    uint32_t grown; // sessions with more than 64 KiB
+};
+
+void credit_init(struct credit *credit, usec_t now);
+// Gives what the window has beyond 64 KiB back to the budget; the session is over.
+void credit_fini(struct credit *credit, struct credit_budget *budget);
+
+// Bytes that may be sent now.
+uint64_t credit_room(const struct credit *credit);
+void credit_spend(struct credit *credit, uint32_t len);
+// UsherAck came. False, and nothing changed, when the credit would exceed CREDIT_OUTSTANDING_MAX.
+bool credit_raise(struct credit *credit, uint16_t size);
+
+// An UsherSend of `len` bytes came. False, and nothing changed, when it is more than was granted.
+bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len);
+// `len` received bytes have reached their destination.
+void credit_consume(struct credit *credit, struct credit_budget *budget, uint64_t len, usec_t now);
+// Bytes that the peer can be given.
+uint64_t credit_owed(const struct credit *credit);
+// Whether that is enough for an UsherAck: a quarter of the window, so that the peer never waits while we keep up.
+bool credit_is_due(const struct credit *credit);
+void credit_grant(struct credit *credit, uint64_t len);
+
+#endif

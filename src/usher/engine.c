@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The four verbs and how a tunnel ends. Callbacks run inside feed, pull, tick and end, and may call anything: sessions
+// that are over, and the loss of all sessions, wait until the outermost of these calls returns.
+#include "usher/engine_internal.h"
+
+#include "base/memory.h"
+#include "usher/session_internal.h"
+#include "usher/transmit.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+static bool is_within_bounds(const struct usher_engine_config *config)
+{
+    return config->max_sessions > 0 && config->max_sessions <= IDS_OWN_MAX &&
+           config->window_max >= USHER_WINDOW_START && config->window_max <= USHER_WINDOW_MAX;
+}
+
+struct usher_engine *usher_engine_new(const struct usher_engine_config *config, const struct usher_engine_ops *ops,
+                                      void *owner, usec_t now)
+{
+    if (!is_within_bounds(config))
+        return NULL;
+    struct usher_engine *engine = memory_new(sizeof(*engine));
+    engine->config = *config;
+    engine->ops = ops;
+    engine->owner = owner;
+    engine->now = now;
+    engine->budget.total = config->window_budget;
+    engine->budget.window_max = config->window_max;
+    ids_init(&engine->ids, config->server);
+    scheduler_init(&engine->scheduler);
+    intake_init(&engine->intake);
+    datagrams_init(&engine->datagrams);
+    heartbeat_init(&engine->heartbeat, config->heartbeat, now);
+    bucket_init(&engine->glitches, ENGINE_GLITCHES_PER_SEC, ENGINE_GLITCHES, now);
+    bucket_init(&engine->opens, config->opens_per_sec, config->opens_burst, now);
+    list_init(&engine->dead);
+    return engine;
+}
+
+static void free_dead(struct usher_engine *engine)
+{
+    struct list *node;
+
+    while ((node = list_pop_front(&engine->dead)) != NULL)
+        session_free(container_of(node, struct usher_session, control));
+}
+
+static void lose_sessions(struct usher_engine *engine)
+{
+    for (uint32_t id = 0; id < IDS_SPACE && engine->sessions + engine->refusals > 0; id++) {
+        struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
+        if (session == NULL)
+            continue;
+        if (session->state != SESSION_INACTIVE)
+            session_end(session, USHER_ENDED_LOST, USHER_FAILED, engine->reason);
+        session_release(session);
+    }
+}
+
+static void enter(struct usher_engine *engine, usec_t now)
+{
+    engine->now = now;
+    engine->depth++;
+}
+
+static enum usher_status leave(struct usher_engine *engine)
+{
+    if (engine->depth == 1) {
+        if (engine->status != USHER_RUNNING)
+            lose_sessions(engine);
+        free_dead(engine);
+    }
+    engine->depth--;
+    return engine->status;
+}
+
+void usher_engine_free(struct usher_engine *engine)
+{
+    assert(engine->depth == 0);
+    enter(engine, engine->now);
+    if (engine->status == USHER_RUNNING)
+        engine->status = USHER_ENDED;
+    leave(engine);
+    free(engine->carry);
+    intake_fini(&engine->intake);
+    ids_fini(&engine->ids);
+    free(engine);
+}
+
+enum usher_status usher_engine_feed(struct usher_engine *engine, const struct slice *in, usec_t now)
+{
+    enter(engine, now);
+    if (engine->status == USHER_RUNNING && in->len > 0) {
+        engine->counters.bytes_received += in->len;
+        heartbeat_received(&engine->heartbeat, now);
+        intake_feed(engine, *in);
+    }
+    return leave(engine);
+}
+
+size_t usher_engine_pull(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now)
+{
+    assert(size >= USHER_PULL_MIN);
+    enter(engine, now);
+    size_t len = transmit_pull(engine, room, size);
+    engine->counters.bytes_sent += len;
+    if (len > 0)
+        heartbeat_sent(&engine->heartbeat, now);
+    leave(engine);
+    engine->awake = usher_engine_has_work(engine);
+    return len;
+}
+
+bool usher_engine_has_work(const struct usher_engine *engine)
+{
+    if (engine->status == USHER_ENDED)
+        return false;
+    if (engine->carry != NULL)
+        return true;
+    if (engine->status == USHER_ENDING)
+        return !engine->end_sent;
+    return engine->heartbeat.due || scheduler_has_work(&engine->scheduler);
+}
+
+bool usher_engine_is_interactive(const struct usher_engine *engine, usec_t now)
+{
+    return scheduler_is_interactive(&engine->scheduler, now);
+}
+
+usec_t usher_engine_deadline(const struct usher_engine *engine)
+{
+    if (engine->status != USHER_RUNNING)
+        return USEC_NEVER;
+    usec_t heartbeat = heartbeat_deadline(&engine->heartbeat);
+    usec_t record = intake_deadline(&engine->intake);
+    return heartbeat < record ? heartbeat : record;
+}
+
+enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
+{
+    enter(engine, now);
+    if (engine->status == USHER_RUNNING) {
+        bool alive = heartbeat_check(&engine->heartbeat, now);
+        if (!alive)
+            usher_engine_end(engine, "timeout: nothing came from the peer for 30 s");
+        else if (now >= intake_deadline(&engine->intake))
+            usher_engine_end(engine, "timeout: a record took more than 30 s");
+        else if (engine->heartbeat.due)
+            engine_wake(engine);
+        intake_trim(&engine->intake);
+    }
+    return leave(engine);
+}
+
+void usher_engine_end(struct usher_engine *engine, const char *reason)
+{
+    if (engine->status != USHER_RUNNING)
+        return;
+    enter(engine, engine->now);
+    engine->status = USHER_ENDING;
+    snprintf(engine->reason, sizeof(engine->reason), "%s", reason);
+    engine_wake(engine);
+    leave(engine);
+}
+
+void engine_protocol_error(struct usher_engine *engine, const char *what)
+{
+    char reason[USHER_REASON_MAX + 1];
+
+    snprintf(reason, sizeof(reason), "protocol error: %s", what);
+    usher_engine_end(engine, reason);
+}
+
+void engine_ended(struct usher_engine *engine, const char *reason)
+{
+    engine->status = USHER_ENDED;
+    snprintf(engine->reason, sizeof(engine->reason), "ended by the peer: %s", reason);
+}
+
+void engine_glitch(struct usher_engine *engine)
+{
+    engine->counters.glitches++;
+    if (!bucket_take(&engine->glitches, engine->now))
+        engine_protocol_error(engine, "protocol abuse");
+}
+
+void engine_wake(struct usher_engine *engine)
+{
+    if (engine->awake)
+        return;
+    engine->awake = true;
+    engine->ops->wake(engine->owner);
+}
+
+const char *usher_engine_reason(const struct usher_engine *engine)
+{
+    return engine->reason;
+}
+
+const struct usher_counters *usher_engine_counters(const struct usher_engine *engine)
+{
+    return &engine->counters;
+}
+
+uint32_t usher_engine_sessions(const struct usher_engine *engine)
+{
+    return engine->sessions;
+}
+
+uint64_t usher_engine_window_used(const struct usher_engine *engine)
+{
+    return engine->budget.used;
+}

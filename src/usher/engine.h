@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The protocol as a machine without I/O: bytes and `now` go in, bytes and events come out. Both programs, the unit
+// tests, the simulator and the fuzzers drive this one face:
+//
+//     feed      bytes from the peer
+//     pull      bytes for the peer, into the caller's room; back-pressure is the absence of a call
+//     deadline  when `tick` must be called next
+//     tick      time passed
+//
+// Order on the wire: control records (UsherOpen, UsherOpenReply, UsherAck, UsherClose, UsherRST) before data; data by
+// deficit round robin, new and sparse sessions first. Every queue inside is bounded: control by one pending record of
+// a kind per session, data by the callers' own buffers, datagrams by USHER_DATAGRAM_QUEUE.
+#ifndef USHER_ENGINE_H
+#define USHER_ENGINE_H
+
+#include "usher/counters.h"
+#include "usher/session.h"
+
+struct usher_engine_config {
+    bool server;             // the TLS server: allocates odd ids
+    bool heartbeat;          // ALPN usher/1 was agreed (section 9)
+    uint32_t max_sessions;   // sessions at once, opened by either side; at most 32,766
+    uint32_t max_unanswered; // opens of the peer that wait for our answer
+    uint32_t opens_per_sec;  // accepted rate of the peer's opens; 0 is no limit. Above it: OpenReply -1, limit
+    uint32_t opens_burst;
+    uint64_t window_budget; // bytes of credit beyond the first 64 KiB that all sessions together may be given
+    uint32_t window_max;    // bytes of credit one session may grow to; at most 16 MiB
+};
+
+enum {
+    USHER_WINDOW_START = 65536, // credit each direction starts with (section 5)
+    USHER_WINDOW_MAX = 16 * 1024 * 1024,
+    USHER_DATAGRAM_QUEUE = 256 * 1024, // bytes of datagrams that wait in one engine
+    USHER_PULL_MIN = 512,              // bytes: the smallest room for a pull; every control record fits
+};
+
+struct usher_engine_ops {
+    // The peer opened a session. Attach it, or leave it: an unattached session is refused as unsupported.
+    void (*opened)(void *owner, struct usher_session *session, const struct usher_open *open);
+    // pull has something to give where it had nothing before. Only a flag may be set in here.
+    void (*wake)(void *owner);
+};
+
+enum usher_status {
+    USHER_RUNNING,
+    USHER_ENDING, // we sent, or will send with the next pulls, UsherEnd: keep pulling until pull gives 0
+    USHER_ENDED,  // the peer sent UsherEnd: close
+};
+
+// NULL only when the configuration is out of its bounds. Time starts at `now`.
+struct usher_engine *usher_engine_new(const struct usher_engine_config *config, const struct usher_engine_ops *ops,
+                                      void *owner, usec_t now);
+// Every session left gets `ended(USHER_ENDED_LOST)` first.
+void usher_engine_free(struct usher_engine *engine);
+
+// Takes all of `in` (borrowed; sessions keep what they need by reference). A protocol error queues UsherEnd and yields
+// USHER_ENDING; what follows it is not read.
+enum usher_status usher_engine_feed(struct usher_engine *engine, const struct slice *in, usec_t now);
+// Writes records into `room`, as many as fit, and returns the bytes written; 0 when there is nothing to send. Only a
+// datagram may be cut where the room ends: the next pull begins with its rest. `size` is at least USHER_PULL_MIN, and at
+// least CHUNK_SIZE for data to be packed one UsherSend a TLS record.
+size_t usher_engine_pull(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now);
+// Whether a pull would give anything.
+bool usher_engine_has_work(const struct usher_engine *engine);
+// Whether a session that is new or sparse has data waiting or had within the last few milliseconds: the tunnel keeps
+// its batches small then.
+bool usher_engine_is_interactive(const struct usher_engine *engine, usec_t now);
+
+usec_t usher_engine_deadline(const struct usher_engine *engine);
+// Heartbeat, the peer's silence (USHER_ENDING with a reason), and trimming.
+enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now);
+
+// Ends the tunnel in order: every session ends as LOST, UsherEnd with `reason` goes out.
+void usher_engine_end(struct usher_engine *engine, const char *reason);
+// Why the tunnel ended, by whom; "" while it runs. Peer text in it is unescaped.
+const char *usher_engine_reason(const struct usher_engine *engine);
+
+const struct usher_counters *usher_engine_counters(const struct usher_engine *engine);
+uint32_t usher_engine_sessions(const struct usher_engine *engine);
+// Bytes of credit that all sessions were given beyond USHER_WINDOW_START.
+uint64_t usher_engine_window_used(const struct usher_engine *engine);
+
+#endif

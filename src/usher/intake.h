@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The byte stream cut into records. Bodies of UsherSend pass through as sub-slices of what was fed, as they come, never
+// copied; any other body is handed over whole, in place when it came whole, else gathered in one buffer that exists
+// only from the first such body to the next tick.
+#ifndef USHER_INTAKE_H
+#define USHER_INTAKE_H
+
+#include "base/chunk.h"
+#include "base/clock.h"
+#include "usher/record.h"
+
+struct usher_engine;
+struct usher_session;
+
+#define INTAKE_RECORD_TIMEOUT (30 * USEC_PER_SEC) // for one record to come in whole (a body at 17 kbit/s)
+
+struct intake {
+    uint8_t head[USHER_HEADER_SIZE];
+    uint8_t head_len; // bytes of `head` that are there
+    bool in_body;
+    struct record_header header;  // valid while in_body
+    uint32_t left;                // bytes of the body still to come
+    struct usher_session *target; // of an UsherSend; NULL: the rest of the body is skipped
+    uint8_t *gathered;            // USHER_BODY_MAX bytes, or NULL
+    usec_t since;                 // when the unfinished record began; USEC_NEVER between records
+};
+
+void intake_init(struct intake *intake);
+void intake_fini(struct intake *intake);
+// Consumes bytes of `in` until it is empty or the engine no longer runs.
+void intake_feed(struct usher_engine *engine, struct slice in);
+// The session takes no more: what is left of its UsherSend is skipped.
+void intake_forget(struct intake *intake, const struct usher_session *session);
+
+usec_t intake_deadline(const struct intake *intake);
+// Gives the buffer back when it is not in use.
+void intake_trim(struct intake *intake);
+
+#endif

@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// How sessions begin: the peer's opens, and its answers to ours.
+#include "usher/engine_internal.h"
+#include "usher/receive_internal.h"
+#include "usher/session_internal.h"
+
+static const char *open_limit(struct usher_engine *engine)
+{
+    const struct usher_engine_config *config = &engine->config;
+
+    if (config->opens_per_sec > 0 && !bucket_take(&engine->opens, engine->now))
+        return "too many opens a second";
+    if (engine->sessions >= config->max_sessions)
+        return "too many sessions";
+    if (engine->unanswered >= config->max_unanswered)
+        return "too many opens that wait";
+    return NULL;
+}
+
+static bool is_supported(uint16_t protocol)
+{
+    return protocol == USHER_TCP || protocol == USHER_UDP || protocol == USHER_ICMP || protocol == USHER_ICMPV6;
+}
+
+static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t id, const struct usher_open *open,
+                                          bool refused)
+{
+    uint16_t flags = SESSION_INCOMING | SESSION_BOUND | (refused ? SESSION_REFUSED : 0);
+
+    if (engine->refusals >= ENGINE_REFUSALS_MAX) {
+        engine_protocol_error(engine, "opens above the limit, and their answers are not read");
+        return NULL;
+    }
+    if (!ids_bind(&engine->ids, id)) {
+        engine_protocol_error(engine, "open with an id that is in use");
+        return NULL;
+    }
+    struct usher_session *session = session_new(engine, open, flags, id);
+    if (session == NULL)
+        engine_protocol_error(engine, "no id is left for an open");
+    else
+        session->peer_id = id;
+    return session;
+}
+
+void receive_open(struct usher_engine *engine, uint16_t id, const struct usher_open *open)
+{
+    const char *limit = open_limit(engine);
+    bool refused = limit != NULL || !is_supported(open->protocol);
+    struct usher_session *session = new_incoming(engine, id, open, refused);
+
+    if (session == NULL)
+        return;
+    if (limit != NULL) {
+        usher_session_refuse(session, USHER_LIMIT, limit);
+        return;
+    }
+    if (!refused)
+        engine->ops->opened(engine->owner, session, open);
+    if (session->state == SESSION_PENDING && (session->flags & SESSION_ATTACHED) == 0)
+        usher_session_refuse(session, USHER_UNSUPPORTED, "no such service here");
+}
+
+// UsherOpenReply
+
+static void refused_by_peer(struct usher_session *session, const char *reason)
+{
+    const char *text;
+    enum usher_word word = usher_reason_parse(reason, &text);
+
+    session->engine->counters.sessions_refused++;
+    session_end(session, USHER_ENDED_REFUSED, word, text);
+    session_release(session);
+}
+
+static void accepted_by_peer(struct usher_session *session, uint16_t rc)
+{
+    struct usher_engine *engine = session->engine;
+
+    if (!ids_bind(&engine->ids, rc)) {
+        engine_protocol_error(engine, "open answered with an id that is in use");
+        return;
+    }
+    session->peer_id = rc;
+    session->flags |= SESSION_BOUND;
+    if ((session->flags & SESSION_ABANDONED) != 0) {
+        session_set_state(session, SESSION_INACTIVE);
+        session_put_rst(session, "failed: given up");
+        return;
+    }
+    session_set_state(session, SESSION_ACTIVE);
+    if (session->ops->opened != NULL)
+        session->ops->opened(session->owner);
+    if ((session->flags & SESSION_FINISHING) != 0)
+        usher_session_finish(session); // it was finished before it was open
+}
+
+static bool waits_for_reply(const struct usher_session *session)
+{
+    if (session == NULL || session->state != SESSION_PENDING || (session->flags & SESSION_INCOMING) != 0)
+        return false;
+    return session->outbox == NULL || session->outbox->type != RECORD_OPEN;
+}
+
+void receive_open_reply(struct usher_engine *engine, uint16_t id, uint16_t rc, const char *reason)
+{
+    struct usher_session *session = ids_find(&engine->ids, id);
+
+    if (!waits_for_reply(session))
+        engine_protocol_error(engine, "answer to an open that does not wait for one");
+    else if (rc == USHER_ID_NONE)
+        refused_by_peer(session, reason);
+    else
+        accepted_by_peer(session, rc);
+}

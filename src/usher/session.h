@@ -1,0 +1,81 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A session as the edges see it: one TCP flow, UDP association or ping, whichever side opened it. This is the one
+// narrow face between the tunnel and capture, listen and dial.
+//
+// States (doc/PROTOCOL.md section 7): pending, active, session active (the peer has closed its sending), write active
+// (we have closed ours), inactive. All state changes go through one setter in session.c.
+//
+// Ownership. The edge holds a `struct usher_session *` from usher_session_open, or from the engine's `opened` event
+// once it has called usher_session_attach, until the first of: its own call of usher_session_refuse or
+// usher_session_reset; the return of its `ended` callback. After that the pointer is dead for the edge and no callback
+// comes. Callbacks may call any function of this header for any session. What the engine frees, it frees between calls.
+#ifndef USHER_SESSION_H
+#define USHER_SESSION_H
+
+#include "base/chunk.h"
+#include "base/clock.h"
+#include "usher/reason.h"
+#include "usher/record.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct usher_engine;
+struct usher_session;
+
+enum usher_ending {
+    USHER_ENDED_CLOSED,  // both directions closed by both sides; queued data is still the edge's to write out
+    USHER_ENDED_REFUSED, // negative UsherOpenReply
+    USHER_ENDED_RESET,   // UsherRST, or the peer broke a rule of this session
+    USHER_ENDED_LOST,    // the tunnel is gone
+};
+
+struct usher_session_ops {
+    // The peer accepted our open: data may flow. May be NULL for sessions that the peer opened.
+    void (*opened)(void *owner);
+    // Write up to `size` bytes to send into `room` and return how many. 0 means "none now": the engine asks again
+    // after usher_session_ready. Called only while there is credit and room on the link.
+    size_t (*fill)(void *owner, uint8_t *room, size_t size);
+    // Bytes from the peer, in order. Keep them with slice_keep; call usher_session_consumed once they are written.
+    void (*data)(void *owner, const struct slice *slice);
+    // A datagram from the peer; its bytes are valid during the call only.
+    void (*datagram)(void *owner, const struct usher_datagram *datagram);
+    // UsherClose(READ): no more data will come; write out what is queued, then shut down the writing half.
+    void (*finished)(void *owner);
+    // UsherClose(WRITE): the peer can take no more; stop reading. The engine has answered for us.
+    void (*deafened)(void *owner);
+    // The session is over (see `Ownership`). `text` is the peer's own reason, unescaped; "" when there is none.
+    void (*ended)(void *owner, enum usher_ending ending, enum usher_word word, const char *text);
+};
+
+// A new session with `open`'s destination. NULL when the session limit is reached or the tunnel is ending.
+struct usher_session *usher_session_open(struct usher_engine *engine, const struct usher_open *open,
+                                         const struct usher_session_ops *ops, void *owner);
+// Takes over a session that the peer opened; from within the engine's `opened` event. Answer it, now or later, by
+// exactly one of usher_session_accept or usher_session_refuse.
+void usher_session_attach(struct usher_session *session, const struct usher_session_ops *ops, void *owner);
+void usher_session_accept(struct usher_session *session);
+void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text);
+
+// There are bytes to send: `fill` will be asked. Cheap; may be called for every packet.
+void usher_session_ready(struct usher_session *session);
+// `len` bytes that came by `data` have reached their destination: credit for the peer (section 5).
+void usher_session_consumed(struct usher_session *session, size_t len);
+// Queues a copy of a datagram. When the queue is full the oldest of this session are dropped and counted. False when
+// this one could not be queued at all (too large, or the session is not active).
+bool usher_session_datagram(struct usher_session *session, const struct usher_datagram *datagram);
+
+// Local end-of-file: once `fill` has returned 0 for the last time, UsherClose(READ) goes out. May be called from `fill`.
+void usher_session_finish(struct usher_session *session);
+// UsherClose(BOTH), for associations: queued datagrams still go out first. `ended` follows when the peer has answered.
+void usher_session_close(struct usher_session *session);
+// UsherRST (or, while pending, giving up): everything queued is thrown away at both ends.
+void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text);
+
+uint64_t usher_session_sent(const struct usher_session *session);        // bytes of data, all time
+uint64_t usher_session_received(const struct usher_session *session);    // bytes of data, all time
+uint64_t usher_session_queued_room(const struct usher_session *session); // bytes we may still send before an UsherAck
+const char *usher_session_state(const struct usher_session *session);    // "pending", "active", ...
+
+#endif
