@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the files of the stack share: the stack and its flows. Not for other directories.
+//
+// lwIP is used with its pcbs detached: between two calls into it, its lists of active and of TIME_WAIT pcbs are empty,
+// and a pcb is put there alone while lwIP works on it. So finding a flow is our table's work, lwIP never walks over all
+// of them, and closing or aborting any flow is safe at any time.
+#ifndef STACK_CORE_H
+#define STACK_CORE_H
+
+#include "base/list.h"
+#include "base/table.h"
+#include "stack/stack.h"
+#include "stack/traffic.h"
+
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+
+struct held_syn;
+
+// Two FIFOs of acknowledgements that wait for something better than a packet of their own.
+enum ack_wait { ACK_SHORT, ACK_LONG, ACK_WAITS };
+
+struct stack_flow {
+    struct table_node node;
+    struct stack *stack;
+    void *owner;
+    struct held_syn *held;   // before it was answered
+    struct tcp_pcb *pcb;     // from then on, while lwIP has it
+    struct stack_flow *next; // on the list of touched flows
+    struct list life;        // always on one of the stack's lists: held, quiet, probed, time_wait, lingering
+    struct list hot;         // needs lwIP's slow timer
+    struct traffic *traffic; // NULL: nothing is on its way
+    uint32_t life_due;       // seconds: when the list `life` wants to look at it again
+    uint32_t heard;          // seconds: when the application last sent something
+    uint32_t ack_sent;       // what the last packet acknowledged
+    uint32_t window;         // receive window that the flow may use, bytes
+    uint32_t consumed;       // bytes read since the window last grew
+    uint16_t gso;            // the application's MSS
+    // Conditions.
+    bool touched : 1;     // on the list of touched flows
+    bool accepted : 1;    // the owner wants the held SYN answered
+    bool established : 1; // the handshake is done
+    bool finishing : 1;   // the owner wrote its last byte
+    bool fin_queued : 1;  // and lwIP knows
+    bool time_wait : 1;
+    bool answer_now : 1;  // the application must hear where we are; any packet will do
+    bool ack_overdue : 1; // it has waited long enough
+    bool told : 1;        // readable was reported, and not all has been read since
+    // Events for the owner.
+    bool finished : 1;
+    bool closed : 1;
+    bool reset : 1;
+    bool orphaned : 1; // the owner has heard that it ended, or ended it
+};
+
+struct stack {
+    struct stack_config config;
+    struct hash_key key;
+    struct stack_ops ops;
+    void *owner;
+    struct stack_counters counters;
+    usec_t now;   // of the last call
+    usec_t begun; // seconds are counted from here
+
+    struct table table; // by 4-tuple: held flows and those with a pcb
+    struct table sources;
+    uint32_t flows;       // that an owner knows of
+    uint32_t held_count;  // of those, not answered yet
+    uint32_t waits_count; // in TIME_WAIT
+    uint64_t received;    // bytes charged for what lwIP and the inboxes hold
+
+    struct stack_flow *touched;
+    struct stack_flow **touched_end;
+    struct list hot;
+    usec_t slow_due;
+    struct list acks[ACK_WAITS];
+    struct list held;
+    struct list quiet;     // looked at for silence once in KEEPALIVE_IDLE
+    struct list probed;    // silent for so long; KEEPALIVE_INTERVAL
+    struct list time_wait; // TIME_WAIT_KEPT
+    struct list lingering; // pcb gone; the owner has not read all, or the next flush frees it
+    struct traffic_cache traffic;
+
+    struct netif netif;
+    struct tcp_pcb *listener;
+    struct stack_flow *opening; // whose SYN lwIP is taking
+    bool emit_failed;           // the device took a packet not
+    uint8_t scratch[PACKET_SIZE];
+};
+
+// flow.c
+struct stack_flow *flow_new(struct stack *stack, uint64_t hash);
+void flow_touch(struct stack_flow *flow);
+// Moves the flow to the end of another life list,
+// where it is looked at after `seconds`, and up to one later.
+void flow_live_on(struct stack_flow *flow, struct list *list, uint32_t seconds);
+struct traffic *flow_traffic(struct stack_flow *flow);
+// Tells the owner what happened. The flow may be over for the owner afterwards.
+void flow_report(struct stack_flow *flow);
+// End of turn. False when the device would not take a packet.
+bool flow_flush(struct stack_flow *flow, bool link_blocked);
+// True when nobody needs it any more.
+bool flow_is_over(const struct stack_flow *flow);
+void flow_free(struct stack_flow *flow);
+
+// Bytes received and not read.
+static inline uint32_t flow_waiting(const struct stack_flow *flow)
+{
+    return flow->traffic != NULL ? flow->traffic->inbox.waiting : 0;
+}
+
+static inline uint32_t stack_seconds(const struct stack *stack)
+{
+    return (uint32_t)((stack->now - stack->begun) / USEC_PER_SEC);
+}
+
+#endif

@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// lwIP's callbacks only take notes in the flow: the owner hears of them when lwIP has returned (flow_report), so no
+// owner ever acts inside lwIP.
+#include "stack/engine.h"
+
+#include "port.h"
+#include "stack/buffer.h"
+#include "stack/held.h"
+#include "stack/output.h"
+#include "stack/timers.h"
+
+#include "lwip/ip.h"
+#include "lwip/tcp.h"
+
+#include <assert.h>
+#include <string.h>
+
+enum {
+    MSS_UNKNOWN_V4 = 536,  // RFC 9293 section 3.7.1: of a peer that sent none
+    MSS_UNKNOWN_V6 = 1220, //
+    MSS_LEAST = 88,        // Linux's TCP_MIN_MSS: below it a packet costs more than its data are worth
+
+    // A segment for the device to cut: less than 64 KiB with an IPv6 and a TCP header.
+    SEGMENT_LARGEST = 65535 - 40 - 20,
+    // lwIP moves an announced window by whole segments only, so without window scaling they are a quarter of 64 KiB.
+    SEGMENT_LARGEST_UNSCALED = 16384,
+
+    WINDOW_FIRST = 262144, // bytes; grows to TCP_WND as the flow is read
+    OUT_OF_ORDER_COPY = 32768,
+};
+
+static void failed(void *arg, err_t err)
+{
+    struct stack_flow *flow = arg;
+    if (err == ERR_CLSD) // both halves are closed and all is acknowledged
+        flow->closed = true;
+}
+
+static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *data, err_t err)
+{
+    struct stack_flow *flow = arg;
+    (void)err;
+    if (data != NULL) {
+        inbox_put(&flow_traffic(flow)->inbox, data);
+        return ERR_OK;
+    }
+    flow->finished = true;
+    if (pcb->state == CLOSE_WAIT)
+        tcp_clear_flags(pcb, TF_ACK_NOW); // flow_flush acknowledges it, with our own last words if it can
+    return ERR_OK;
+}
+
+static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+    struct stack_flow *flow = arg;
+    (void)pcb;
+    outbox_acked(&flow->traffic->outbox, len);
+    flow->traffic->acked += len;
+    return ERR_OK;
+}
+
+// Largest segments from here on. A multiple of the application's MSS, so that cutting leaves no runts.
+static void raise_mss(struct stack_flow *flow, struct tcp_pcb *pcb)
+{
+    uint32_t most = (pcb->flags & TF_WND_SCALE) != 0 ? SEGMENT_LARGEST : SEGMENT_LARGEST_UNSCALED;
+    if (flow->stack->config.offload && flow->gso <= most)
+        pcb->mss = (u16_t)(most / flow->gso * flow->gso);
+    else
+        pcb->mss = flow->gso;
+}
+
+static err_t established(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+    struct stack_flow *flow = arg;
+    (void)err;
+    flow->established = true;
+    raise_mss(flow, pcb);
+    tcp_nagle_disable(pcb);
+    return ERR_OK;
+}
+
+// The pcb is going, for whatever reason.
+static void destroyed(u8_t id, void *data)
+{
+    struct stack_flow *flow = data;
+    struct stack *stack = flow->stack;
+    (void)id;
+    flow->pcb = NULL;
+    flow->reset = !flow->closed;
+    if (flow->time_wait)
+        stack->waits_count--;
+    flow->time_wait = false;
+    table_remove(&stack->table, &flow->node);
+    list_remove(&flow->hot);
+    if (flow->traffic != NULL) {
+        list_remove(&flow->traffic->ack);
+        outbox_clear(&flow->traffic->outbox);
+    }
+    flow_live_on(flow, &stack->lingering, 0);
+    flow_touch(flow);
+}
+
+static uint16_t segment_size(const struct stack *stack, const struct tcp_pcb *pcb, uint16_t mss)
+{
+    bool v6 = IP_IS_V6(&pcb->remote_ip);
+    uint32_t fits = stack->config.mtu - (v6 ? 40 : 20) - TCP_HEADER;
+    uint32_t wanted = mss != 0 ? mss : v6 ? MSS_UNKNOWN_V6 : MSS_UNKNOWN_V4;
+    if (wanted < MSS_LEAST)
+        wanted = MSS_LEAST;
+    return (uint16_t)(wanted < fits ? wanted : fits);
+}
+
+static const struct tcp_ext_arg_callbacks pcb_callbacks = {.destroy = destroyed};
+
+// lwIP has made a pcb for the SYN that it is taking, and not answered yet.
+static err_t opened(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
+{
+    struct stack *stack = listener->callback_arg;
+    struct stack_flow *flow = stack->opening;
+    flow->pcb = pcb;
+    flow->gso = segment_size(stack, pcb, flow->held->options.mss);
+    if (pcb->rcv_wnd > WINDOW_FIRST)
+        pcb->rcv_wnd = pcb->rcv_ann_wnd = WINDOW_FIRST;
+    flow->window = pcb->rcv_wnd;
+    tcp_arg(pcb, flow);
+    tcp_recv(pcb, received);
+    tcp_sent(pcb, sent);
+    tcp_err(pcb, failed);
+    tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
+    tcp_ext_arg_set(pcb, id, flow);
+    return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks listener_callbacks = {.passive_open = opened};
+
+static err_t init_netif(struct netif *netif)
+{
+    struct stack *stack = netif->state;
+    netif->name[0] = 't';
+    netif->name[1] = 'u';
+    netif->output = output_v4;
+    netif->output_ip6 = output_v6;
+    netif->mtu = stack->config.offload ? UINT16_MAX : (u16_t)stack->config.mtu;
+    return ERR_OK;
+}
+
+// The listener has no port of its own but for the time lwIP takes a SYN: then it has that SYN's.
+static void set_listener_port(struct stack *stack, uint16_t port)
+{
+    ((struct tcp_pcb_listen *)stack->listener)->local_port = port;
+}
+
+void engine_open(struct stack *stack)
+{
+    lwip_port_start();
+    // Any address will do: lwIP asks an interface for one before it sends, and every pcb has its own.
+    ip4_addr_t address, mask, gateway;
+    IP4_ADDR(&address, 192, 0, 2, 1);
+    IP4_ADDR(&mask, 255, 255, 255, 255);
+    ip4_addr_set_zero(&gateway);
+    netif_add(&stack->netif, &address, &mask, &gateway, stack, init_netif, NULL);
+    netif_set_default(&stack->netif);
+    netif_set_up(&stack->netif);
+    netif_set_link_up(&stack->netif);
+
+    struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
+    tcp_bind(pcb, IP_ANY_TYPE, 1); // port 0 would make lwIP look for a free one
+    stack->listener = tcp_listen(pcb);
+    tcp_arg(stack->listener, stack);
+    tcp_accept(stack->listener, established);
+    tcp_ext_arg_set_callbacks(stack->listener, 0, &listener_callbacks);
+    tcp_bind_netif(stack->listener, &stack->netif);
+    set_listener_port(stack, 0);
+}
+
+void engine_close(struct stack *stack)
+{
+    tcp_close(stack->listener);
+    netif_remove(&stack->netif);
+}
+
+static void set_address(ip_addr_t *out, const struct address *addr)
+{
+    if (addr->version == 4) {
+        IP_SET_TYPE(out, IPADDR_TYPE_V4);
+        memcpy(&ip_2_ip4(out)->addr, addr->bytes, 4);
+    } else {
+        IP_SET_TYPE(out, IPADDR_TYPE_V6);
+        memcpy(ip_2_ip6(out)->addr, addr->bytes, 16);
+    }
+}
+
+// What lwIP's IP layer would have left behind. It only ever looks at the addresses, and whether they are IPv6.
+static void set_ip_data(struct stack *stack, const uint8_t *ip, const struct address *src, const struct address *dst)
+{
+    bool v6 = src->version == 6;
+    ip_data.current_netif = ip_data.current_input_netif = &stack->netif;
+    ip_data.current_ip4_header = v6 ? NULL : (const struct ip_hdr *)ip;
+    ip_data.current_ip6_header = v6 ? (struct ip6_hdr *)ip : NULL;
+    ip_data.current_ip_header_tot_len = v6 ? 40 : 20;
+    set_address(&ip_data.current_iphdr_src, src);
+    set_address(&ip_data.current_iphdr_dest, dst);
+}
+
+// lwIP made the flow's pcb a TIME_WAIT one in the call that just ended.
+static void enter_time_wait(struct stack_flow *flow)
+{
+    flow->time_wait = true;
+    flow->closed = true;
+    flow->stack->waits_count++;
+    list_remove(&flow->hot);
+    if (flow->traffic != NULL)
+        list_remove(&flow->traffic->ack);
+    flow_live_on(flow, &flow->stack->time_wait, TIME_WAIT_KEPT);
+}
+
+// Takes everything off lwIP's lists again.
+static void detach(struct stack_flow *flow)
+{
+    assert(tcp_active_pcbs == NULL || tcp_active_pcbs->next == NULL);
+    tcp_active_pcbs = NULL;
+    if (tcp_tw_pcbs != NULL && !flow->time_wait)
+        enter_time_wait(flow);
+    tcp_tw_pcbs = NULL;
+}
+
+void engine_admit(struct stack_flow *flow)
+{
+    struct stack *stack = flow->stack;
+    const struct held_syn *held = flow->held;
+    struct packet *packet = buffer_new_small(HELD_SYN_SIZE);
+    size_t len = held_write_syn(held, packet->bytes);
+    size_t ip = held->tuple.inside.addr.version == 4 ? 20 : 40;
+    struct pbuf *syn = buffer_lend(packet, packet->bytes + ip, (uint16_t)(len - ip), &stack->received);
+    lwip_port_seed_isn(&stack->key, stack->now);
+    set_ip_data(stack, packet->bytes, &held->tuple.inside.addr, &held->tuple.outside.addr);
+    stack->opening = flow;
+    set_listener_port(stack, held->tuple.outside.port);
+    tcp_input(syn, &stack->netif);
+    set_listener_port(stack, 0);
+    stack->opening = NULL;
+    assert(flow->pcb != NULL);
+    detach(flow);
+    held_end(flow);
+    engine_watch(flow);
+}
+
+// Data out of order may be held for long, so little of them must not pin a large buffer.
+static struct pbuf *to_pbuf(struct stack_flow *flow, struct packet *packet, const struct segment *segment)
+{
+    uint16_t len = (uint16_t)(segment->header_len + segment->len);
+    uint8_t *at = segment->tcp;
+    if (segment->seq != flow->pcb->rcv_nxt && segment->len > 0 && segment->len < OUT_OF_ORDER_COPY) {
+        struct packet *small = buffer_new_small(len);
+        memcpy(small->bytes, at, len);
+        packet_drop(packet);
+        packet = small;
+        at = small->bytes;
+    }
+    return buffer_lend(packet, at, len, &flow->stack->received);
+}
+
+void engine_input(struct stack_flow *flow, struct packet *packet, const struct segment *segment)
+{
+    struct stack *stack = flow->stack;
+    bool was_established = flow->established;
+    set_ip_data(stack, segment->view->ip, &segment->view->src, &segment->view->dst);
+    struct pbuf *pbuf = to_pbuf(flow, packet, segment);
+    tcp_clear_flags(flow->pcb, TF_ACK_DELAY); // or lwIP would acknowledge every second segment at once
+    *(flow->time_wait ? &tcp_tw_pcbs : &tcp_active_pcbs) = flow->pcb;
+    tcp_input(pbuf, &stack->netif);
+    detach(flow);
+    if (flow->pcb == NULL || flow->time_wait)
+        return;
+    if (flow->established && !was_established) // nothing on the way to the application is congested, or lost
+        flow->pcb->cwnd = flow->pcb->ssthresh = TCP_SND_BUF;
+    engine_watch(flow);
+}
+
+static bool needs_timer(const struct tcp_pcb *pcb)
+{
+    bool resting = pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT || pcb->state == FIN_WAIT_2;
+    return !resting || pcb->unacked != NULL || pcb->unsent != NULL || pcb->ooseq != NULL || pcb->persist_backoff > 0;
+}
+
+void engine_watch(struct stack_flow *flow)
+{
+    struct stack *stack = flow->stack;
+    if (list_is_linked(&flow->hot) || !needs_timer(flow->pcb))
+        return;
+    if (list_is_empty(&stack->hot))
+        stack->slow_due = stack->now + TCP_SLOW_INTERVAL * USEC_PER_MSEC;
+    list_push_back(&stack->hot, &flow->hot);
+}
+
+void engine_tick(struct stack *stack)
+{
+    list_for_each(node, &stack->hot) {
+        struct tcp_pcb *pcb = container_of(node, struct stack_flow, hot)->pcb;
+        pcb->next = tcp_active_pcbs;
+        tcp_active_pcbs = pcb;
+    }
+    tcp_slowtmr();
+    while (tcp_active_pcbs != NULL) {
+        struct tcp_pcb *pcb = tcp_active_pcbs;
+        tcp_active_pcbs = pcb->next;
+        pcb->next = NULL;
+        struct stack_flow *flow = tcp_ext_arg_get(pcb, 0);
+        if (!needs_timer(pcb))
+            list_remove(&flow->hot);
+    }
+}
+
+void engine_abort(struct stack_flow *flow)
+{
+    tcp_clear_flags(flow->pcb, TF_ACK_DELAY); // or lwIP would send that acknowledgement first
+    tcp_abort(flow->pcb);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a flow needs only while bytes are on their way: a flow that rests has none, so that ten thousand of them are
+// cheap to hold. Recycled, as most flows are busy for moments.
+#ifndef STACK_TRAFFIC_H
+#define STACK_TRAFFIC_H
+
+#include "base/clock.h"
+#include "base/list.h"
+#include "stack/inbox.h"
+#include "stack/outbox.h"
+
+struct stack_flow;
+
+struct traffic {
+    struct traffic *next_free;
+    struct stack_flow *flow;
+    struct inbox inbox;
+    struct outbox outbox;
+    struct list ack; // the flow's acknowledgement waits, until `ack_due`
+    usec_t ack_due;
+    uint32_t unreturned; // bytes read, not yet given back to lwIP's window
+    uint32_t acked;      // bytes acknowledged by the application, not yet reported
+};
+
+struct traffic_cache {
+    struct traffic *free;
+    uint32_t count;
+};
+
+struct traffic *traffic_new(struct traffic_cache *cache, struct stack_flow *flow);
+void traffic_free(struct traffic_cache *cache, struct traffic *traffic);
+void traffic_cache_fini(struct traffic_cache *cache);
+bool traffic_is_over(const struct traffic *traffic);
+
+#endif
