@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef OS_CLOCK_H
+#define OS_CLOCK_H
+
+#include "base/clock.h"
+
+usec_t clock_now(void); // CLOCK_MONOTONIC
+
+#endif

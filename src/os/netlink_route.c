@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Routes. Written as messages rather than libnl's route objects, which know no congestion control metric.
+#include "os/netlink_internal.h"
+
+#include <errno.h>
+#include <linux/rtnetlink.h>
+#include <string.h>
+
+// A v6 route without a metric gets this one (IP6_RT_PRIO_USER); v4 has 0.
+enum { V6_METRIC_DEFAULT = 1024 };
+
+static uint32_t metric_of(const struct netlink_route *route)
+{
+    return route->metric == 0 && route->to.addr.version == 6 ? V6_METRIC_DEFAULT : route->metric;
+}
+
+// Scopes as ip-route(8) sets them: a device route without a gateway reaches the link; a deletion matches any scope.
+static uint8_t scope_of(const struct netlink_route *route, int type)
+{
+    if (route->unreachable || route->to.addr.version == 6)
+        return RT_SCOPE_UNIVERSE;
+    return type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
+}
+
+static struct nl_msg *message(const struct netlink_route *route, int type, int flags)
+{
+    const struct rtmsg head = {
+        .rtm_family = (uint8_t)netlink_family(&route->to.addr),
+        .rtm_dst_len = route->to.len,
+        .rtm_table = RT_TABLE_UNSPEC, // RTA_TABLE says, being wide enough
+        .rtm_protocol = RTPROT_STATIC,
+        .rtm_scope = scope_of(route, type),
+        .rtm_type = route->unreachable ? RTN_UNREACHABLE : RTN_UNICAST,
+    };
+    struct nl_msg *msg = netlink_message(type, flags, &head, sizeof head);
+    netlink_put_u32(msg, RTA_TABLE, route->table);
+    netlink_put_address(msg, RTA_DST, &route->to.addr);
+    if (metric_of(route))
+        netlink_put_u32(msg, RTA_PRIORITY, metric_of(route));
+    if (!route->unreachable)
+        netlink_put_u32(msg, RTA_OIF, route->ifindex);
+    return msg;
+}
+
+static void put_congestion(struct nl_msg *msg, const char *name)
+{
+    struct nlattr *metrics = nla_nest_start(msg, RTA_METRICS);
+    netlink_put(msg, RTAX_CC_ALGO, name, strlen(name) + 1);
+    nla_nest_end(msg, metrics);
+}
+
+static bool judge(int error, const struct netlink_route *route, const char *verb, struct fault *fault)
+{
+    char text[PREFIX_TEXT_SIZE];
+    return !error || fault_errno(fault, error, "route %s%s in table %u: %s", route->unreachable ? "unreachable " : "",
+                                 prefix_text(&route->to, text), route->table, verb);
+}
+
+bool netlink_route_add(struct netlink *nl, const struct netlink_route *route, struct fault *fault)
+{
+    struct nl_msg *msg = message(route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    if (route->source.version)
+        netlink_put_address(msg, RTA_PREFSRC, &route->source);
+    if (route->congestion)
+        put_congestion(msg, route->congestion);
+    return judge(netlink_request(nl, msg), route, "add", fault);
+}
+
+bool netlink_route_delete(struct netlink *nl, const struct netlink_route *route, struct fault *fault)
+{
+    int error = netlink_request(nl, message(route, RTM_DELROUTE, 0));
+    bool gone = error == ESRCH || error == ENOENT || error == ENODEV;
+    return judge(gone ? 0 : error, route, "delete", fault);
+}
+
+static uint32_t u32_of(struct nlattr *attribute)
+{
+    return attribute ? nla_get_u32(attribute) : 0;
+}
+
+struct search {
+    const struct netlink_route *route;
+    bool found;
+};
+
+static void compare(struct nlmsghdr *hdr, void *owner)
+{
+    struct search *search = owner;
+    const struct netlink_route *want = search->route;
+    const struct rtmsg *rt = nlmsg_data(hdr);
+    struct nlattr *attrs[RTA_MAX + 1];
+    if (hdr->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(hdr, sizeof *rt, attrs, RTA_MAX, NULL) < 0)
+        return;
+    // The kernel leaves RTA_DST out of a default route; its address is all zeros in ours.
+    struct address to = netlink_address(attrs[RTA_DST]);
+    to.version = want->to.addr.version;
+    search->found |= rt->rtm_type == (want->unreachable ? RTN_UNREACHABLE : RTN_UNICAST) &&
+                     rt->rtm_dst_len == want->to.len && address_equal(&to, &want->to.addr) &&
+                     u32_of(attrs[RTA_TABLE]) == want->table && u32_of(attrs[RTA_PRIORITY]) == metric_of(want) &&
+                     (want->unreachable || u32_of(attrs[RTA_OIF]) == want->ifindex);
+}
+
+// A dump of one table of one family; `each` must look at the table again, for kernels that do not filter.
+static int dump_table(struct netlink *nl, int family, uint32_t table, void (*each)(struct nlmsghdr *, void *),
+                      void *owner)
+{
+    const struct rtmsg head = {.rtm_family = (uint8_t)family};
+    struct nl_msg *msg = netlink_message(RTM_GETROUTE, NLM_F_DUMP, &head, sizeof head);
+    netlink_put_u32(msg, RTA_TABLE, table);
+    return netlink_dump(nl, msg, each, owner);
+}
+
+bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route)
+{
+    struct search search = {route, false};
+    dump_table(nl, netlink_family(&route->to.addr), route->table, compare, &search);
+    return search.found;
+}
+
+struct sweep {
+    uint32_t table;
+    struct netlink_heap heap;
+};
+
+static void gather(struct nlmsghdr *hdr, void *owner)
+{
+    struct sweep *sweep = owner;
+    if (hdr->nlmsg_type == RTM_NEWROUTE && nlmsg_valid_hdr(hdr, sizeof(struct rtmsg)) &&
+        u32_of(nlmsg_find_attr(hdr, sizeof(struct rtmsg), RTA_TABLE)) == sweep->table)
+        netlink_heap_add(&sweep->heap, hdr);
+}
+
+int netlink_route_purge(struct netlink *nl, int family, uint32_t table)
+{
+    struct sweep sweep = {.table = table};
+    int seen = dump_table(nl, family, table, gather, &sweep);
+    int sent = netlink_heap_send(nl, &sweep.heap, RTM_DELROUTE);
+    return seen ? seen : sent;
+}

@@ -1,0 +1,10 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#ifndef OS_RANDOM_H
+#define OS_RANDOM_H
+
+#include <stddef.h>
+
+// From the kernel (getrandom(2)); aborts when there is none.
+void random_fill(void *room, size_t len);
+
+#endif

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Names to addresses: c-ares on the program's own loop, no threads. A name is asked for as it is: no search domains.
+// Text that is an address answers itself. A process that seals itself makes its resolver first: c-ares draws its
+// query ids from /dev/urandom when it starts, where it is older than 1.19.1.
+#ifndef OS_RESOLVER_H
+#define OS_RESOLVER_H
+
+#include "base/address.h"
+#include "base/fault.h"
+
+#include <stddef.h>
+#include <uv.h>
+
+struct resolver;
+struct resolver_query;
+
+enum { RESOLVER_ADDRESSES_MAX = 16 };
+
+struct resolver_config {
+    const char *servers; // "10.0.0.53,[fd00::53]:5353"; NULL: from resolv.conf, read by resolver_new alone
+    uint32_t mark;       // fwmark of its sockets, 0 is none
+    uint32_t timeout_ms; // for a whole query; 5000 is usual
+    bool hosts_file;     // also look into /etc/hosts (a sandboxed process cannot)
+};
+
+// The servers that resolv.conf names now, as text for `servers`; for handing to a process that cannot read the file.
+bool resolver_system_servers(char *room, size_t size, struct fault *fault);
+
+struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *config, struct fault *fault);
+// Cancels what is under way without a callback; may be called from `done`. The loop must run once more to close all.
+void resolver_free(struct resolver *resolver);
+
+// `done` comes exactly once, never from within this call, unless cancelled: `count` addresses of both families in the
+// order of RFC 6724, or 0 and a word on why ("no such name", "no answer in time"). Both live as long as the call.
+struct resolver_query *
+resolver_lookup(struct resolver *resolver, const char *host,
+                void (*done)(void *owner, const struct address *addrs, size_t count, const char *why), void *owner);
+void resolver_cancel(struct resolver_query *query);
+
+#endif

@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Limits and identity. What was given up is asked for again, and only a refusal counts as success.
+#include "os/sandbox.h"
+
+#include "os/sanitized.h"
+
+#include <cap-ng.h>
+#include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+// A leak check at exit traces the process from outside.
+static void forbid_tracing(void)
+{
+    prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
+}
+
+void sandbox_limits(unsigned descriptors)
+{
+    struct rlimit files;
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        struct rlimit more = {descriptors, descriptors};
+        // Raising the hard limit takes CAP_SYS_RESOURCE; without it the soft one still goes as far as it may.
+        if (files.rlim_max >= descriptors || setrlimit(RLIMIT_NOFILE, &more) < 0) {
+            files.rlim_cur = files.rlim_max;
+            setrlimit(RLIMIT_NOFILE, &files);
+        }
+    }
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    forbid_tracing();
+}
+
+static bool set_no_new_privs(struct fault *fault)
+{
+    if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
+        return fault_errno(fault, errno, "sandbox: set no_new_privs");
+    return true;
+}
+
+static bool change_identity(const struct passwd *user, bool keep_net_admin, struct fault *fault)
+{
+    capng_clear(CAPNG_SELECT_ALL);
+    if (keep_net_admin && capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN) < 0)
+        return fault_set(fault, "sandbox: keep CAP_NET_ADMIN: not possible");
+    int result = capng_change_id((int)user->pw_uid, (int)user->pw_gid, CAPNG_DROP_SUPP_GRP | CAPNG_CLEAR_BOUNDING);
+    if (result < 0)
+        return fault_set(fault, "sandbox: become user %s (uid %u): not possible (step %d of libcap-ng)", user->pw_name,
+                         user->pw_uid, -result);
+    return true;
+}
+
+static bool identity_is(const struct passwd *user)
+{
+    uid_t uid[3];
+    gid_t gid[3];
+    if (getresuid(&uid[0], &uid[1], &uid[2]) < 0 || getresgid(&gid[0], &gid[1], &gid[2]) < 0)
+        return false;
+    for (int i = 0; i < 3; i++) {
+        if (uid[i] != user->pw_uid || gid[i] != user->pw_gid)
+            return false;
+    }
+    return getgroups(0, NULL) == 0;
+}
+
+static bool capabilities_are(bool net_admin)
+{
+    if (capng_get_caps_process() < 0)
+        return false;
+    for (unsigned cap = 0; cap <= (unsigned)CAP_LAST_CAP; cap++) {
+        bool may = net_admin && cap == CAP_NET_ADMIN;
+        if (capng_have_capability(CAPNG_PERMITTED, cap) != may || capng_have_capability(CAPNG_EFFECTIVE, cap) != may ||
+            capng_have_capability(CAPNG_INHERITABLE, cap) || capng_have_capability(CAPNG_BOUNDING_SET, cap))
+            return false;
+    }
+    return true;
+}
+
+static bool root_can_come_back(void)
+{
+    return setresuid(0, 0, 0) == 0 || seteuid(0) == 0 || setresgid(0, 0, 0) == 0;
+}
+
+bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
+{
+    if (geteuid() != 0)
+        return set_no_new_privs(fault);
+
+    errno = 0;
+    const struct passwd *entry = getpwnam(user);
+    if (!entry)
+        return fault_set(fault, "sandbox: there is no user \"%s\" to run as", user);
+    if (entry->pw_uid == 0)
+        return fault_set(fault, "sandbox: user \"%s\" is root: name one without privileges", user);
+    if (!change_identity(entry, keep_net_admin, fault) || !set_no_new_privs(fault))
+        return false;
+    forbid_tracing(); // a change of identity set it anew
+
+    if (!identity_is(entry) || !capabilities_are(keep_net_admin) || root_can_come_back())
+        return fault_set(fault, "sandbox: became user %s, but privileges are left: not safe to go on", user);
+    return true;
+}

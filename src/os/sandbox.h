@@ -1,0 +1,22 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Privileges go in named stages; each returns a sentence when it cannot be done, and is verified after.
+#ifndef OS_SANDBOX_H
+#define OS_SANDBOX_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <sys/types.h>
+
+// Raises RLIMIT_NOFILE to its hard limit (and the hard limit, with privilege, to `descriptors`), forbids core dumps
+// and tracing (PR_SET_DUMPABLE 0).
+void sandbox_limits(unsigned descriptors);
+// Becomes `user` ("nobody") with no supplementary groups, keeping only CAP_NET_ADMIN when `keep_net_admin`; sets
+// no_new_privs. Does nothing but no_new_privs when not run as root. The process is not dumpable after.
+bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
+// Seccomp allow-list for a gate's worker: sockets, epoll, time, memory; everything else fails with EPERM, and the calls
+// no honest worker makes (execve, fork, ptrace, AF_PACKET sockets, executable memory) kill it. No file opens any more,
+// no raw socket, no process starts.
+bool sandbox_seal_worker(struct fault *fault);
+
+#endif

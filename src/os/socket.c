@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every descriptor made here is non-blocking and close-on-exec from its first moment. A setter without a result sets
+// what only tunes: a kernel that refuses it costs speed, never correctness.
+#include "os/socket.h"
+
+#include <errno.h>
+#include <linux/icmp.h>
+#include <netinet/icmp6.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <string.h>
+#include <unistd.h>
+
+// Keep-alives of a quiet connection: the first after 10 s, then every 3 s, three in all. So a dead peer shows within
+// 19 s, inside the 30 s after which a tunnel counts as dead (doc/PROTOCOL.md section 9).
+enum { KEEPALIVE_IDLE_S = 10, KEEPALIVE_INTERVAL_S = 3, KEEPALIVE_COUNT = 3 };
+
+static int family_of(uint8_t version)
+{
+    return version == 6 ? AF_INET6 : AF_INET;
+}
+
+static int make(uint8_t version, int type, int protocol)
+{
+    return socket(family_of(version), type | SOCK_NONBLOCK | SOCK_CLOEXEC, protocol);
+}
+
+static bool set_int(int fd, int level, int option, int value)
+{
+    return setsockopt(fd, level, option, &value, sizeof value) == 0;
+}
+
+// Closes and keeps errno, for the ways out of a half-made socket.
+static int give_up(int fd)
+{
+    int error = errno;
+    close(fd);
+    errno = error;
+    return -1;
+}
+
+int socket_listen(const struct endpoint *at, int backlog, struct fault *fault)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    struct sockaddr_storage sa;
+    socklen_t len = endpoint_to_sockaddr(at, &sa);
+
+    int fd = make(at->addr.version, SOCK_STREAM, 0);
+    if (fd < 0) {
+        fault_errno(fault, errno, "listen on %s: make a socket", endpoint_text(at, text));
+        return -1;
+    }
+    // A v6 socket that also took v4 would collide with the v4 one beside it.
+    bool ok = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
+              (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+              bind(fd, (struct sockaddr *)&sa, len) == 0 && listen(fd, backlog) == 0;
+    if (!ok) {
+        fault_errno(fault, errno, "listen on %s", endpoint_text(at, text));
+        return give_up(fd);
+    }
+    return fd;
+}
+
+int socket_stream(uint8_t version)
+{
+    return make(version, SOCK_STREAM, 0);
+}
+
+int socket_datagram(uint8_t version)
+{
+    int fd = make(version, SOCK_DGRAM, 0);
+    if (fd < 0)
+        return -1;
+    bool ok = version == 6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) : set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
+    return ok ? fd : give_up(fd);
+}
+
+// The filter is set before anybody can read: what came in between passed no filter, so it is thrown away.
+static void drain(int fd)
+{
+    char byte;
+    while (recv(fd, &byte, sizeof byte, MSG_DONTWAIT | MSG_TRUNC) >= 0)
+        ;
+}
+
+static bool filter_icmp4(int fd)
+{
+    // A set bit keeps the type out (raw(7)).
+    const struct icmp_filter filter = {
+        .data = ~(1u << ICMP_ECHOREPLY | 1u << ICMP_DEST_UNREACH | 1u << ICMP_TIME_EXCEEDED)};
+    return setsockopt(fd, SOL_RAW, ICMP_FILTER, &filter, sizeof filter) == 0;
+}
+
+static bool filter_icmp6(int fd)
+{
+    struct icmp6_filter filter;
+    ICMP6_FILTER_SETBLOCKALL(&filter);
+    ICMP6_FILTER_SETPASS(ICMP6_ECHO_REPLY, &filter);
+    ICMP6_FILTER_SETPASS(ICMP6_DST_UNREACH, &filter);
+    ICMP6_FILTER_SETPASS(ICMP6_PACKET_TOO_BIG, &filter);
+    ICMP6_FILTER_SETPASS(ICMP6_TIME_EXCEEDED, &filter);
+    return setsockopt(fd, IPPROTO_ICMPV6, ICMP6_FILTER, &filter, sizeof filter) == 0;
+}
+
+int socket_raw_icmp(uint8_t version)
+{
+    int fd = make(version, SOCK_RAW, version == 6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP);
+    if (fd < 0)
+        return -1;
+    if (!(version == 6 ? filter_icmp6(fd) : filter_icmp4(fd)))
+        return give_up(fd);
+    drain(fd);
+    return fd;
+}
+
+int socket_connect(int fd, const struct endpoint *to)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = endpoint_to_sockaddr(to, &sa);
+    if (connect(fd, (struct sockaddr *)&sa, len) == 0)
+        return 0;
+    // An interrupted connect goes on by itself (connect(2), EINTR).
+    return errno == EINPROGRESS || errno == EINTR ? 1 : -1;
+}
+
+int socket_error(int fd)
+{
+    int error = 0;
+    socklen_t len = sizeof error;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) == 0 ? error : errno;
+}
+
+void socket_set_nodelay(int fd)
+{
+    set_int(fd, IPPROTO_TCP, TCP_NODELAY, 1);
+}
+
+void socket_set_notsent_lowat(int fd, uint32_t bytes)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
+}
+
+bool socket_set_congestion(int fd, const char *name)
+{
+    return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
+}
+
+bool socket_set_mark(int fd, uint32_t mark)
+{
+    return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;
+}
+
+void socket_set_user_timeout(int fd, uint32_t ms)
+{
+    setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
+    set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);
+    set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
+}
+
+void socket_close_reset(int fd)
+{
+    const struct linger now = {.l_onoff = 1, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    close(fd);
+}
+
+bool socket_local(int fd, struct endpoint *out)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && endpoint_from_sockaddr(out, (struct sockaddr *)&sa);
+}
+
+bool socket_peer(int fd, struct endpoint *out)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    return getpeername(fd, (struct sockaddr *)&sa, &len) == 0 && endpoint_from_sockaddr(out, (struct sockaddr *)&sa);
+}
+
+uint32_t socket_rtt_usec(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 ? info.tcpi_rtt : 0;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Sockets: non-blocking, close-on-exec, with the options we use set in one place.
+#ifndef OS_SOCKET_H
+#define OS_SOCKET_H
+
+#include "base/address.h"
+#include "base/fault.h"
+
+#include <stdint.h>
+
+// Each returns a descriptor, or -1 with errno (the faulting forms leave a sentence).
+int socket_listen(const struct endpoint *at, int backlog, struct fault *fault); // v6 sockets are v6 only
+int socket_stream(uint8_t version);                                             // TCP
+int socket_datagram(uint8_t version);                                           // UDP, with error queue reporting on
+int socket_raw_icmp(uint8_t version); // echo replies and errors only (ICMP_FILTER / ICMP6_FILTER); needs CAP_NET_RAW
+
+// Begins to connect: 0 done, 1 in progress, -1 with errno.
+int socket_connect(int fd, const struct endpoint *to);
+int socket_error(int fd); // SO_ERROR, cleared
+
+void socket_set_nodelay(int fd);
+// TCP_NOTSENT_LOWAT in bytes; TCP_CONGESTION by name (false when the kernel lacks it); SO_MARK; TCP_USER_TIMEOUT in ms
+// with keep-alives well inside it.
+void socket_set_notsent_lowat(int fd, uint32_t bytes);
+bool socket_set_congestion(int fd, const char *name);
+bool socket_set_mark(int fd, uint32_t mark);
+void socket_set_user_timeout(int fd, uint32_t ms);
+// Closes with RST instead of FIN (SO_LINGER 0).
+void socket_close_reset(int fd);
+bool socket_local(int fd, struct endpoint *out);
+bool socket_peer(int fd, struct endpoint *out);
+uint32_t socket_rtt_usec(int fd); // smoothed round trip of a TCP socket (TCP_INFO), 0 when unknown
+
+#endif

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a service manager hears on its socket.
+#include "os/notify.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static int manager;
+static char place[64];
+
+static int enter(void **state)
+{
+    (void)state;
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    snprintf(place, sizeof(place), "/tmp/usher-notify-%d", (int)getpid());
+    strcpy(at.sun_path, place);
+    manager = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    setenv("NOTIFY_SOCKET", place, 1);
+    return bind(manager, (struct sockaddr *)&at, sizeof(at));
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    close(manager);
+    return unlink(place);
+}
+
+static void need_manager(void)
+{
+#ifndef USHER_SYSTEMD
+    print_message("built without libsystemd\n");
+    skip();
+#endif
+}
+
+static const char *heard(void)
+{
+    static char text[1024];
+    ssize_t len = recv(manager, text, sizeof(text) - 1, 0);
+    text[len < 0 ? 0 : len] = '\0';
+    return text;
+}
+
+static void every_word_arrives(void **state)
+{
+    (void)state;
+    need_manager();
+    notify_ready();
+    assert_string_equal(heard(), "READY=1");
+    notify_alive();
+    assert_string_equal(heard(), "WATCHDOG=1");
+    notify_stopping();
+    assert_string_equal(heard(), "STOPPING=1");
+    notify_status("%d portals", 3);
+    assert_string_equal(heard(), "STATUS=3 portals");
+}
+
+static void a_status_is_one_line(void **state)
+{
+    (void)state;
+    need_manager();
+    notify_status("%s", "up\nMAINPID=1\n");
+    assert_string_equal(heard(), "STATUS=up MAINPID=1 ");
+    char text[600];
+    memset(text, 'x', sizeof(text) - 1);
+    text[sizeof(text) - 1] = '\0';
+    notify_status("%s", text);
+    assert_int_equal(strlen(heard()), 255);
+}
+
+static void the_watchdog_is_fed_twice_as_often_as_it_bites(void **state)
+{
+    (void)state;
+    need_manager();
+    assert_true(notify_alive_interval() == USEC_NEVER);
+    char pid[16];
+    snprintf(pid, sizeof(pid), "%d", (int)getpid());
+    setenv("WATCHDOG_USEC", "15000000", 1);
+    setenv("WATCHDOG_PID", pid, 1);
+    assert_int_equal(notify_alive_interval(), 7500000);
+    setenv("WATCHDOG_PID", "1", 1); // meant for another process
+    assert_true(notify_alive_interval() == USEC_NEVER);
+}
+
+static void without_a_manager_nothing_happens(void **state)
+{
+    (void)state;
+    unsetenv("NOTIFY_SOCKET");
+    notify_ready();
+    notify_status("alone");
+    assert_string_equal(heard(), "");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(every_word_arrives),
+        cmocka_unit_test(a_status_is_one_line),
+        cmocka_unit_test(the_watchdog_is_fed_twice_as_often_as_it_bites),
+        cmocka_unit_test(without_a_manager_nothing_happens),
+    };
+    return cmocka_run_group_tests(tests, enter, leave);
+}
