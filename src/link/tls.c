@@ -1,0 +1,367 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A connection as a memory pump. wolfSSL reads from `input` and writes to `output` through two callbacks that never block
+// and never give WANT_WRITE. Invariants: the library sees whole record headers that were judged first; within one call
+// it takes a bounded number of bytes; what it is fed without ever yielding plaintext is bounded too.
+#include "link/tls_internal.h"
+
+#include "base/address.h"
+#include "base/chunk.h"
+#include "base/memory.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    RECORD_HEADER = 5,     // RFC 8446 section 5.1
+    RECORD_OVERHEAD = 256, // what protection may add (RFC 8446 section 5.2)
+    RECORD_MAX = CHUNK_SIZE + RECORD_OVERHEAD,
+    RECORD_PROTECTED_MIN = 17, // a content type and a tag of 16 bytes
+    APPLICATION_DATA = 23,
+    CHANGE_CIPHER_SPEC = 20,
+    INPUT_LIMIT = 256 * 1024,                   // one recv(2) of a fast link
+    OUTPUT_LIMIT = 256 * 1024 + 4 * RECORD_MAX, // the largest batch, and what the library writes of its own accord
+    TURN_MAX = 64 * 1024,                       // bytes that one call may take: about 3 ms of empty records
+    BARREN_MAX = 1024 * 1024,   // bytes without plaintext: nobody honest sends 38,000 key updates in a row
+    HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
+};
+
+static const char ciphers_13[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
+static const char ciphers_12[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:"
+                                 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
+                                 "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:"
+                                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
+static const char protocol[] = "usher/1";
+
+// Judges the header of the next record before the library may see it. A protected record without room for a content type
+// makes some versions read far outside their buffer (CVE-2024-0901), before anybody is authenticated.
+static bool open_record(struct tls *tls)
+{
+    size_t len;
+    const uint8_t *head = buffer_bytes(&tls->input, &len);
+    if (len < RECORD_HEADER)
+        return false;
+    size_t body = (size_t)head[3] << 8 | head[4];
+    bool known = head[0] >= CHANGE_CIPHER_SPEC && head[0] <= APPLICATION_DATA && head[1] == 3;
+    if (!known)
+        return tls_fail(tls, "the %s does not speak TLS", tls_peer_role(tls));
+    if (body > RECORD_MAX || body == 0 || (head[0] == APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
+        return tls_fail(tls, "the %s sent a TLS record of %zu bytes, which cannot be", tls_peer_role(tls), body);
+    tls->record_left = RECORD_HEADER + body;
+    return true;
+}
+
+static int give_input(WOLFSSL *ssl, char *room, int size, void *context)
+{
+    struct tls *tls = context;
+    size_t len;
+    (void)ssl;
+    if (tls->record_left == 0 && !open_record(tls))
+        return tls->failed ? WOLFSSL_CBIO_ERR_GENERAL : WOLFSSL_CBIO_ERR_WANT_READ;
+    const uint8_t *bytes = buffer_bytes(&tls->input, &len);
+    len = len < (size_t)size ? len : (size_t)size;
+    len = len < tls->record_left ? len : tls->record_left;
+    len = len < tls->turn_left ? len : tls->turn_left;
+    if (len == 0)
+        return WOLFSSL_CBIO_ERR_WANT_READ;
+    memcpy(room, bytes, len);
+    buffer_taken(&tls->input, len);
+    tls->record_left -= len;
+    tls->turn_left -= len;
+    tls->barren += len;
+    return (int)len;
+}
+
+static int take_output(WOLFSSL *ssl, char *bytes, int size, void *context)
+{
+    struct tls *tls = context;
+    (void)ssl;
+    if (buffer_append(&tls->output, bytes, (size_t)size))
+        return size;
+    // Only answers to the peer can come to this (key updates): records of ours were given room before.
+    tls_fail(tls, "the %s provokes answers and does not read them", tls_peer_role(tls));
+    return WOLFSSL_CBIO_ERR_GENERAL;
+}
+
+static WOLFSSL_METHOD *method(enum tls_role role, bool allow_tls12)
+{
+    if (allow_tls12)
+        return role == TLS_GATE ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
+    return role == TLS_GATE ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
+}
+
+WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12)
+{
+    static int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1};
+    WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method(role, allow_tls12));
+    if (!ctx)
+        return NULL;
+    wolfSSL_CTX_SetIORecv(ctx, give_input);
+    wolfSSL_CTX_SetIOSend(ctx, take_output);
+    wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, tls_peer_verify);
+    bool good = wolfSSL_CTX_SetMinVersion(ctx, allow_tls12 ? WOLFSSL_TLSV1_2 : WOLFSSL_TLSV1_3) == WOLFSSL_SUCCESS &&
+                wolfSSL_CTX_set_cipher_list(ctx, allow_tls12 ? ciphers_12 : ciphers_13) == WOLFSSL_SUCCESS &&
+                wolfSSL_CTX_set_groups(ctx, groups, 2) == WOLFSSL_SUCCESS &&
+                wolfSSL_CTX_SetMinRsaKey_Sz(ctx, 2048) == WOLFSSL_SUCCESS &&
+                wolfSSL_CTX_SetMinEccKey_Sz(ctx, 256) == WOLFSSL_SUCCESS;
+    if (role == TLS_GATE)
+        good = good && wolfSSL_CTX_mutual_auth(ctx, 1) == 0;
+#ifdef HAVE_SESSION_TICKET
+    // A ticket would let a portal that was revoked in the meantime back in.
+    if (role == TLS_GATE)
+        good = good && wolfSSL_CTX_no_ticket_TLSv13(ctx) == 0;
+#endif
+#ifndef NO_SESSION_CACHE
+    good = good && wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF) == WOLFSSL_SUCCESS;
+#endif
+    if (good)
+        return ctx;
+    wolfSSL_CTX_free(ctx);
+    return NULL;
+}
+
+struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role)
+{
+    struct tls *tls = memory_new(sizeof(*tls));
+    tls->role = role;
+    buffer_init(&tls->input, INPUT_LIMIT);
+    buffer_init(&tls->output, OUTPUT_LIMIT);
+    tls->ssl = wolfSSL_new(ctx);
+    if (!tls->ssl) {
+        tls_free(tls);
+        return NULL;
+    }
+    wolfSSL_SetIOReadCtx(tls->ssl, tls);
+    wolfSSL_SetIOWriteCtx(tls->ssl, tls);
+    wolfSSL_SetCertCbCtx(tls->ssl, tls);
+    return tls;
+}
+
+// The name goes out in clear for balancers on the way; addresses are no server names (RFC 6066 section 3).
+static bool ask_for_name(struct tls *tls)
+{
+    struct address addr;
+    return !tls->wanted[0] || tls->role != TLS_PORTAL || address_parse(&addr, tls->wanted) ||
+           wolfSSL_UseSNI(tls->ssl, WOLFSSL_SNI_HOST_NAME, tls->wanted, (unsigned short)strlen(tls->wanted)) ==
+               WOLFSSL_SUCCESS;
+}
+
+struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault)
+{
+    if (peer_name && (peer_name[0] == '\0' || strlen(peer_name) >= TLS_NAME_SIZE)) {
+        fault_set(fault, "the name of a peer has 1 to %d bytes", TLS_NAME_SIZE - 1);
+        return NULL;
+    }
+    struct tls *tls = tls_open(identity->ctx, identity->role);
+    if (!tls) {
+        fault_set(fault, "wolfSSL cannot make a connection (out of memory or randomness)");
+        return NULL;
+    }
+    tls->identity = identity;
+    if (peer_name)
+        strcpy(tls->wanted, peer_name);
+    if (wolfSSL_UseALPN(tls->ssl, (char *)protocol, sizeof(protocol) - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
+            WOLFSSL_SUCCESS &&
+        ask_for_name(tls))
+        return tls;
+    fault_set(fault, "wolfSSL cannot ask for %s", tls->wanted[0] ? tls->wanted : protocol);
+    tls_free(tls);
+    return NULL;
+}
+
+void tls_free(struct tls *tls)
+{
+    if (!tls)
+        return;
+    if (tls->ssl)
+        wolfSSL_free(tls->ssl);
+    buffer_fini(&tls->input);
+    buffer_fini(&tls->output);
+    free(tls);
+}
+
+static bool version_is_allowed(const struct tls *tls)
+{
+    const char *version = wolfSSL_get_version(tls->ssl);
+    return strcmp(version, "TLSv1.3") == 0 ||
+           (tls->identity && tls->identity->allow_tls12 && strcmp(version, "TLSv1.2") == 0);
+}
+
+// What was agreed, asked of the library once more rather than trusted to its options.
+static bool check_agreement(struct tls *tls)
+{
+    const char *cipher = wolfSSL_get_cipher(tls->ssl);
+    if (!cipher || (!strstr(cipher, "GCM") && !strstr(cipher, "CHACHA20")))
+        return tls_fail(tls, "the cipher %s was agreed, which is not accepted", cipher ? cipher : "(none)");
+    if (!version_is_allowed(tls))
+        return tls_fail(tls, "%s was agreed, which is not accepted", wolfSSL_get_version(tls->ssl));
+    if (wolfSSL_session_reused(tls->ssl))
+        return tls_fail(tls, "an earlier session was resumed, which is not accepted");
+    if (tls->identity && !tls->peer_verified)
+        return tls_fail(tls, "the %s's certificate was not checked", tls_peer_role(tls));
+    char *name = NULL;
+    unsigned short len = 0;
+    tls->alpn = wolfSSL_ALPN_GetProtocol(tls->ssl, &name, &len) == WOLFSSL_SUCCESS && len == sizeof(protocol) - 1 &&
+                memcmp(name, protocol, len) == 0;
+    return true;
+}
+
+static enum tls_result settle(struct tls *tls, int error)
+{
+    if (tls->failed)
+        return TLS_FAILED;
+    if (error == WOLFSSL_ERROR_WANT_READ)
+        return TLS_AGAIN;
+    if (error == WOLFSSL_ERROR_ZERO_RETURN)
+        return TLS_CLOSED;
+    tls_reason_library(tls, error);
+    return TLS_FAILED;
+}
+
+enum tls_result tls_handshake(struct tls *tls)
+{
+    if (tls->failed)
+        return TLS_FAILED;
+    assert(!tls->established);
+    tls->turn_left = TURN_MAX;
+    int done = tls->role == TLS_GATE ? wolfSSL_accept(tls->ssl) : wolfSSL_connect(tls->ssl);
+    tls->shaken += TURN_MAX - tls->turn_left;
+    if (tls->shaken > HANDSHAKE_MAX)
+        tls_fail(tls, "the %s's handshake is longer than %d bytes", tls_peer_role(tls), HANDSHAKE_MAX);
+    if (done != WOLFSSL_SUCCESS || tls->failed)
+        return settle(tls, wolfSSL_get_error(tls->ssl, done));
+    if (!check_agreement(tls))
+        return TLS_FAILED;
+    tls->established = true;
+    // In TLS 1.2 the gate's Finished comes after it has judged us.
+    tls->confirmed = strcmp(wolfSSL_get_version(tls->ssl), "TLSv1.3") != 0;
+    tls->barren = 0;
+    return TLS_OK;
+}
+
+enum tls_result tls_read(struct tls *tls, uint8_t *room, size_t size, size_t *len)
+{
+    *len = 0;
+    if (tls->failed)
+        return TLS_FAILED;
+    assert(tls->established && size >= CHUNK_SIZE);
+    tls->turn_left = TURN_MAX;
+    int got = wolfSSL_read(tls->ssl, room, (int)size);
+    if (got > 0) {
+        tls->confirmed = true;
+        tls->barren = 0;
+        *len = (size_t)got;
+        return TLS_OK;
+    }
+    if (tls->barren > BARREN_MAX)
+        tls_fail(tls, "the %s sent %zu bytes of records without data", tls_peer_role(tls), tls->barren);
+    enum tls_result result = settle(tls, wolfSSL_get_error(tls->ssl, got));
+    if (result == TLS_AGAIN && tls->barren > 0 && tls->record_left == 0)
+        tls->confirmed = true;
+    return result;
+}
+
+enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len)
+{
+    if (tls->failed)
+        return TLS_FAILED;
+    assert(tls->established && len <= CHUNK_SIZE);
+    int put = wolfSSL_write(tls->ssl, bytes, (int)len);
+    if (put == (int)len)
+        return TLS_OK;
+    enum tls_result result = settle(tls, wolfSSL_get_error(tls->ssl, put));
+    if (result != TLS_FAILED)
+        tls_fail(tls, "wolfSSL wrote %d of %zu bytes", put, len);
+    return TLS_FAILED;
+}
+
+void tls_confirm(struct tls *tls)
+{
+    assert(tls->role == TLS_GATE && tls->established);
+    if (strcmp(wolfSSL_get_version(tls->ssl), "TLSv1.3") != 0)
+        return;
+    int result = wolfSSL_update_keys(tls->ssl);
+    if (result != WOLFSSL_SUCCESS)
+        tls_reason_library(tls, wolfSSL_get_error(tls->ssl, result));
+}
+
+bool tls_is_confirmed(const struct tls *tls)
+{
+    return tls->confirmed;
+}
+
+void tls_close_notify(struct tls *tls)
+{
+    if (!tls->failed && tls->established && !tls->closing)
+        wolfSSL_shutdown(tls->ssl);
+    tls->closing = true;
+}
+
+uint8_t *tls_input_room(struct tls *tls, size_t *size)
+{
+    return buffer_room(&tls->input, size);
+}
+
+void tls_input_added(struct tls *tls, size_t len)
+{
+    buffer_added(&tls->input, len);
+}
+
+bool tls_input_is_waiting(const struct tls *tls)
+{
+    size_t least = tls->record_left == 0 ? RECORD_HEADER : 1;
+    return !tls->failed && buffer_len(&tls->input) >= least;
+}
+
+const uint8_t *tls_output(struct tls *tls, size_t *len)
+{
+    return buffer_bytes(&tls->output, len);
+}
+
+void tls_output_taken(struct tls *tls, size_t len)
+{
+    buffer_taken(&tls->output, len);
+}
+
+bool tls_output_room(const struct tls *tls, size_t limit)
+{
+    assert(limit <= OUTPUT_LIMIT - 4 * RECORD_MAX);
+    return buffer_len(&tls->output) + RECORD_MAX <= limit;
+}
+
+void tls_trim(struct tls *tls)
+{
+    buffer_trim(&tls->input);
+    buffer_trim(&tls->output);
+}
+
+const char *tls_reason(const struct tls *tls)
+{
+    return tls->reason;
+}
+
+const char *tls_peer_name(const struct tls *tls)
+{
+    return tls->peer_name;
+}
+
+const char *tls_peer_serial(const struct tls *tls)
+{
+    return tls->peer_serial;
+}
+
+usec_t tls_peer_expires(const struct tls *tls)
+{
+    return tls->peer_expires;
+}
+
+const char *tls_cipher(const struct tls *tls)
+{
+    return wolfSSL_get_cipher(tls->ssl);
+}
+
+bool tls_alpn_agreed(const struct tls *tls)
+{
+    return tls->alpn;
+}

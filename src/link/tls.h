@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// TLS by wolfSSL as a memory pump: ciphertext in and out of our own bounded buffers, no descriptor, no WANT_WRITE. What
+// the library needs to be kept safe (doc/DESIGN.md, security floor) is done here and nowhere else.
+#ifndef LINK_TLS_H
+#define LINK_TLS_H
+
+#include "base/clock.h"
+#include "base/fault.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct tls_identity; // CA, certificate, key, CRL: what both ends of a configuration hold
+struct tls;          // one connection
+
+enum tls_role { TLS_PORTAL, TLS_GATE };
+
+enum { TLS_NAME_SIZE = 256, TLS_SERIAL_SIZE = 64 };
+
+// PEM texts; `crl` may be NULL. Borrowed during the call only.
+struct tls_material {
+    const uint8_t *ca, *certificate, *key, *crl;
+    size_t ca_len, certificate_len, key_len, crl_len;
+    enum tls_role role;
+    bool allow_tls12;
+};
+
+// Once per process, before anything else and before fork. False when the library is older than the floor or was built
+// in a way we refuse.
+bool tls_library_start(struct fault *fault);
+const char *tls_library_version(void);
+
+// Parses and checks everything (key matches certificate, certificate carries our own EKU, CRL is by the CA and in date)
+// and proves that a forged clone of the CA is refused.
+struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault);
+void tls_identity_free(struct tls_identity *identity);
+usec_t tls_identity_expires(const struct tls_identity *identity); // Unix time, microseconds: the certificate's notAfter
+
+// `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
+struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);
+void tls_free(struct tls *tls);
+
+enum tls_result {
+    TLS_OK,     // made progress; for tls_read: plaintext was written
+    TLS_AGAIN,  // needs more ciphertext from the peer
+    TLS_CLOSED, // the peer sent close_notify
+    TLS_FAILED, // see tls_reason
+};
+
+// Drives the handshake with what is in the input buffer; TLS_OK once it is done and the peer has passed every check of
+// ours (chain on a clean store, CRL, EKU, names, TLS version, cipher).
+enum tls_result tls_handshake(struct tls *tls);
+// Decrypts into `room` (of at least CHUNK_SIZE); at most one record's plaintext a call.
+enum tls_result tls_read(struct tls *tls, uint8_t *room, size_t size, size_t *len);
+// Encrypts all of `bytes` (at most CHUNK_SIZE) into the output buffer, which must have tls_output_room for it.
+enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len);
+void tls_close_notify(struct tls *tls);
+
+// In TLS 1.3 the portal is done before the gate has judged its certificate. So a gate says that it is content, by a key
+// update, which any peer understands; a portal hears it in whatever comes first and is no alert.
+void tls_confirm(struct tls *tls);
+bool tls_is_confirmed(const struct tls *tls);
+
+// Ciphertext. Input: room to receive into, then how much was received. Output: what to send, then how much was sent.
+uint8_t *tls_input_room(struct tls *tls, size_t *size);
+void tls_input_added(struct tls *tls, size_t len);
+// After TLS_AGAIN: whether it has enough input to go on by itself (a call takes a bounded number of bytes).
+bool tls_input_is_waiting(const struct tls *tls);
+const uint8_t *tls_output(struct tls *tls, size_t *len);
+void tls_output_taken(struct tls *tls, size_t len);
+// Whether another record of CHUNK_SIZE plaintext fits within `limit` bytes of ciphertext (64 to 256 KiB).
+bool tls_output_room(const struct tls *tls, size_t limit);
+// Gives buffer memory back while idle.
+void tls_trim(struct tls *tls);
+
+const char *tls_reason(const struct tls *tls);    // why it failed: one sentence, peer text escaped
+const char *tls_peer_name(const struct tls *tls); // first DNS SAN, else CN
+const char *tls_peer_serial(const struct tls *tls);
+usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds
+const char *tls_cipher(const struct tls *tls);
+bool tls_alpn_agreed(const struct tls *tls); // usher/1
+
+#endif

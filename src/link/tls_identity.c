@@ -1,0 +1,128 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Who we are and whom we believe. Everything that can be wrong with the files of a configuration is found here, at the
+// start, and told in one sentence each; dates are not, since a machine without a clock battery must come up first.
+#include "link/tls_internal.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+// Our own certificate as the peer will see it: it must be one for this end.
+static bool check_own_certificate(struct tls_identity *identity, const struct tls_material *material,
+                                  struct fault *fault)
+{
+    struct span in = {material->certificate, material->certificate_len};
+    struct certificate own;
+    uint8_t *der;
+    size_t len;
+    if (!tls_pem_next(&in, "CERTIFICATE", &der, &len))
+        return fault_set(fault, "Certificate: holds no certificate in PEM form");
+    bool gate = material->role == TLS_GATE, good = true;
+    char names[CERTIFICATE_NAMES_SIZE], name[CERTIFICATE_NAME_SIZE];
+    if (!certificate_parse(&own, der, len))
+        good = fault_set(fault, "Certificate: cannot be parsed");
+    else if (own.is_ca)
+        good = fault_set(fault, "Certificate: %.200s is a CA's own", certificate_names_text(&own, names));
+    else if (!(gate ? own.authenticates_gates : own.authenticates_portals))
+        good = fault_set(fault, "Certificate: %.200s lacks the extended key usage %s that a %s needs",
+                         certificate_names_text(&own, names), gate ? "serverAuth" : "clientAuth",
+                         gate ? "gate" : "portal");
+    else if (!own.signs)
+        good = fault_set(fault, "Certificate: %.200s lacks the key usage digitalSignature",
+                         certificate_names_text(&own, names));
+    else if (!gate && !certificate_name(&own, name))
+        good = fault_set(fault, "Certificate: %.200s is no name that a gate could know a portal by",
+                         certificate_names_text(&own, names));
+    if (good)
+        identity->expires = own.not_after;
+    free(der);
+    return good;
+}
+
+static bool load_own(struct tls_identity *identity, const struct tls_material *material, struct fault *fault)
+{
+    int result =
+        wolfSSL_CTX_use_certificate_chain_buffer(identity->ctx, material->certificate, (long)material->certificate_len);
+    if (result != WOLFSSL_SUCCESS)
+        return fault_set(fault, "Certificate: %s", tls_reason_word(result));
+    result =
+        wolfSSL_CTX_use_PrivateKey_buffer(identity->ctx, material->key, (long)material->key_len, WOLFSSL_FILETYPE_PEM);
+    if (result != WOLFSSL_SUCCESS)
+        return fault_set(fault, "Key: holds no private key that can be used (PEM, without a passphrase)");
+    if (wolfSSL_CTX_check_private_key(identity->ctx) != WOLFSSL_SUCCESS)
+        return fault_set(fault, "Key: does not belong to the certificate");
+    return true;
+}
+
+static bool check_authorities(const struct tls_identity *identity, struct fault *fault)
+{
+    struct span in = {identity->ca, identity->ca_len};
+    uint8_t *der;
+    size_t len, count = 0;
+    bool good = true;
+    while (good && tls_pem_next(&in, "CERTIFICATE", &der, &len)) {
+        struct certificate ca;
+        if (!certificate_parse(&ca, der, len))
+            good = fault_set(fault, "CA certificate: cannot be parsed");
+        else if (!ca.is_ca || !ca.signs_certificates)
+            good = fault_set(fault, "CA certificate: is not a CA's (basicConstraints CA:TRUE, keyUsage keyCertSign)");
+        free(der);
+        count++;
+    }
+    if (good && count == 0)
+        return fault_set(fault, "CA certificate: holds no certificate in PEM form");
+    return good;
+}
+
+static uint8_t *copy(const uint8_t *bytes, size_t len)
+{
+    uint8_t *room = memory_new(len + 1);
+    memcpy(room, bytes, len);
+    return room;
+}
+
+static bool set_up(struct tls_identity *identity, const struct tls_material *material, struct fault *fault)
+{
+    if (!check_authorities(identity, fault) || !check_own_certificate(identity, material, fault))
+        return false;
+    identity->ctx = tls_context_new(material->role, material->allow_tls12);
+    if (!identity->ctx)
+        return fault_set(fault, "wolfSSL lacks what is needed for TLS 1.3 with our ciphers and groups");
+    return tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, fault) &&
+           load_own(identity, material, fault) && tls_selftest(identity, fault);
+}
+
+struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault)
+{
+    struct tls_identity *identity = memory_new(sizeof(*identity));
+    identity->role = material->role;
+    identity->allow_tls12 = material->allow_tls12;
+    identity->ca = copy(material->ca, material->ca_len);
+    identity->ca_len = material->ca_len;
+    if (material->crl) {
+        identity->crl = copy(material->crl, material->crl_len);
+        identity->crl_len = material->crl_len;
+    }
+    if (!set_up(identity, material, fault)) {
+        tls_identity_free(identity);
+        return NULL;
+    }
+    return identity;
+}
+
+void tls_identity_free(struct tls_identity *identity)
+{
+    if (!identity)
+        return;
+    if (identity->ctx)
+        wolfSSL_CTX_free(identity->ctx);
+    free(identity->ca);
+    free(identity->crl);
+    free(identity);
+}
+
+usec_t tls_identity_expires(const struct tls_identity *identity)
+{
+    return identity->expires;
+}

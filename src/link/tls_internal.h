@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the link/tls*.c files share. Nothing else may include this: it is where wolfSSL begins.
+#ifndef LINK_TLS_INTERNAL_H
+#define LINK_TLS_INTERNAL_H
+
+#include "link/buffer.h"
+#include "link/certificate.h"
+#include "link/tls.h"
+
+#include <wolfssl/wolfcrypt/settings.h>
+
+#include <wolfssl/error-ssl.h>
+#include <wolfssl/ssl.h>
+#include <wolfssl/wolfcrypt/error-crypt.h>
+
+#if !defined(WOLFSSL_TLS13) || !defined(HAVE_CRL) || !defined(HAVE_ALPN) || !defined(HAVE_SNI)
+#error "wolfSSL lacks TLS 1.3, CRL, ALPN or SNI: build it with wolfssl-port/user_settings.h"
+#endif
+#ifndef WOLFSSL_ALWAYS_VERIFY_CB
+#error "wolfSSL must be built with WOLFSSL_ALWAYS_VERIFY_CB, or the peer's chain never reaches our own checks"
+#endif
+#if defined(OPENSSL_EXTRA) || defined(OPENSSL_COMPATIBLE_DEFAULTS)
+#error "wolfSSL's OpenSSL compatibility changes what is verified and how; build it without"
+#endif
+
+enum {
+    TLS_REASON_SIZE = 512,
+    TLS_CHAIN_MAX = 4, // certificates a peer may send: its own and three authorities above it
+};
+
+struct tls_identity {
+    WOLFSSL_CTX *ctx;
+    enum tls_role role;
+    bool allow_tls12;
+    uint8_t *ca; // PEM, kept for the clean stores of the second check
+    size_t ca_len;
+    uint8_t *crl; // PEM; NULL when there is none
+    size_t crl_len;
+    usec_t expires;
+};
+
+struct tls {
+    WOLFSSL *ssl;
+    struct tls_identity *identity; // NULL for the attacker of the self-test
+    enum tls_role role;
+    char wanted[TLS_NAME_SIZE]; // what the peer's certificate must carry; "" when any name will do
+    struct buffer input;
+    struct buffer output;
+    size_t record_left;   // bytes of the record being handed to the library
+    size_t turn_left;     // bytes it may still take within the current call
+    size_t barren;        // bytes it has taken since it last gave plaintext
+    size_t shaken;        // bytes it has taken for the handshake
+    bool established;     // the handshake is done and the peer has passed every check
+    bool confirmed;       // portal: the gate has accepted us
+    bool alpn;            // usher/1 was agreed
+    bool closing;         // close_notify is sent
+    bool failed;          // `reason` says why
+    bool library_content; // with the peer's chain
+    bool peer_verified;   // by the second check; without it no handshake is done
+    int verify_error;     // what the library found wrong with the peer's chain, or 0
+    char reason[TLS_REASON_SIZE];
+    char peer_name[TLS_NAME_SIZE];
+    char peer_serial[TLS_SERIAL_SIZE];
+    usec_t peer_expires;
+};
+
+// "gate" or "portal", as seen from `tls`.
+const char *tls_peer_role(const struct tls *tls);
+// Marks it as failed with one sentence; the first one stays. Always false.
+bool tls_fail(struct tls *tls, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// tls.c: a connection in `ctx`, whose callbacks it must have been given. For tls_new and the self-test.
+WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12);
+struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
+
+// tls_store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing else.
+bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault);
+
+// tls_pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
+// behind it. False when there is none or it is malformed.
+bool tls_pem_next(struct span *in, const char *label, uint8_t **der, size_t *len);
+
+// tls_peer.c: the verify callback of every context.
+int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store);
+
+// tls_reason.c: sentences for what the library found.
+void tls_reason_chain(struct tls *tls, int error, const struct certificate *certificate);
+bool tls_reason_library(struct tls *tls, int error);
+// For the end of such a sentence: "has expired"; what a certificate lacks that is not for the peer's role.
+const char *tls_reason_word(int error);
+const char *tls_reason_purpose(const struct tls *tls);
+
+// tls_clone.c: a certificate that looks like the authority `ca` (subject, key id and signature bytes are its own) but
+// holds a fresh key, and that key. Both DER, of the caller's.
+struct tls_clone {
+    uint8_t *certificate;
+    size_t certificate_len;
+    uint8_t *key;
+    size_t key_len;
+};
+bool tls_clone_forge(struct tls_clone *out, const struct certificate *ca);
+void tls_clone_free(struct tls_clone *clone);
+
+// tls_selftest.c: a handshake in memory with a clone of each authority; all must be refused for their signature.
+bool tls_selftest(struct tls_identity *identity, struct fault *fault);
+
+#endif

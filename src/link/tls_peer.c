@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The second check. wolfSSL has judged the peer's chain; now it is judged again, with nothing carried over: a fresh store
+// for chain, dates and revocation, and our own reading of the certificate for what it may be used for and by whom. It
+// runs inside the handshake, so that a refusal reaches the peer as an alert and no record is ever read.
+#include "link/tls_internal.h"
+
+#include <string.h>
+
+static bool refuse(struct tls *tls, const struct certificate *certificate, const char *why)
+{
+    char names[CERTIFICATE_NAMES_SIZE], serial[CERTIFICATE_SERIAL_SIZE];
+    return tls_fail(tls, "the %s's certificate (%.300s, serial %s) %s", tls_peer_role(tls),
+                    certificate_names_text(certificate, names), certificate_serial_text(certificate, serial), why);
+}
+
+// The authorities between a configured one and the peer, from the top down; each becomes one in `store`.
+static bool check_authorities(struct tls *tls, WOLFSSL_CERT_MANAGER *store, const WOLFSSL_BUFFER_INFO *chain, int count)
+{
+    for (int i = count - 1; i > 0; i--) {
+        struct certificate certificate;
+        if (!certificate_parse(&certificate, chain[i].buffer, chain[i].length))
+            return tls_fail(tls, "the %s sent a CA certificate that cannot be parsed", tls_peer_role(tls));
+        int result =
+            wolfSSL_CertManagerVerifyBuffer(store, chain[i].buffer, (long)chain[i].length, WOLFSSL_FILETYPE_ASN1);
+        if (result != WOLFSSL_SUCCESS) {
+            tls_reason_chain(tls, result, &certificate);
+            return false;
+        }
+        // A certificate that can vouch for nothing (some send their own twice) is no reason to refuse, and no help.
+        if (!certificate.is_ca || !certificate.signs_certificates)
+            continue;
+        if (!certificate.strong)
+            return refuse(tls, &certificate, "is a CA's and signed with an algorithm that is not accepted");
+        if (wolfSSL_CertManagerLoadCABuffer(store, chain[i].buffer, (long)chain[i].length, WOLFSSL_FILETYPE_ASN1) !=
+            WOLFSSL_SUCCESS)
+            return refuse(tls, &certificate, "cannot be used as a CA");
+#ifdef WOLFSSL_TRUST_PEER_CERT
+        wolfSSL_CertManagerUnload_trust_peers(store);
+#endif
+    }
+    return true;
+}
+
+// Chain, dates and revocation on a store that holds what is configured and nothing else.
+static bool check_chain(struct tls *tls, const struct certificate *peer, const WOLFSSL_BUFFER_INFO *chain, int count)
+{
+    WOLFSSL_CERT_MANAGER *store = wolfSSL_CertManagerNew();
+    struct fault fault;
+    bool good = store && tls_store_fill(store, tls->identity, &fault);
+    if (!good) {
+        tls_fail(tls, "the %s's certificate cannot be judged: %s", tls_peer_role(tls),
+                 store ? fault.text : "out of memory");
+    } else if ((good = check_authorities(tls, store, chain, count))) {
+        int result =
+            wolfSSL_CertManagerVerifyBuffer(store, chain[0].buffer, (long)chain[0].length, WOLFSSL_FILETYPE_ASN1);
+        good = result == WOLFSSL_SUCCESS;
+        if (!good)
+            tls_reason_chain(tls, result, peer);
+    }
+    if (store)
+        wolfSSL_CertManagerFree(store);
+    return good;
+}
+
+// A gate certificate in the hands of a portal, or the reverse, opens nothing.
+static bool check_purpose(struct tls *tls, const struct certificate *peer)
+{
+    if (peer->is_ca)
+        return refuse(tls, peer, "is a CA's own and not for connections");
+    if (!peer->strong)
+        return refuse(tls, peer, "is signed with an algorithm that is not accepted");
+    if (!peer->signs)
+        return refuse(tls, peer, "lacks the digitalSignature key usage");
+    bool fits = tls->role == TLS_PORTAL ? peer->authenticates_gates : peer->authenticates_portals;
+    return fits || refuse(tls, peer, tls_reason_purpose(tls));
+}
+
+static bool check_name(struct tls *tls, const struct certificate *peer)
+{
+    if (tls->wanted[0]) {
+        char names[CERTIFICATE_NAMES_SIZE];
+        if (certificate_matches(peer, tls->wanted)) {
+            strcpy(tls->peer_name, tls->wanted);
+            return true;
+        }
+        return tls_fail(tls, "the %s's certificate is for another name (wanted %s, has %.300s)", tls_peer_role(tls),
+                        tls->wanted, certificate_names_text(peer, names));
+    }
+    return certificate_name(peer, tls->peer_name) || refuse(tls, peer, "carries no host name to know its holder by");
+}
+
+static bool judge(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
+{
+    struct certificate peer;
+    if (count < 1 || count > TLS_CHAIN_MAX)
+        return tls_fail(tls, "the %s sent %d certificates; 1 to %d are accepted", tls_peer_role(tls), count,
+                        TLS_CHAIN_MAX);
+    if (!certificate_parse(&peer, chain[0].buffer, chain[0].length))
+        return tls_fail(tls, "the %s's certificate cannot be parsed", tls_peer_role(tls));
+    if (!check_chain(tls, &peer, chain, count) || !check_purpose(tls, &peer) || !check_name(tls, &peer))
+        return false;
+    certificate_serial_text(&peer, tls->peer_serial);
+    tls->peer_expires = peer.not_after;
+    return true;
+}
+
+int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
+{
+    struct tls *tls = store->userCtx;
+    const WOLFSSL_BUFFER_INFO *chain = store->certs;
+    int at = store->error_depth;
+    if (!preverify) {
+        // Never content where the library is not; this only puts its finding into words.
+        struct certificate culprit;
+        bool known =
+            at >= 0 && at < store->totalCerts && certificate_parse(&culprit, chain[at].buffer, chain[at].length);
+        tls->verify_error = store->error;
+        tls_reason_chain(tls, store->error, known ? &culprit : NULL);
+        return 0;
+    }
+    if (at > 0)
+        return 1;
+    tls->library_content = true;
+    tls->peer_verified = tls->identity && judge(tls, chain, store->totalCerts);
+    return tls->peer_verified;
+}

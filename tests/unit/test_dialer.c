@@ -1,0 +1,321 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A dialer against gates that come and go on loopback.
+#include "unit.h"
+
+#include "link/dialer.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+#include "certs.h"
+
+#include <sys/socket.h>
+
+enum { DOWNS_MAX = 64 };
+
+struct world {
+    uv_loop_t loop;
+    uv_timer_t limit;
+    bool too_late, woken;
+    struct tls_identity *gate_identity, *portal_identity;
+    struct endpoint at;
+    int listener; // -1 while the gate is away
+    struct tunnel *gate;
+    bool gate_down;
+    struct dialer *dialer;
+    int ups, downs, lost; // `lost`: downs of a tunnel that was up
+    char why[512];
+    usec_t down_at[DOWNS_MAX];
+};
+
+static void on_limit(uv_timer_t *timer)
+{
+    struct world *world = timer->data;
+    world->too_late = true;
+}
+
+static void gate_up(void *owner)
+{
+    (void)owner;
+}
+
+static void gate_opened(void *owner, struct usher_session *session, const struct usher_open *open)
+{
+    (void)owner;
+    (void)session;
+    (void)open;
+}
+
+static void gate_down(void *owner, const char *why)
+{
+    struct world *world = owner;
+    (void)why;
+    tunnel_free(world->gate);
+    world->gate = NULL;
+}
+
+static void on_wake(void *owner)
+{
+    struct world *world = owner;
+    world->woken = true;
+}
+
+static const struct tunnel_ops gate_ops = {.up = gate_up, .opened = gate_opened, .down = gate_down, .wake = on_wake};
+
+static void on_up(void *owner, struct tunnel *tunnel)
+{
+    struct world *world = owner;
+    assert_ptr_equal(dialer_tunnel(world->dialer), tunnel);
+    world->ups++;
+}
+
+static void on_down(void *owner, bool was_up, const char *why)
+{
+    struct world *world = owner;
+    assert_null(dialer_tunnel(world->dialer));
+    if (world->downs < DOWNS_MAX)
+        world->down_at[world->downs] = clock_now();
+    world->downs++;
+    world->lost += was_up;
+    snprintf(world->why, sizeof(world->why), "%s", why);
+}
+
+static const struct dialer_ops dialer_ops = {.up = on_up, .opened = gate_opened, .down = on_down, .wake = on_wake};
+
+static const struct tunnel_config tunnel_config = {
+    .engine = {.max_sessions = 100, .max_unanswered = 100, .window_budget = 1 << 20, .window_max = 1 << 20},
+    .batch = 256 * 1024,
+    .batch_interactive = 64 * 1024,
+    .handshake_timeout_ms = 500,
+};
+
+static void gate_opens(struct world *world)
+{
+    struct fault fault;
+    world->listener = socket_listen(&world->at, 8, &fault);
+    if (world->listener < 0)
+        fail_msg("%s", fault.text);
+    socket_local(world->listener, &world->at);
+}
+
+static void gate_closes(struct world *world)
+{
+    close(world->listener);
+    world->listener = -1;
+    tunnel_free(world->gate);
+    world->gate = NULL;
+}
+
+static void gate_accepts(struct world *world)
+{
+    struct fault fault;
+    int fd = world->listener < 0 ? -1 : accept4(world->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    if (fd < 0)
+        return;
+    tunnel_free(world->gate);
+    world->gate =
+        tunnel_new(&world->loop, fd, world->gate_identity, TLS_GATE, NULL, &tunnel_config, &gate_ops, world, &fault);
+}
+
+static struct world *world_new(const char *host)
+{
+    struct fault fault = {""};
+    struct world *world = calloc(1, sizeof(*world));
+    uv_loop_init(&world->loop);
+    uv_timer_init(&world->loop, &world->limit);
+    world->limit.data = world;
+    world->gate_identity = certs_identity(TLS_GATE, (struct certs_case){.stem = "pki/gate.example.net"});
+    world->portal_identity = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
+    endpoint_parse(&world->at, "127.0.0.1:0");
+    gate_opens(world);
+    const struct dialer_config config = {.host = host,
+                                         .port = world->at.port,
+                                         .peer_name = "gate.example.net",
+                                         .identity = world->portal_identity,
+                                         .tunnel = tunnel_config};
+    world->dialer = dialer_new(&world->loop, &config, &dialer_ops, world, &fault);
+    if (!world->dialer)
+        fail_msg("%s", fault.text);
+    return world;
+}
+
+static bool run(struct world *world, bool (*done)(struct world *world), unsigned ms)
+{
+    bool more = true;
+    world->too_late = false;
+    uv_timer_start(&world->limit, on_limit, ms, 0);
+    while (!done(world) && !world->too_late) {
+        world->woken = false;
+        // The gate has no watcher of its own: it looks each millisecond.
+        if (!more)
+            usleep(1000);
+        uv_run(&world->loop, UV_RUN_NOWAIT);
+        gate_accepts(world);
+        usec_t now = clock_now();
+        more = dialer_turn(world->dialer, now);
+        more |= world->gate && tunnel_turn(world->gate, now);
+        more |= world->woken;
+    }
+    uv_timer_stop(&world->limit);
+    return !world->too_late;
+}
+
+static void world_free(struct world *world)
+{
+    dialer_free(world->dialer);
+    tunnel_free(world->gate);
+    if (world->listener >= 0)
+        close(world->listener);
+    uv_close((uv_handle_t *)&world->limit, NULL);
+    for (int i = 0; i < 10; i++)
+        uv_run(&world->loop, UV_RUN_NOWAIT);
+    assert_int_equal(uv_loop_close(&world->loop), 0);
+    tls_identity_free(world->gate_identity);
+    tls_identity_free(world->portal_identity);
+    free(world);
+}
+
+static bool up(struct world *world)
+{
+    return world->ups > 0;
+}
+
+static bool up_twice(struct world *world)
+{
+    return world->ups == 2;
+}
+
+static bool down(struct world *world)
+{
+    return world->downs > 0;
+}
+
+static bool down_four_times(struct world *world)
+{
+    return world->downs >= 4;
+}
+
+static bool never(struct world *world)
+{
+    (void)world;
+    return false;
+}
+
+static void test_up_by_address_and_name(void **state)
+{
+    static const char *const hosts[] = {"127.0.0.1", "localhost"};
+    (void)state;
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        struct world *world = world_new(hosts[i]);
+        CASE(hosts[i], run(world, up, 5000));
+        CASE(hosts[i], world->downs == 0);
+        world_free(world);
+    }
+}
+
+static void test_unknown_host(void **state)
+{
+    (void)state;
+    struct world *world = world_new("no-such-host.invalid");
+    assert_true(run(world, down, 8000));
+    CASE(world->why, strstr(world->why, "cannot resolve no-such-host.invalid: "));
+    world_free(world);
+}
+
+// Attempts at a gate that is away come at 0, 0.2, 0.6 and 1.4 s, a quarter more or less each; when it is back it is found.
+static void test_backoff_and_return(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    gate_closes(world);
+    usec_t start = clock_now();
+    assert_true(run(world, down_four_times, 5000));
+    CASE(world->why, strstr(world->why, "Connection refused") && world->lost == 0);
+    static const unsigned earliest_ms[] = {0, 150, 450, 1050}, latest_ms[] = {150, 400, 950, 2000};
+    for (size_t i = 0; i < 4; i++)
+        assert_in_range(world->down_at[i] - start, earliest_ms[i] * 1000, latest_ms[i] * 1000);
+    gate_opens(world);
+    assert_true(run(world, up, 5000));
+    world_free(world);
+}
+
+// The network has changed: no more waiting.
+static void test_network_change(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    gate_closes(world);
+    run(world, down_four_times, 5000);
+    gate_opens(world);
+    usec_t start = clock_now();
+    dialer_network_changed(world->dialer);
+    assert_true(run(world, up, 1000));
+    assert_true(clock_now() - start < 500 * USEC_PER_MSEC);
+    // And a tunnel whose address is still there is left alone.
+    dialer_network_changed(world->dialer);
+    run(world, never, 100);
+    assert_true(world->downs == 4 && dialer_tunnel(world->dialer));
+    world_free(world);
+}
+
+static void test_lost_and_again(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    tunnel_free(world->gate);
+    world->gate = NULL;
+    usec_t start = clock_now();
+    assert_true(run(world, up_twice, 5000));
+    assert_true(world->lost == 1 && world->downs == 1);
+    assert_true(clock_now() - start < 1000 * USEC_PER_MSEC);
+    world_free(world);
+}
+
+static void test_stop(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    dialer_stop(world->dialer, "asked to");
+    assert_true(run(world, down, 2000));
+    assert_true(world->lost == 1 && strstr(world->why, "asked to"));
+    run(world, never, 500);
+    assert_true(world->ups == 1 && world->downs == 1);
+    world_free(world);
+
+    world = world_new("127.0.0.1");
+    dialer_stop(world->dialer, "asked to");
+    assert_true(run(world, down, 1000));
+    assert_true(world->lost == 0 && strstr(world->why, "asked to"));
+    world_free(world);
+}
+
+// A listener that never says a word of TLS.
+static void test_mute_gate(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    int listener = world->listener;
+    world->listener = -1;
+    assert_true(run(world, down, 3000));
+    CASE(world->why, strstr(world->why, "did not complete the TLS handshake"));
+    close(listener);
+    world_free(world);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_up_by_address_and_name),
+        cmocka_unit_test(test_unknown_host),
+        cmocka_unit_test(test_backoff_and_return),
+        cmocka_unit_test(test_network_change),
+        cmocka_unit_test(test_lost_and_again),
+        cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_mute_gate),
+    };
+    struct fault fault;
+    if (!tls_library_start(&fault))
+        return 1;
+    return cmocka_run_group_tests(tests, certs_make, certs_remove);
+}

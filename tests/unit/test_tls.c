@@ -1,0 +1,402 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Two ends of TLS joined by memory, over a matrix of certificates: who is let in, who is not, and in what words.
+#include "unit.h"
+
+#include "base/chunk.h"
+
+#include "certs.h"
+
+#include <time.h>
+
+struct pair {
+    struct tls_identity *gate_identity, *portal_identity;
+    struct tls *gate, *portal;
+    enum tls_result gate_result, portal_result;
+};
+
+// Moves at most `most` bytes of ciphertext.
+static size_t move(struct tls *from, struct tls *to, size_t most)
+{
+    size_t len, room;
+    const uint8_t *bytes = tls_output(from, &len);
+    uint8_t *at = tls_input_room(to, &room);
+    len = len < room ? len : room;
+    len = len < most ? len : most;
+    if (len > 0)
+        memcpy(at, bytes, len);
+    tls_input_added(to, len);
+    tls_output_taken(from, len);
+    return len;
+}
+
+static struct pair pair_new(struct certs_case gate, struct certs_case portal, const char *name)
+{
+    struct fault fault;
+    struct pair p = {.gate_result = TLS_AGAIN, .portal_result = TLS_AGAIN};
+    p.gate_identity = certs_identity(TLS_GATE, gate);
+    p.portal_identity = certs_identity(TLS_PORTAL, portal);
+    p.gate = tls_new(p.gate_identity, NULL, &fault);
+    p.portal = tls_new(p.portal_identity, name ? name : "gate.example.net", &fault);
+    assert_non_null(p.gate);
+    assert_non_null(p.portal);
+    return p;
+}
+
+static void pair_free(struct pair *p)
+{
+    tls_free(p->gate);
+    tls_free(p->portal);
+    tls_identity_free(p->gate_identity);
+    tls_identity_free(p->portal_identity);
+}
+
+// Handshakes in steps of `most` bytes until nothing moves any more. A portal may be done before it is refused.
+static void shake(struct pair *p, size_t most)
+{
+    uint8_t room[CHUNK_SIZE];
+    size_t len, moved = 1;
+    while (moved > 0) {
+        if (p->portal_result == TLS_AGAIN)
+            p->portal_result = tls_handshake(p->portal);
+        else if (p->portal_result == TLS_OK && tls_read(p->portal, room, sizeof(room), &len) == TLS_FAILED)
+            p->portal_result = TLS_FAILED;
+        moved = move(p->portal, p->gate, most);
+        if (p->gate_result == TLS_AGAIN)
+            p->gate_result = tls_handshake(p->gate);
+        moved += move(p->gate, p->portal, most);
+    }
+}
+
+// What each end must say, NULL when it must be content. The other end is told by an alert.
+struct row {
+    const char *name;
+    struct certs_case gate, portal;
+    const char *wanted; // name of the gate
+    const char *gate_says, *portal_says;
+};
+
+#define GATE                                                                                                           \
+    {                                                                                                                  \
+        .stem = "pki/gate.example.net"                                                                                 \
+    }
+#define PORTAL                                                                                                         \
+    {                                                                                                                  \
+        .stem = "pki/branch"                                                                                           \
+    }
+
+static const struct row rows[] = {
+    {"good", GATE, PORTAL, NULL, NULL, NULL},
+    {"good, case of the name", GATE, PORTAL, "GATE.Example.net", NULL, NULL},
+    {"good, IPv4 name", GATE, PORTAL, "10.7.0.1", NULL, NULL},
+    {"good, IPv6 name", GATE, PORTAL, "fd00:0::7", NULL, NULL},
+    {"good, with CRL",
+     {.stem = "pki/gate.example.net", .crl = "pki/crl.pem"},
+     {.stem = "pki/branch", .crl = "pki/crl.pem"},
+     NULL,
+     NULL,
+     NULL},
+    {"good, RSA", {.stem = "rsa-gate"}, {.stem = "rsa-portal"}, NULL, NULL, NULL},
+    {"good, names in CN only", {.stem = "plain-gate"}, {.stem = "plain-portal"}, NULL, NULL, NULL},
+    {"good, wildcard", {.stem = "wild-gate"}, PORTAL, "gate.example.net", NULL, NULL},
+    {"good, intermediate CA",
+     {.stem = "deep-gate", .ca = "root.crt"},
+     {.stem = "deep-portal", .ca = "root.crt"},
+     NULL,
+     NULL,
+     NULL},
+    {"wildcard is one label",
+     {.stem = "wild-gate"},
+     PORTAL,
+     "a.b.example.net",
+     "refused our certificate",
+     "is for another name (wanted a.b.example.net, has *.example.net)"},
+    {"wildcard is not none",
+     {.stem = "wild-gate"},
+     PORTAL,
+     "example.net",
+     "refused our certificate",
+     "is for another name"},
+    {"gate by another name",
+     {.stem = "other-gate"},
+     PORTAL,
+     NULL,
+     "refused our certificate",
+     "is for another name (wanted gate.example.net, has other.example.net)"},
+    {"gate by another address", GATE, PORTAL, "10.7.0.2", "refused our certificate", "is for another name"},
+    {"portal of another CA", GATE, {.stem = "alien/branch"}, NULL, "is issued by an unknown CA", "CA unknown there"},
+    {"gate of another CA",
+     {.stem = "alien/gate.example.net"},
+     PORTAL,
+     NULL,
+     "CA unknown there",
+     "is issued by an unknown CA"},
+    {"portal expired",
+     GATE,
+     {.stem = "expired-portal"},
+     NULL,
+     "(branch, serial 4000) has expired, it did on 2021-01-01T00:00:00Z",
+     "has expired"},
+    {"gate expired", {.stem = "expired-gate"}, PORTAL, NULL, "has expired", "has expired, it did on 2021-01-01"},
+    {"portal not yet valid",
+     GATE,
+     {.stem = "future-portal"},
+     NULL,
+     "is not yet valid, but from 2038-01-01",
+     "not yet valid"},
+    {"gate not yet valid", {.stem = "future-gate"}, PORTAL, NULL, "not yet valid", "is not yet valid"},
+    {"portal revoked",
+     {.stem = "pki/gate.example.net", .crl = "pki/crl.pem"},
+     {.stem = "pki/lost"},
+     NULL,
+     "is revoked",
+     "refused our certificate as bad: revoked"},
+    {"gate revoked",
+     {.stem = "pki/lost-gate.example.net"},
+     {.stem = "pki/branch", .crl = "pki/crl.pem"},
+     "lost-gate.example.net",
+     "revoked",
+     "is revoked"},
+    {"portal's certificate signed by a leaf",
+     GATE,
+     {.stem = "grafted-portal"},
+     NULL,
+     "certificate",
+     "refused our certificate"},
+    {"gate's certificate signed by a leaf",
+     {.stem = "grafted-gate"},
+     PORTAL,
+     NULL,
+     "refused our certificate",
+     "certificate"},
+    {"portal signed with SHA-1", GATE, {.stem = "sha1-portal"}, NULL, "certificate", "refused our certificate"},
+    {"gate signed with SHA-1", {.stem = "sha1-gate"}, PORTAL, NULL, "refused our certificate", "certificate"},
+    {"intermediate CA without CRL",
+     {.stem = "pki/gate.example.net", .ca = "both.crt", .crl = "pki/crl.pem"},
+     {.stem = "deep-portal", .ca = "pki/ca.crt"},
+     NULL,
+     "no revocation list of its CA is loaded",
+     "refused our certificate"},
+};
+
+static bool says(const char *want, enum tls_result result, const struct tls *tls)
+{
+    return want ? result == TLS_FAILED && strstr(tls_reason(tls), want) : result == TLS_OK && !tls_reason(tls)[0];
+}
+
+static void test_matrix(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        const struct row *row = &rows[i];
+        struct pair p = pair_new(row->gate, row->portal, row->wanted);
+        shake(&p, SIZE_MAX);
+        if (!says(row->gate_says, p.gate_result, p.gate))
+            fail_msg("%s: the gate is %d and says \"%s\"", row->name, p.gate_result, tls_reason(p.gate));
+        if (!says(row->portal_says, p.portal_result, p.portal))
+            fail_msg("%s: the portal is %d and says \"%s\"", row->name, p.portal_result, tls_reason(p.portal));
+        pair_free(&p);
+    }
+}
+
+// What tls_identity_new itself refuses, and what in its sentence says so.
+static void test_own_material(void **state)
+{
+    static const struct {
+        const char *name;
+        enum tls_role role;
+        struct certs_case own;
+        const char *says;
+    } cases[] = {
+        {"gate certificate at a portal", TLS_PORTAL, GATE, "lacks the extended key usage clientAuth"},
+        {"portal certificate at a gate", TLS_GATE, PORTAL, "lacks the extended key usage serverAuth"},
+        {"no EKU", TLS_PORTAL, {.stem = "purposeless-portal"}, "lacks the extended key usage clientAuth"},
+        {"no digitalSignature", TLS_GATE, {.stem = "keyless-gate"}, "lacks the key usage digitalSignature"},
+        {"a CA", TLS_GATE, {.stem = "ca-gate"}, "is a CA's own"},
+        {"no name", TLS_PORTAL, {.stem = "nameless-portal"}, "no name that a gate could know a portal by"},
+        {"another key",
+         TLS_PORTAL,
+         {.stem = "pki/branch", .key = "alien/branch"},
+         "does not belong to the certificate"},
+        {"a certificate as key", TLS_PORTAL, {.stem = "pki/branch", .key = "none"}, "holds no private key"},
+        {"no PEM as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "ca.der"}, "CA certificate: holds no certificate"},
+        {"a leaf as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "pki/branch.crt"}, "is not a CA's"},
+        {"stale CRL", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "stale.pem"}, "CRL: out of date"},
+        {"CRL of another CA", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "alien.pem"}, "CRL: not by"},
+        {"two CRLs", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "double.pem"}, "two lists of the same"},
+        {"no CRL in it", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "pki/ca.crt"}, "CRL: holds no"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fault fault = {""};
+        struct tls_identity *identity = certs_try(cases[i].role, &cases[i].own, &fault);
+        CASE(cases[i].name, identity == NULL);
+        if (!strstr(fault.text, cases[i].says))
+            fail_msg("%s: \"%s\"", cases[i].name, fault.text);
+    }
+}
+
+// A handshake and data that arrive byte by byte are the same as in one piece; what was agreed is what we allow.
+static void test_agreement(void **state)
+{
+    (void)state;
+    static const size_t steps[] = {1, 7, 1460, SIZE_MAX};
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+        shake(&p, steps[i]);
+        assert_int_equal(p.gate_result, TLS_OK);
+        assert_int_equal(p.portal_result, TLS_OK);
+        assert_true(tls_alpn_agreed(p.gate) && tls_alpn_agreed(p.portal));
+        assert_string_equal(tls_cipher(p.gate), "TLS_AES_128_GCM_SHA256");
+        assert_string_equal(tls_peer_name(p.gate), "branch");
+        assert_string_equal(tls_peer_name(p.portal), "gate.example.net");
+        assert_true(strlen(tls_peer_serial(p.gate)) == 32);
+        // 825 days ahead, by usher-pki.
+        usec_t days = (tls_peer_expires(p.gate) / USEC_PER_SEC - (usec_t)time(NULL)) / 86400;
+        assert_in_range(days, 823, 825);
+        assert_int_equal(tls_identity_expires(p.portal_identity), tls_peer_expires(p.gate));
+        pair_free(&p);
+    }
+}
+
+static void test_data(void **state)
+{
+    (void)state;
+    struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+    shake(&p, SIZE_MAX);
+    static uint8_t sent[CHUNK_SIZE], got[CHUNK_SIZE];
+    size_t len;
+    static const size_t sizes[] = {1, 2, 100, 1400, 16383, 16384};
+    for (size_t i = 0; i < COUNT(sizes); i++) {
+        memset(sent, (int)i + 1, sizes[i]);
+        assert_int_equal(tls_write(p.portal, sent, sizes[i]), TLS_OK);
+        move(p.portal, p.gate, SIZE_MAX);
+        assert_int_equal(tls_read(p.gate, got, sizeof(got), &len), TLS_OK);
+        assert_int_equal(len, sizes[i]);
+        assert_memory_equal(got, sent, len);
+        assert_int_equal(tls_read(p.gate, got, sizeof(got), &len), TLS_AGAIN);
+    }
+    tls_close_notify(p.portal);
+    move(p.portal, p.gate, SIZE_MAX);
+    assert_int_equal(tls_read(p.gate, got, sizeof(got), &len), TLS_CLOSED);
+    pair_free(&p);
+}
+
+// The portal learns from the gate alone that it was accepted, and neither end takes harm from it.
+static void test_confirmation(void **state)
+{
+    (void)state;
+    struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+    uint8_t room[CHUNK_SIZE];
+    size_t len;
+    shake(&p, SIZE_MAX);
+    assert_int_equal(tls_read(p.portal, room, sizeof(room), &len), TLS_AGAIN);
+    assert_false(tls_is_confirmed(p.portal));
+    tls_confirm(p.gate);
+    move(p.gate, p.portal, SIZE_MAX);
+    assert_int_equal(tls_read(p.portal, room, sizeof(room), &len), TLS_AGAIN);
+    assert_true(tls_is_confirmed(p.portal));
+    move(p.portal, p.gate, SIZE_MAX);
+    assert_int_equal(tls_read(p.gate, room, sizeof(room), &len), TLS_AGAIN);
+    for (int i = 0; i < 3; i++) {
+        assert_int_equal(tls_write(p.gate, (const uint8_t *)"down", 4), TLS_OK);
+        assert_int_equal(tls_write(p.portal, (const uint8_t *)"up", 2), TLS_OK);
+        move(p.gate, p.portal, SIZE_MAX);
+        move(p.portal, p.gate, SIZE_MAX);
+        assert_int_equal(tls_read(p.portal, room, sizeof(room), &len), TLS_OK);
+        assert_memory_equal(room, "down", 4);
+        assert_int_equal(tls_read(p.gate, room, sizeof(room), &len), TLS_OK);
+        assert_memory_equal(room, "up", 2);
+    }
+    pair_free(&p);
+}
+
+// As many records as tls_output_room promises fit, for the smallest and the largest batch.
+static void test_output_room(void **state)
+{
+    (void)state;
+    struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+    shake(&p, SIZE_MAX);
+    static const size_t limits[] = {64 * 1024, 256 * 1024};
+    static uint8_t room[CHUNK_SIZE];
+    for (size_t i = 0; i < COUNT(limits); i++) {
+        size_t records = 0, len, total = 0;
+        while (tls_output_room(p.gate, limits[i])) {
+            assert_int_equal(tls_write(p.gate, room, sizeof(room)), TLS_OK);
+            records++;
+        }
+        tls_output(p.gate, &len);
+        assert_true(len <= limits[i] && records == limits[i] / (CHUNK_SIZE + 256));
+        move(p.gate, p.portal, SIZE_MAX);
+        while (tls_read(p.portal, room, sizeof(room), &len) == TLS_OK)
+            total += len;
+        assert_int_equal(total, records * CHUNK_SIZE);
+        tls_trim(p.gate);
+        tls_trim(p.portal);
+    }
+    pair_free(&p);
+}
+
+// A byte changed on the way ends it, and says so at both ends.
+static void test_altered(void **state)
+{
+    (void)state;
+    struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+    shake(&p, SIZE_MAX);
+    uint8_t room[CHUNK_SIZE];
+    size_t len, size;
+    assert_int_equal(tls_write(p.portal, (const uint8_t *)"hello", 5), TLS_OK);
+    uint8_t *at = tls_input_room(p.gate, &size);
+    move(p.portal, p.gate, SIZE_MAX);
+    at[8] ^= 1;
+    assert_int_equal(tls_read(p.gate, room, sizeof(room), &len), TLS_FAILED);
+    assert_non_null(strstr(tls_reason(p.gate), "altered on the way"));
+    move(p.gate, p.portal, SIZE_MAX);
+    assert_int_equal(tls_read(p.portal, room, sizeof(room), &len), TLS_FAILED);
+    assert_non_null(strstr(tls_reason(p.portal), "altered on the way"));
+    pair_free(&p);
+}
+
+// Record headers that no honest peer sends, before and after the handshake. The third is the one that makes the
+// library read outside its buffer (CVE-2024-0901).
+static void test_record_headers(void **state)
+{
+    static const struct {
+        const char *name;
+        uint8_t bytes[5 + 16];
+        size_t len;
+        const char *says;
+    } cases[] = {
+        {"plain text", "GET / HTTP/1.1", 14, "does not speak TLS"},
+        {"no body", {22, 3, 3, 0, 0}, 5, "record of 0 bytes"},
+        {"tag only", {23, 3, 3, 0, 16}, 21, "record of 16 bytes"},
+        {"too long", {23, 3, 3, 0x41, 0x01}, 5, "record of 16641 bytes"},
+        {"SSL 2", {0x80, 0x2e, 1, 0, 2}, 5, "does not speak TLS"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases) * 2; i++) {
+        bool after = i >= COUNT(cases);
+        size_t c = i % COUNT(cases), len, size;
+        uint8_t room[CHUNK_SIZE];
+        struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+        if (after)
+            shake(&p, SIZE_MAX);
+        memcpy(tls_input_room(p.gate, &size), cases[c].bytes, cases[c].len);
+        tls_input_added(p.gate, cases[c].len);
+        enum tls_result result = after ? tls_read(p.gate, room, sizeof(room), &len) : tls_handshake(p.gate);
+        CASE(cases[c].name, result == TLS_FAILED && strstr(tls_reason(p.gate), cases[c].says));
+        pair_free(&p);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_matrix),         cmocka_unit_test(test_own_material), cmocka_unit_test(test_agreement),
+        cmocka_unit_test(test_data),           cmocka_unit_test(test_output_room),  cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
+    };
+    struct fault fault;
+    if (!tls_library_start(&fault))
+        return 1;
+    return cmocka_run_group_tests(tests, certs_make, certs_remove);
+}
