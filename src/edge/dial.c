@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Opens come in, are held against the limits and go to the file of their protocol. What flows share is in dial_flow.c,
+// their waiting in dial_wait.c, names in dial_lookup.c.
+#include "edge/dial.h"
+
+#include "base/memory.h"
+#include "edge/dial_internal.h"
+#include "edge/dial_queue.h"
+#include "os/random.h"
+
+#include <stdlib.h>
+
+static void start_pingers(struct dial *dial)
+{
+    dial_pinger_start(dial, &dial->pinger4, dial->config.icmp4_fd);
+    dial_pinger_start(dial, &dial->pinger6, dial->config.icmp6_fd);
+    table_init(&dial->pings);
+    random_fill(&dial->next_echo, sizeof dial->next_echo);
+}
+
+struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*wake)(void *owner), void *owner)
+{
+    struct dial *dial = memory_new(sizeof *dial);
+    dial->loop = loop;
+    dial->config = *config;
+    dial->wake = wake;
+    dial->owner = owner;
+    list_init(&dial->flows);
+    list_init(&dial->retired);
+    list_init(&dial->unflushed);
+    list_init(&dial->spare);
+    dial_waits_init(dial);
+    start_pingers(dial);
+    return dial;
+}
+
+static void free_retired(struct dial *dial)
+{
+    struct list *link;
+    while ((link = list_pop_front(&dial->retired)))
+        free(container_of(link, struct dial_flow, link));
+}
+
+void dial_handle_closed(uv_handle_t *handle)
+{
+    struct dial *dial = handle->data;
+    if (--dial->handles == 0)
+        free(dial);
+}
+
+void dial_free(struct dial *dial)
+{
+    struct list *link;
+    list_for_each(node, &dial->flows) {
+        struct dial_flow *flow = container_of(node, struct dial_flow, link);
+        flow->kind->abandon(flow);
+    }
+    free_retired(dial);
+    while ((link = list_pop_front(&dial->spare)))
+        queue_free(container_of(link, struct dial_queue, link));
+    table_fini(&dial->pings);
+    if (dial->pinger4.fd >= 0)
+        uv_close((uv_handle_t *)&dial->pinger4.poll, dial_handle_closed);
+    if (dial->pinger6.fd >= 0)
+        uv_close((uv_handle_t *)&dial->pinger6.poll, dial_handle_closed);
+    uv_close((uv_handle_t *)&dial->alarm, dial_handle_closed);
+}
+
+static const struct usher_session_ops no_ops;
+
+static void refuse_limit(struct dial *dial, struct usher_session *session, const char *text)
+{
+    dial->counters.limited++;
+    usher_session_attach(session, &no_ops, NULL);
+    usher_session_refuse(session, USHER_LIMIT, text);
+}
+
+static bool is_supported(const struct dial *dial, uint16_t protocol)
+{
+    switch (protocol) {
+    case USHER_TCP:
+    case USHER_UDP:
+        return true;
+    case USHER_ICMP:
+        return dial->pinger4.fd >= 0;
+    case USHER_ICMPV6:
+        return dial->pinger6.fd >= 0;
+    default:
+        return false;
+    }
+}
+
+static struct dial_flow *new_flow(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+{
+    if (open->protocol == USHER_TCP)
+        return dial_tcp_new(dial, session, open);
+    if (open->protocol == USHER_UDP)
+        return dial_udp_new(dial, session, open);
+    return dial_icmp_new(dial, session, open);
+}
+
+void dial_opened(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+{
+    if (!is_supported(dial, open->protocol))
+        return; // left unattached, which the engine answers
+    if (dial->count >= dial->config.max_flows)
+        refuse_limit(dial, session, "too many flows");
+    else if (dial->connecting >= dial->config.max_connecting)
+        refuse_limit(dial, session, "too many connections are being made");
+    else
+        dial_flow_open(new_flow(dial, session, open), open);
+}
+
+bool dial_turn(struct dial *dial, usec_t now)
+{
+    dial_waits_run(dial, now);
+    dial_tcp_flush(dial);
+    free_retired(dial);
+    return false;
+}
+
+static const char *state_of(const struct dial_flow *flow)
+{
+    if (flow->lookup)
+        return "resolving";
+    if (flow->connecting)
+        return "connecting";
+    if (!flow->session)
+        return "draining";
+    return flow->closing ? "closing" : usher_session_state(flow->session);
+}
+
+void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now)
+{
+    list_for_each(node, &dial->flows) {
+        const struct dial_flow *flow = container_of(node, struct dial_flow, link);
+        usec_t since = flow->since * USEC_PER_SEC;
+        struct flow_info info = {
+            .protocol = flow->protocol,
+            .outside = flow->outside,
+            .state = state_of(flow),
+            .age = now > since ? now - since : 0,
+        };
+        if (flow->kind->inside)
+            info.inside = *flow->kind->inside(flow);
+        if (flow->session) {
+            info.bytes_out = usher_session_received(flow->session);
+            info.bytes_in = usher_session_sent(flow->session);
+        }
+        visit(arg, &info);
+    }
+}
+
+uint32_t dial_flows(const struct dial *dial)
+{
+    return dial->count;
+}
+
+const struct dial_counters *dial_counters(const struct dial *dial)
+{
+    return &dial->counters;
+}

@@ -1,0 +1,34 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Bytes on their way to a socket, first in first out, as slices of the buffers they came in. The peer's credit bounds
+// the bytes; small pieces are put together so that it bounds the memory too.
+#ifndef EDGE_DIAL_QUEUE_H
+#define EDGE_DIAL_QUEUE_H
+
+#include "base/chunk.h"
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <sys/uio.h>
+
+struct dial_queue {
+    struct list link; // in dial->unflushed or dial->spare
+    void *owner;
+    struct slice *ring;
+    uint32_t size;  // of `ring`, a power of two
+    uint32_t first; // index of the oldest slice
+    uint32_t count;
+    uint32_t merge_room; // bytes that the newest slice, then all ours, can still take
+    size_t bytes;
+};
+
+struct dial_queue *queue_new(void);
+void queue_free(struct dial_queue *queue);
+void queue_clear(struct dial_queue *queue);
+bool queue_is_empty(const struct dial_queue *queue);
+void queue_push(struct dial_queue *queue, const struct slice *slice);
+// Describes the oldest bytes in at most `max` parts; returns how many parts.
+int queue_parts(const struct dial_queue *queue, struct iovec *iov, int max);
+// Drops the oldest `len` bytes.
+void queue_pop(struct dial_queue *queue, size_t len);
+
+#endif

@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What errno means to the other end.
+#ifndef EDGE_DIAL_REASON_H
+#define EDGE_DIAL_REASON_H
+
+#include "base/address.h"
+#include "usher/reason.h"
+
+enum { REASON_ROOM = 160 };
+
+enum usher_word reason_word(int error);
+// The text behind the word: "10.73.0.9:80: Connection refused". Behind `unreachable` the first word says what is, "host"
+// or "net", because an application sees these apart.
+const char *reason_text(char room[REASON_ROOM], int error, const struct endpoint *to);
+
+#endif

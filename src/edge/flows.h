@@ -1,0 +1,21 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What `usher-tun flows` and the gate's status show of a flow, the same from every edge.
+#ifndef EDGE_FLOWS_H
+#define EDGE_FLOWS_H
+
+#include "base/address.h"
+#include "base/clock.h"
+
+struct flow_info {
+    uint8_t protocol; // IP protocol number
+    struct endpoint inside;
+    struct endpoint outside;
+    const char *state;
+    uint64_t bytes_out; // from the inside application to the far end
+    uint64_t bytes_in;
+    usec_t age;
+};
+
+typedef void flow_visit(void *arg, const struct flow_info *info);
+
+#endif

@@ -1,0 +1,552 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// TCP sessions against real servers on loopback: opening and how it fails, every order of ending, resets from either
+// side, stalls, limits, and that nothing spins or is left behind.
+#include "dial_rig.h"
+#include "nameserver.h"
+
+#include "edge/dial_tcp.h"
+
+static const char allowed[] = "127.0.0.0/8, ::1/128, *.test";
+static const struct dial_config plain;
+
+static uint16_t closed_port(const char *host)
+{
+    struct endpoint at;
+    close(serve(host, SOCK_STREAM, &at));
+    return at.port;
+}
+
+static void opens_and_how_they_fail(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new("tcp:127.0.0.1:1-65535, tcp:[::1]", plain);
+    struct app app;
+    static const char *const hosts[] = {"127.0.0.1", "::1"};
+    for (size_t i = 0; i < COUNT(hosts); i++) {
+        int fd = connect_app(rig, &app, hosts[i]);
+        assert_int_equal(dial_flows(rig->dial), 1);
+        close(fd);
+        app_send(&app, 0, true);
+        pump(rig, app.ended && dial_flows(rig->dial) == 0);
+        assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+
+        app_open(rig, &app, USHER_TCP, hosts[i], closed_port(hosts[i]));
+        pump(rig, app.ended);
+        assert_int_equal(app.ending, USHER_ENDED_REFUSED);
+        assert_int_equal(app.word, USHER_REFUSED);
+        assert_non_null(strstr(app.text, "Connection refused"));
+    }
+    static const struct {
+        const char *host;
+        uint16_t protocol;
+        enum usher_word word;
+        const char *text;
+    } bad[] = {
+        {"127.0.0.2", USHER_TCP, USHER_DENIED, "not permitted"},
+        {"0.0.0.0", USHER_TCP, USHER_DENIED, "not permitted"},
+        {"::ffff:127.0.0.2", USHER_TCP, USHER_DENIED, "not permitted"},
+        {"fe80::1", USHER_TCP, USHER_DENIED, "not permitted"},
+        {"127.0.0.1", USHER_UDP, USHER_DENIED, "not permitted"},
+        {"127.1", USHER_TCP, USHER_RESOLVE, "not a host name"},
+        {"2130706433", USHER_TCP, USHER_RESOLVE, "not a host name"},
+        {"bad name", USHER_TCP, USHER_RESOLVE, "not a host name"},
+        {"host.example", USHER_TCP, USHER_RESOLVE, "names are not resolved here"},
+        {"127.0.0.1", USHER_ICMP, USHER_UNSUPPORTED, ""},
+        {"::1", USHER_ICMPV6, USHER_UNSUPPORTED, ""},
+    };
+    for (size_t i = 0; i < COUNT(bad); i++) {
+        app_open(rig, &app, bad[i].protocol, bad[i].host, 80);
+        pump(rig, app.ended);
+        CASE(bad[i].host, app.ending == USHER_ENDED_REFUSED && app.word == bad[i].word);
+        CASE(bad[i].host, strstr(app.text, bad[i].text));
+    }
+    assert_int_equal(dial_counters(rig->dial)->connects, 2);
+    assert_int_equal(dial_counters(rig->dial)->denied, 5);
+    assert_int_equal(dial_flows(rig->dial), 0);
+    rig_free(rig);
+}
+
+// A listener whose queue is full lets further connections hang.
+static int full_listener(struct endpoint *at, int fillers[4])
+{
+    int listener = serve("127.0.0.1", SOCK_STREAM, at);
+    assert_int_equal(listen(listener, 0), 0);
+    for (int i = 0; i < 4; i++) {
+        fillers[i] = socket_stream(4);
+        socket_connect(fillers[i], at);
+    }
+    return listener;
+}
+
+static void silence_is_a_timeout(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct endpoint at;
+    int fillers[4];
+    int listener = full_listener(&at, fillers);
+    app_open(rig, &app, USHER_TCP, "127.0.0.1", at.port);
+    settle(rig, 20);
+    assert_false(app.ended);
+    rig->skew_ms = 9900;
+    settle(rig, 20);
+    assert_false(app.ended);
+    rig->skew_ms = 10100;
+    pump(rig, app.ended);
+    assert_int_equal(app.word, USHER_TIMEOUT);
+    assert_int_equal(dial_flows(rig->dial), 0);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(listener);
+    rig_free(rig);
+}
+
+static void opens_above_a_limit_are_refused(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, (struct dial_config){.max_flows = 4, .max_connecting = 2});
+    struct app apps[6];
+    struct endpoint at, full;
+    int fillers[4];
+    int listener = serve("127.0.0.1", SOCK_STREAM, &at), full_fd = full_listener(&full, fillers);
+    // Two connect for ever, the third is one too many.
+    for (int i = 0; i < 3; i++)
+        app_open(rig, &apps[i], USHER_TCP, "127.0.0.1", full.port);
+    pump(rig, apps[2].ended);
+    assert_int_equal(apps[2].word, USHER_LIMIT);
+    assert_false(apps[0].ended || apps[1].ended);
+    // Giving one up frees its place, at once.
+    usher_session_reset(apps[0].session, USHER_FAILED, "");
+    pump(rig, dial_flows(rig->dial) == 1);
+    for (int i = 2; i < 6; i++) {
+        app_open(rig, &apps[i], USHER_TCP, "127.0.0.1", at.port);
+        pump(rig, apps[i].opened || apps[i].ended);
+    }
+    assert_true(apps[2].opened && apps[3].opened && apps[4].opened);
+    assert_int_equal(apps[5].word, USHER_LIMIT);
+    assert_int_equal(dial_counters(rig->dial)->limited, 2);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(full_fd);
+    close(listener);
+    rig_free(rig);
+}
+
+static void the_application_finishes_first(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t got = 0, put = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app_send(&app, 100000, true);
+    pump(rig, read_pattern(fd, &got)); // to the end
+    assert_int_equal(got, 100000);
+    assert_false(app.ended || app.finished);
+    // The other half is open still.
+    pump(rig, write_pattern(fd, &put, 200000));
+    pump(rig, app.received == 200000);
+    close(fd);
+    pump(rig, app.ended);
+    assert_true(app.finished && !app.spoilt);
+    assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+    pump(rig, dial_flows(rig->dial) == 0);
+    rig_free(rig);
+}
+
+static void the_server_finishes_first(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t got = 0, put = 0;
+    int fd = connect_app(rig, &app, "::1");
+    assert_true(write_pattern(fd, &put, 1000));
+    shutdown(fd, SHUT_WR);
+    pump(rig, app.finished);
+    assert_int_equal(app.received, 1000);
+    assert_true(idle_turns(rig, 50) < 10);
+    app_send(&app, 50000, false);
+    pump(rig, (read_pattern(fd, &got), got == 50000));
+    assert_false(app.ended);
+    app_send(&app, 1, true);
+    pump(rig, read_pattern(fd, &got));
+    assert_int_equal(got, 50001);
+    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+    close(fd);
+    rig_free(rig);
+}
+
+static void set_linger(int fd)
+{
+    const struct linger now = {.l_onoff = 1};
+    assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now), 0);
+}
+
+static void a_reset_from_the_server_resets_the_session(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        uint64_t put;      // by the server before the reset
+        bool stalled;      // the application takes nothing
+        bool half_closed;  // the server had finished before
+        bool app_finished; // the application had
+    } cases[] = {
+        {"idle", 0, false, false, false},
+        {"after some bytes", 1000, false, false, false},
+        {"while its bytes wait for credit", 500000, true, false, false},
+        {"after its end", 0, false, true, false},
+        {"after the application's end", 0, false, false, true},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct rig *rig = rig_new(allowed, plain);
+        struct app app;
+        uint64_t put = 0;
+        int fd = connect_app(rig, &app, "127.0.0.1");
+        app.stalled = cases[i].stalled;
+        if (cases[i].stalled) {
+            write_pattern(fd, &put, cases[i].put);
+            settle(rig, 50);
+            CASE(cases[i].name, app.received >= USHER_WINDOW_START && app.received < put);
+            CASE(cases[i].name, idle_turns(rig, 50) < 10); // paused, not spinning
+        } else {
+            pump(rig, write_pattern(fd, &put, cases[i].put) && app.received == put);
+        }
+        if (cases[i].half_closed) {
+            shutdown(fd, SHUT_WR);
+            pump(rig, app.finished);
+        }
+        if (cases[i].app_finished) {
+            app_send(&app, 0, true);
+            settle(rig, 20);
+        }
+        set_linger(fd);
+        close(fd);
+        pump(rig, app.ended);
+        CASE(cases[i].name, app.ending == USHER_ENDED_RESET && app.word == USHER_FAILED && !app.spoilt);
+        pump(rig, dial_flows(rig->dial) == 0);
+        rig_free(rig);
+    }
+}
+
+// A server that answers without reading all it was sent, and closes: the kernel makes a reset of that.
+static void what_came_before_a_reset_is_delivered(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t put = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app_send(&app, 1000, false);
+    settle(rig, 20);
+    rig->blocked = true;
+    assert_true(write_pattern(fd, &put, 50000));
+    close(fd);
+    settle(rig, 20);
+    assert_false(app.ended);
+    rig->blocked = false;
+    pump(rig, app.ended);
+    assert_int_equal(app.received, 50000);
+    assert_int_equal(app.ending, USHER_ENDED_RESET);
+    rig_free(rig);
+}
+
+static void a_reset_from_the_application_reaches_the_server(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    char byte;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    usher_session_reset(app.session, USHER_FAILED, "gone");
+    pump(rig, dial_flows(rig->dial) == 0);
+    assert_int_equal(read(fd, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    close(fd);
+    rig_free(rig);
+}
+
+static void a_lost_tunnel_is_a_reset(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    char byte;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    usher_engine_end(rig->gate, "test");
+    assert_int_equal(dial_flows(rig->dial), 0);
+    assert_int_equal(read(fd, &byte, 1), -1);
+    assert_int_equal(errno, ECONNRESET);
+    close(fd);
+    rig_free(rig);
+}
+
+static void much_both_ways_with_stalls(void **state)
+{
+    (void)state;
+    enum { MUCH = 6 << 20 };
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t got = 0, put = 0;
+    bool end = false;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app_send(&app, MUCH, true);
+    for (unsigned i = 0; !app.ended; i++) {
+        assert_true(i < 1000000);
+        rig->blocked = (i >> 4) % 3 == 1;
+        if ((i >> 5) % 4 != 2)
+            end = end || read_pattern(fd, &got);
+        if (put < MUCH && write_pattern(fd, &put, MUCH))
+            shutdown(fd, SHUT_WR);
+        if (app.stalled && (i >> 3) % 5 != 0)
+            app_unstall(&app);
+        else
+            app.stalled = (i >> 3) % 5 == 0;
+        turn(rig, UV_RUN_NOWAIT);
+    }
+    pump(rig, end || read_pattern(fd, &got));
+    assert_int_equal(got, MUCH);
+    assert_int_equal(app.received, MUCH);
+    assert_false(app.spoilt);
+    assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+    pump(rig, dial_flows(rig->dial) == 0);
+    close(fd);
+    rig_free(rig);
+}
+
+// Fills the server's buffers until the gate has bytes queued, and lets both sides end in order.
+static int leave_undrained(struct rig *rig, struct app *app)
+{
+    int fd = connect_app(rig, app, "127.0.0.1");
+    // In steps well below the credit: without any left not even the end could be sent.
+    do {
+        app_send(app, 20000, false);
+        settle(rig, 2);
+    } while (chunk_pool_held(rig->pool) == 0);
+    shutdown(fd, SHUT_WR);
+    app_send(app, 0, true);
+    pump(rig, app->ended);
+    assert_int_equal(app->ending, USHER_ENDED_CLOSED);
+    assert_int_equal(dial_flows(rig->dial), 1);
+    assert_true(idle_turns(rig, 50) < 10);
+    return fd;
+}
+
+static void the_rest_is_written_after_the_session(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t got = 0;
+    int fd = leave_undrained(rig, &app);
+    // A few minutes are no reason to give up.
+    rig->skew_ms = 4 * 60 * 1000;
+    settle(rig, 5);
+    pump(rig, read_pattern(fd, &got));
+    assert_int_equal(got, app.sent);
+    pump(rig, dial_flows(rig->dial) == 0);
+    close(fd);
+    rig_free(rig);
+}
+
+static void a_server_that_takes_nothing_is_given_up(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    int fd = leave_undrained(rig, &app);
+    rig->skew_ms = 5 * 60 * 1000 + 1000;
+    pump(rig, dial_flows(rig->dial) == 0);
+    assert_int_equal(socket_error(fd), ECONNRESET);
+    close(fd);
+    rig_free(rig);
+}
+
+static void urgent_bytes_stay_in_the_stream(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    const uint8_t bytes[] = {pattern(0), pattern(1), pattern(2)};
+    assert_int_equal(send(fd, bytes, 2, MSG_OOB), 2);
+    assert_int_equal(send(fd, bytes + 2, 1, 0), 1);
+    pump(rig, app.received == 3);
+    assert_false(app.spoilt);
+    assert_true(idle_turns(rig, 50) < 10);
+    // Urgent and stalled: still nothing spins, and a reset is noticed.
+    rig->blocked = true;
+    assert_int_equal(send(fd, "x", 1, MSG_OOB), 1);
+    assert_true(idle_turns(rig, 50) < 10);
+    rig->blocked = false;
+    set_linger(fd);
+    close(fd);
+    pump(rig, app.ended);
+    assert_int_equal(app.ending, USHER_ENDED_RESET);
+    rig_free(rig);
+}
+
+static void stalls_do_not_spin(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t put = 0, got = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    rig->blocked = true;
+    assert_true(write_pattern(fd, &put, 100000));
+    assert_true(idle_turns(rig, 50) < 10);
+    shutdown(fd, SHUT_WR); // an end that nobody takes
+    assert_true(idle_turns(rig, 50) < 10);
+    app_send(&app, 10, true); // and both halves are closed
+    pump(rig, read_pattern(fd, &got));
+    assert_true(idle_turns(rig, 50) < 10);
+    rig->blocked = false;
+    pump(rig, app.ended);
+    assert_int_equal(app.received, 100000);
+    close(fd);
+    rig_free(rig);
+}
+
+static void a_peer_that_takes_no_more(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t put = 0, got = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app_send(&app, 1000, false);
+    usher_session_close(app.session); // both directions
+    pump(rig, app.ended);
+    write_pattern(fd, &put, 10);
+    pump(rig, dial_flows(rig->dial) == 0);
+    read_pattern(fd, &got);
+    assert_int_equal(got, 1000);
+    close(fd);
+    rig_free(rig);
+}
+
+static void names_are_resolved_and_judged(void **state)
+{
+    (void)state;
+    struct nameserver server;
+    assert_true(nameserver_start(&server));
+    static const struct {
+        const char *allow;
+        const char *host;
+        enum usher_word word; // USHER_WORDS: it connects
+    } cases[] = {
+        {"tcp:*.test, 127.0.0.9/32", "near4.test", USHER_WORDS}, // the other address fails or is silent
+        {"tcp:near4.test, 127.0.0.9/32", "NEAR4.test.", USHER_WORDS},
+        {"127.0.0.9/32", "near4.test", USHER_WORDS},
+        {"tcp:near4.test", "near4.test", USHER_UNREACHABLE}, // the name does not open loopback
+        {"tcp:near4.test, 127.0.0.8/32", "two.test", USHER_DENIED},
+        {"tcp:*.test", "none.test", USHER_RESOLVE},
+        {"tcp:*.test", "empty.test", USHER_RESOLVE},
+        {"tcp:*.test:1", "near4.test", USHER_DENIED},
+        {"udp:*.test", "near4.test", USHER_DENIED},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint at;
+        struct app app;
+        struct rig *rig =
+            rig_new_named(cases[i].allow, (struct dial_config){.connect_timeout_ms = 1000}, server.servers);
+        int listener = serve("127.0.0.9", SOCK_STREAM, &at);
+        app_open(rig, &app, USHER_TCP, cases[i].host, at.port);
+        pump(rig, app.opened || app.ended);
+        if (cases[i].word == USHER_WORDS)
+            CASE(cases[i].host, app.opened);
+        else if (cases[i].word == USHER_UNREACHABLE) // 2001:db8::1 was allowed, and leads nowhere
+            CASE(cases[i].host, app.word == USHER_UNREACHABLE || app.word == USHER_TIMEOUT);
+        else
+            CASE(cases[i].host, app.ended && app.word == cases[i].word);
+        close(listener);
+        rig_free(rig);
+    }
+    nameserver_stop(&server);
+}
+
+static void a_name_given_up_is_forgotten(void **state)
+{
+    (void)state;
+    struct nameserver server;
+    assert_true(nameserver_start(&server));
+    struct app app;
+    struct rig *rig = rig_new_named("*.test", plain, server.servers);
+    app_open(rig, &app, USHER_TCP, "silent.test", 80);
+    pump(rig, dial_flows(rig->dial) == 1);
+    usher_session_reset(app.session, USHER_FAILED, "");
+    pump(rig, dial_flows(rig->dial) == 0);
+    rig_free(rig);
+    nameserver_stop(&server);
+}
+
+struct seen {
+    unsigned count;
+    struct flow_info last;
+};
+
+static void see(void *arg, const struct flow_info *info)
+{
+    struct seen *seen = arg;
+    seen->count++;
+    seen->last = *info;
+}
+
+static void flows_are_listed(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct seen seen = {0};
+    uint64_t put = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app_send(&app, 5000, false);
+    assert_true(write_pattern(fd, &put, 7000));
+    pump(rig, app.received == 7000 && app.sent == 5000);
+    dial_each_flow(rig->dial, see, &seen, clock_now() + 90 * USEC_PER_SEC);
+    assert_int_equal(seen.count, 1);
+    assert_int_equal(seen.last.protocol, USHER_TCP);
+    assert_int_equal(seen.last.outside.addr.version, 4);
+    assert_int_equal(seen.last.bytes_out, 5000);
+    assert_int_equal(seen.last.bytes_in, 7000);
+    assert_string_equal(seen.last.state, "active");
+    assert_true(seen.last.age >= 89 * USEC_PER_SEC && seen.last.age < 100 * USEC_PER_SEC);
+    close(fd);
+    rig_free(rig);
+}
+
+static void a_held_flow_is_small(void **state)
+{
+    (void)state;
+    assert_true(sizeof(struct dial_tcp) <= 288);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(opens_and_how_they_fail),
+        cmocka_unit_test(silence_is_a_timeout),
+        cmocka_unit_test(opens_above_a_limit_are_refused),
+        cmocka_unit_test(the_application_finishes_first),
+        cmocka_unit_test(the_server_finishes_first),
+        cmocka_unit_test(a_reset_from_the_server_resets_the_session),
+        cmocka_unit_test(what_came_before_a_reset_is_delivered),
+        cmocka_unit_test(a_reset_from_the_application_reaches_the_server),
+        cmocka_unit_test(a_lost_tunnel_is_a_reset),
+        cmocka_unit_test(much_both_ways_with_stalls),
+        cmocka_unit_test(the_rest_is_written_after_the_session),
+        cmocka_unit_test(a_server_that_takes_nothing_is_given_up),
+        cmocka_unit_test(urgent_bytes_stay_in_the_stream),
+        cmocka_unit_test(stalls_do_not_spin),
+        cmocka_unit_test(a_peer_that_takes_no_more),
+        cmocka_unit_test(names_are_resolved_and_judged),
+        cmocka_unit_test(a_name_given_up_is_forgotten),
+        cmocka_unit_test(flows_are_listed),
+        cmocka_unit_test(a_held_flow_is_small),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Which of several addresses is connected to, in which order, after how long; on loopback, where an address without
+// a listener refuses and one with a full listener is silent.
+#include "edge/eyeballs.h"
+#include "os/clock.h"
+#include "os/socket.h"
+#include "unit.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum { FILLERS = 4, TIMEOUT_MS = 600 };
+
+struct outcome {
+    bool done;
+    int fd;
+    int error;
+    struct endpoint to;
+};
+
+static void came(void *owner, int fd, const struct endpoint *to, int error)
+{
+    struct outcome *outcome = owner;
+    assert_false(outcome->done);
+    *outcome = (struct outcome){.done = true, .fd = fd, .error = error, .to = *to};
+}
+
+static int listen_at(const char *host, uint16_t *port, int backlog)
+{
+    struct endpoint at = {.port = *port};
+    struct fault fault;
+    assert_true(address_parse(&at.addr, host));
+    int fd = socket_listen(&at, backlog, &fault);
+    assert_true(fd >= 0 && socket_local(fd, &at));
+    *port = at.port;
+    return fd;
+}
+
+static void fill(const char *host, uint16_t port, int fillers[FILLERS])
+{
+    struct endpoint at = {.port = port};
+    assert_true(address_parse(&at.addr, host));
+    for (int i = 0; i < FILLERS; i++) {
+        fillers[i] = socket_stream(at.addr.version);
+        socket_connect(fillers[i], &at);
+    }
+}
+
+static void race(const char *const *hosts, size_t count, uint16_t port, struct outcome *outcome)
+{
+    struct address addrs[16];
+    uv_loop_t loop;
+    *outcome = (struct outcome){.fd = -1};
+    for (size_t i = 0; i < count; i++)
+        assert_true(address_parse(&addrs[i], hosts[i]));
+    assert_int_equal(uv_loop_init(&loop), 0);
+    assert_non_null(eyeballs_new(&loop, addrs, count, port, TIMEOUT_MS, came, outcome));
+    assert_false(outcome->done);
+    uv_run(&loop, UV_RUN_DEFAULT); // to the last handle
+    assert_true(outcome->done);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
+// L: listens, R: refuses, S: is silent.
+static void who_wins(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        const char *hosts[4];
+        const char *ways; // of each host
+        int winner;       // -1: none
+        int error;
+        unsigned from_ms, to_ms;
+    } cases[] = {
+        {"the first", {"127.0.0.2", "127.0.0.3"}, "LL", 0, 0, 0, 200},
+        {"the second at once, the first refuses", {"127.0.0.2", "127.0.0.3"}, "RL", 1, 0, 0, 200},
+        {"the second after the delay", {"127.0.0.2", "127.0.0.3"}, "SL", 1, 0, 240, 450},
+        {"the families alternate", {"127.0.0.2", "127.0.0.3", "::1"}, "RLL", 2, 0, 0, 200},
+        {"version 6 leads", {"::1", "127.0.0.2", "127.0.0.3"}, "RRL", 2, 0, 0, 200},
+        {"one alone", {"127.0.0.2"}, "L", 0, 0, 0, 200},
+        {"all refuse", {"127.0.0.2", "::1", "127.0.0.3"}, "RRR", -1, ECONNREFUSED, 0, 200},
+        {"all are silent", {"127.0.0.2", "127.0.0.3"}, "SS", -1, ETIMEDOUT, 590, 1500},
+        {"a refusal says more than silence", {"127.0.0.2", "127.0.0.3"}, "SR", -1, ECONNREFUSED, 590, 1500},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        uint16_t port = 0;
+        int listeners[4] = {-1, -1, -1, -1}, fillers[4][FILLERS];
+        size_t count = strlen(cases[i].ways);
+        // A port that is free everywhere, held for as long as the others are found.
+        close(listen_at("127.0.0.9", &port, 1));
+        for (size_t h = 0; h < count; h++) {
+            if (cases[i].ways[h] != 'R')
+                listeners[h] = listen_at(cases[i].hosts[h], &port, cases[i].ways[h] == 'S' ? 0 : 8);
+            if (cases[i].ways[h] == 'S')
+                fill(cases[i].hosts[h], port, fillers[h]);
+        }
+        struct outcome outcome;
+        usec_t start = clock_now();
+        race(cases[i].hosts, count, port, &outcome);
+        usec_t ms = (clock_now() - start) / USEC_PER_MSEC;
+        CASE(cases[i].name, (outcome.fd >= 0) == (cases[i].winner >= 0) && outcome.error == cases[i].error);
+        if (outcome.fd >= 0) {
+            struct endpoint peer;
+            struct address want;
+            assert_true(address_parse(&want, cases[i].hosts[cases[i].winner]));
+            CASE(cases[i].name, socket_peer(outcome.fd, &peer) && address_equal(&peer.addr, &want));
+            CASE(cases[i].name, endpoint_equal(&peer, &outcome.to));
+            close(outcome.fd);
+        }
+        if (ms < cases[i].from_ms || ms > cases[i].to_ms)
+            fail_msg("%s: took %u ms", cases[i].name, (unsigned)ms);
+        for (size_t h = 0; h < count; h++) {
+            if (listeners[h] >= 0)
+                close(listeners[h]);
+            for (int f = 0; cases[i].ways[h] == 'S' && f < FILLERS; f++)
+                close(fillers[h][f]);
+        }
+    }
+}
+
+static void given_up_there_is_no_callback(void **state)
+{
+    (void)state;
+    struct outcome outcome = {0};
+    uint16_t port = 0;
+    int fillers[FILLERS], listener = listen_at("127.0.0.2", &port, 0);
+    struct address addr;
+    uv_loop_t loop;
+    fill("127.0.0.2", port, fillers);
+    assert_true(address_parse(&addr, "127.0.0.2"));
+    assert_int_equal(uv_loop_init(&loop), 0);
+    for (int runs = 0; runs < 2; runs++) { // before and after the first attempt
+        int before = dup(0), after;
+        close(before);
+        struct eyeballs *eyeballs = eyeballs_new(&loop, &addr, 1, port, TIMEOUT_MS, came, &outcome);
+        for (int i = 0; i < runs * 3; i++)
+            uv_run(&loop, UV_RUN_NOWAIT);
+        eyeballs_cancel(eyeballs);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_false(outcome.done);
+        after = dup(0);
+        close(after);
+        assert_int_equal(before, after); // no descriptor is left
+    }
+    assert_int_equal(uv_loop_close(&loop), 0);
+    for (int i = 0; i < FILLERS; i++)
+        close(fillers[i]);
+    close(listener);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_wins),
+        cmocka_unit_test(given_up_there_is_no_callback),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
