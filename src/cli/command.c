@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A table of commands with what each may be given, so that no command judges its own arguments.
+
+#include "cli/command.h"
+
+#include "cli/version.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static int refuse(const struct command_program *program, const char *what, const char *arg)
+{
+    fprintf(stderr, "%s: %s%s%s\n%s", program->name, what, *arg ? ": " : "", arg, program->usage);
+    return EXIT_WRONG;
+}
+
+static int run(const struct command_program *program, const struct command *command, int argc, char **argv)
+{
+    struct command_line line = {0};
+    for (int i = 0; i < argc; i++) {
+        const char *arg = argv[i];
+        if (command->takes_foreground && (!strcmp(arg, "-f") || !strcmp(arg, "--foreground")))
+            line.foreground = true;
+        else if (command->takes_json && !strcmp(arg, "--json"))
+            line.json = true;
+        else if (*arg == '-')
+            return refuse(program, "unknown option", arg);
+        else if (!command->takes_argument || line.argument)
+            return refuse(program, "one argument too many", arg);
+        else
+            line.argument = arg;
+    }
+    if (command->needs_argument && !line.argument)
+        return refuse(program, "an argument is missing", "");
+    return command->run(&line);
+}
+
+int command_main(const struct command_program *program, int argc, char **argv)
+{
+    if (argc < 2)
+        return refuse(program, "a command is missing", "");
+    if (!strcmp(argv[1], "--version")) {
+        version_print(stdout, program->name);
+        return EXIT_DONE;
+    }
+    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
+        fputs(program->usage, stdout);
+        return EXIT_DONE;
+    }
+    for (unsigned i = 0; i < program->count; i++)
+        if (!strcmp(program->commands[i].name, argv[1]))
+            return run(program, &program->commands[i], argc - 2, argv + 2);
+    return refuse(program, "unknown command", argv[1]);
+}

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The command line: `program command [options] [arguments]`, the same way in both programs.
+#ifndef CLI_COMMAND_H
+#define CLI_COMMAND_H
+
+#include <stdbool.h>
+
+enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG = 2 };
+
+struct command_line {
+    bool foreground;      // -f
+    bool json;            // --json
+    const char *argument; // NAME or FILE; NULL when there is none
+};
+
+struct command {
+    const char *name;
+    int (*run)(const struct command_line *line);
+    bool takes_foreground;
+    bool takes_json;
+    bool takes_argument;
+    bool needs_argument;
+};
+
+struct command_program {
+    const char *name;
+    const char *usage;
+    const struct command *commands;
+    unsigned count;
+};
+
+// Finds and runs the command; wrong usage says so and shows the right one. Returns the exit code.
+int command_main(const struct command_program *program, int argc, char **argv);
+
+#endif

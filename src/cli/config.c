@@ -1,0 +1,268 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The dialect is inih's: "key = value", [section], comments with ; or # at the start of a line and with ; behind
+// white space. The reader below looks at each line before inih does, because inih alone would cut long lines and long
+// section names without a word and would tell the line of the first mistake only. Leading white space means nothing,
+// so there are no continuation lines: list keys may be given again instead.
+
+#include "cli/config.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <ini.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { SHOWN_SIZE = 80 }; // bytes of a file's own text that a message shows
+
+static void report(struct config *config, unsigned line, const char *format, va_list args)
+{
+    config->mistakes++;
+    if (line)
+        fprintf(config->report, "%s:%u: ", config->path, line);
+    else
+        fprintf(config->report, "%s: ", config->path);
+    vfprintf(config->report, format, args);
+    fputc('\n', config->report);
+}
+
+void config_mistake_at(struct config *config, unsigned line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    report(config, line, format, args);
+    va_end(args);
+}
+
+static size_t find_section(const struct config *config, const char *name)
+{
+    size_t i = 0;
+    while (i < config->section_count && strcasecmp(config->sections[i].name, name))
+        i++;
+    return i;
+}
+
+static size_t find_key(const struct config *config, const char *section, const char *name)
+{
+    size_t i = 0;
+    while (i < config->key_count &&
+           (strcasecmp(config->keys[i].section, section) || strcasecmp(config->keys[i].name, name)))
+        i++;
+    return i;
+}
+
+void config_mistake(struct config *config, const char *section, const char *key, const char *format, ...)
+{
+    size_t s = find_section(config, section);
+    size_t k = key ? find_key(config, section, key) : config->key_count;
+    unsigned line = s < config->section_count ? config->section_lines[s] : 0;
+    if (k < config->key_count && config->lines[k])
+        line = config->lines[k];
+    va_list args;
+    va_start(args, format);
+    report(config, line, format, args);
+    va_end(args);
+}
+
+static char *trim(char *text)
+{
+    while (isspace((unsigned char)*text))
+        text++;
+    char *end = text + strlen(text);
+    while (end > text && isspace((unsigned char)end[-1]))
+        end--;
+    *end = '\0';
+    return text;
+}
+
+// "[Gate]", "[Access branch]"; `line` begins with the bracket.
+static void start_section(struct config *config, char *line)
+{
+    char shown[SHOWN_SIZE];
+    config->section = NULL;
+    config->skipping = true;
+    char *end = strchr(line, ']');
+    if (!end) {
+        config_mistake_at(config, config->line, "the section's name is not closed by ]");
+        return;
+    }
+    char *rest = trim(end + 1);
+    if (*rest && *rest != ';' && *rest != '#') {
+        config_mistake_at(config, config->line, "nothing may stand behind a section's name");
+        return;
+    }
+    *end = '\0';
+    char *name = trim(line + 1);
+    char *argument = name + strcspn(name, " \t");
+    if (*argument)
+        *argument++ = '\0';
+    argument = trim(argument);
+
+    size_t i = find_section(config, name);
+    if (i == config->section_count) {
+        text_escape(shown, sizeof(shown), name);
+        config_mistake_at(config, config->line, "unknown section [%s]", shown);
+        return;
+    }
+    const struct config_section *section = &config->sections[i];
+    text_escape(shown, sizeof(shown), argument);
+    if (section->named && !*argument)
+        config_mistake_at(config, config->line, "[%s NAME] needs a name", section->name);
+    else if (!section->named && *argument)
+        config_mistake_at(config, config->line, "[%s] takes no name, but has \"%s\"", section->name, shown);
+    else if (strlen(argument) >= sizeof(config->argument) || strpbrk(argument, " \t"))
+        config_mistake_at(config, config->line, "\"%s\" is not a name", shown);
+    else
+        config->skipping = false;
+    if (config->skipping)
+        return;
+    config->section = section;
+    config->section_lines[i] = config->line;
+    snprintf(config->argument, sizeof(config->argument), "%s", argument);
+    if (section->started)
+        section->started(config->into, argument);
+}
+
+static void skip_to_end_of_line(FILE *in)
+{
+    int c;
+    do
+        c = getc(in);
+    while (c != EOF && c != '\n');
+}
+
+// inih's fgets: one line of the file; what is no "key = value" is dealt with here and reaches inih as an empty line.
+static char *next_line(char *room, int size, void *user)
+{
+    struct config *config = user;
+    if (!fgets(room, size, config->in))
+        return NULL;
+    config->line++;
+    if (!strchr(room, '\n') && !feof(config->in)) {
+        skip_to_end_of_line(config->in);
+        config_mistake_at(config, config->line, "longer than %d bytes; give the key again for the rest", size - 2);
+        return strcpy(room, "\n");
+    }
+    if (config->line == 1 && !strncmp(room, "\xef\xbb\xbf", 3)) // a byte order mark, as some editors leave
+        memmove(room, room + 3, strlen(room + 3) + 1);
+    char *line = trim(room);
+    if (*line == '[') {
+        start_section(config, line);
+        *line = '\0';
+    } else if (*line && *line != ';' && *line != '#' && !strpbrk(line, "=:")) {
+        config_mistake_at(config, config->line, "neither a [section] nor \"key = value\"");
+        *line = '\0';
+    }
+    memmove(room, line, strlen(line) + 1);
+    return room;
+}
+
+static void parse_value(struct config *config, const struct config_key *key, const char *value, unsigned line)
+{
+    struct config_entry entry = {.argument = config->argument, .value = value, .line = line};
+    struct fault fault = {""};
+    if (key->parse((char *)config->into + key->offset, &entry, key, &fault))
+        return;
+    char shown[SHOWN_SIZE];
+    if (key->repeats) // a whole line: its parser names the part that is wrong
+        config_mistake_at(config, line, "%s: %s", key->name, fault.text);
+    else
+        config_mistake_at(config, line, "%s: \"%s\" %s", key->name, text_escape(shown, sizeof(shown), value),
+                          fault.text);
+}
+
+static void parse_list(struct config *config, const struct config_key *key, const char *value, unsigned line)
+{
+    char *copy = memory_text(value);
+    char *left = copy;
+    for (char *item; (item = strsep(&left, ","));) {
+        item = trim(item);
+        if (*item)
+            parse_value(config, key, item, line);
+        else if (left || item == copy)
+            config_mistake_at(config, line, "%s: an item of the list is empty", key->name);
+    }
+    free(copy);
+}
+
+// inih's handler. `section` is not used: inih cuts it at 50 bytes, ours it does not.
+static int take(void *user, const char *section, const char *name, const char *value)
+{
+    struct config *config = user;
+    char shown[SHOWN_SIZE];
+    (void)section;
+    if (config->skipping)
+        return 1;
+    if (!config->section) {
+        config_mistake_at(config, config->line, "\"%s\" stands before the first [section]",
+                          text_escape(shown, sizeof(shown), name));
+        return 1;
+    }
+    size_t i = find_key(config, config->section->name, name);
+    if (i == config->key_count) {
+        config_mistake_at(config, config->line, "unknown key \"%s\" in [%s]", text_escape(shown, sizeof(shown), name),
+                          config->section->name);
+        return 1;
+    }
+    const struct config_key *key = &config->keys[i];
+    if (config->lines[i] && !key->list && !key->repeats) {
+        config_mistake_at(config, config->line, "%s was given before, in line %u", key->name, config->lines[i]);
+        return 1;
+    }
+    config->lines[i] = config->line;
+    if (!*value)
+        config_mistake_at(config, config->line, "%s has no value", key->name);
+    else if (key->list)
+        parse_list(config, key, value, config->line);
+    else
+        parse_value(config, key, value, config->line);
+    return 1;
+}
+
+static void finish(struct config *config)
+{
+    config->argument[0] = '\0';
+    for (size_t i = 0; i < config->key_count; i++) {
+        const struct config_key *key = &config->keys[i];
+        if (config->lines[i])
+            continue;
+        if (key->required)
+            config_mistake(config, key->section, NULL, "%s is missing in [%s]", key->name, key->section);
+        else if (key->fallback && key->list)
+            parse_list(config, key, key->fallback, 0);
+        else if (key->fallback)
+            parse_value(config, key, key->fallback, 0);
+    }
+}
+
+bool config_read(struct config *config, FILE *in)
+{
+    config->in = in;
+    config->lines = memory_new((config->key_count + 1) * sizeof(*config->lines));
+    config->section_lines = memory_new((config->section_count + 1) * sizeof(*config->section_lines));
+    int line = ini_parse_stream(next_line, config, take, config);
+    if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="
+        config_mistake_at(config, line > 0 ? (unsigned)line : 0, "not understood");
+    if (ferror(in))
+        config_mistake_at(config, 0, "%s", strerror(errno));
+    finish(config);
+    return !config->mistakes;
+}
+
+FILE *config_open(struct config *config)
+{
+    FILE *in = fopen(config->path, "re");
+    if (!in)
+        config_mistake_at(config, 0, "%s", strerror(errno));
+    return in;
+}
+
+void config_fini(struct config *config)
+{
+    free(config->lines);
+    free(config->section_lines);
+    config->lines = config->section_lines = NULL;
+}

@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Configuration files as a table of keys. Parsing has no side effects: it fills a plain struct that the program judges
+// further and only then acts on. Every mistake of a file is reported with its line, not only the first.
+#ifndef CLI_CONFIG_H
+#define CLI_CONFIG_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+enum { CONFIG_FILE_MAX = 1024 * 1024 }; // bytes of a file: far above any honest one
+
+struct config_key;
+
+// One "key = value", or one item of it when the key is a list.
+struct config_entry {
+    const char *argument; // what stands behind the section's name: "branch" of [Access branch]; "" for none
+    const char *value;
+    unsigned line;
+};
+
+// Parses `entry` into `field`; on failure leaves the cause in `fault`, to be read behind the value ("is not a duration")
+// or, for keys that repeat, as a sentence of its own.
+typedef bool config_parse(void *field, const struct config_entry *entry, const struct config_key *key,
+                          struct fault *fault);
+
+struct config_key {
+    const char *section;
+    const char *name;
+    config_parse *parse;
+    size_t offset;        // of the field in the program's struct
+    const char *fallback; // parsed when the file does not have the key; NULL: the field stays as it was
+    uint64_t min, max;    // bounds of numbers, in the field's unit; max 0: no bound
+    bool list;            // comma separated, and may be given again: `parse` is called for every item
+    bool repeats;         // may be given again, each line a whole value
+    bool required;
+};
+
+// A row of the table for a number, size or duration with a default and bounds.
+#define CONFIG_BOUNDED(SECTION, NAME, PARSE, OFFSET, FALLBACK, MIN, MAX)                                               \
+    {                                                                                                                  \
+        .section = SECTION, .name = NAME, .parse = PARSE, .offset = OFFSET, .fallback = FALLBACK, .min = MIN,          \
+        .max = MAX                                                                                                     \
+    }
+
+// Sections that take a name ([Access NAME]) and those that stand alone; `started` hears of the first kind.
+struct config_section {
+    const char *name;
+    bool named;
+    void (*started)(void *into, const char *argument);
+};
+
+struct config {
+    const char *path; // as shown in messages
+    const struct config_section *sections;
+    size_t section_count;
+    const struct config_key *keys;
+    size_t key_count;
+    void *into;
+    FILE *report;
+    unsigned mistakes;
+
+    FILE *in;
+    unsigned line;
+    unsigned *lines; // per key, where it was given last; 0: not at all
+    unsigned *section_lines;
+    const struct config_section *section; // the one being read; NULL: none, or one we do not know
+    bool skipping;                        // inside a section that was complained about already
+    char argument[256];
+};
+
+// Reads `in` to its end, reports every mistake, fills in defaults and asks for what is required. True when there was
+// no mistake.
+bool config_read(struct config *config, FILE *in);
+// Opens config->path; NULL, and a mistake, when that fails.
+FILE *config_open(struct config *config);
+// Reports a mistake that was found later, at the line of the key (or section, with a NULL key) that causes it.
+void config_mistake(struct config *config, const char *section, const char *key, const char *format, ...)
+    __attribute__((format(printf, 4, 5)));
+void config_mistake_at(struct config *config, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
+// Frees what reading has taken, not what it has put into the program's struct.
+void config_fini(struct config *config);
+
+#endif

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The serving end. A connection owns two handles (pipe and timer) and goes when both are closed and no answer is owed.
+
+#include "cli/control.h"
+
+#include "base/list.h"
+#include "base/memory.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    LINE_MAX_BYTES = 64,
+    CONNECTIONS_MAX = 16,
+    BACKLOG = 16,
+    LIFETIME_MS = 5000,
+};
+
+struct control {
+    uv_pipe_t pipe;
+    uv_loop_t *loop;
+    control_handler *handler;
+    void *owner;
+    uid_t starter; // who ran the program, before it gave its rights away
+    struct list connections;
+    unsigned count;
+};
+
+struct control_request {
+    struct list node; // in control->connections; unlinked once it is closing
+    struct control *control;
+    uv_pipe_t pipe;
+    uv_timer_t timer;
+    uv_write_t write;
+    char *answer;
+    char line[LINE_MAX_BYTES];
+    size_t len;
+    unsigned handles; // not closed yet
+    bool owed;        // the handler has the request and has not answered
+};
+
+static void reclaim(struct control_request *request)
+{
+    if (request->handles || request->owed)
+        return;
+    free(request->answer);
+    free(request);
+}
+
+static void pipe_closed(uv_handle_t *handle)
+{
+    struct control_request *request = handle->data;
+    request->handles--;
+    reclaim(request);
+}
+
+static void hang_up(struct control_request *request)
+{
+    if (!list_is_linked(&request->node))
+        return;
+    list_remove(&request->node);
+    request->control->count--;
+    uv_close((uv_handle_t *)&request->pipe, pipe_closed);
+    uv_close((uv_handle_t *)&request->timer, pipe_closed);
+}
+
+static void expired(uv_timer_t *timer)
+{
+    hang_up(timer->data);
+}
+
+static void written(uv_write_t *write, int status)
+{
+    (void)status;
+    hang_up(write->data);
+}
+
+void control_reply(struct control_request *request, json_t *object)
+{
+    request->owed = false;
+    request->answer = json_dumps(object, JSON_COMPACT);
+    json_decref(object);
+    if (!list_is_linked(&request->node)) {
+        reclaim(request);
+        return;
+    }
+    uv_buf_t buf = uv_buf_init(request->answer, (unsigned)strlen(request->answer));
+    request->write.data = request;
+    if (uv_write(&request->write, (uv_stream_t *)&request->pipe, &buf, 1, written) < 0)
+        hang_up(request);
+}
+
+static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct control_request *request = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(request->line + request->len, (unsigned)(sizeof(request->line) - request->len));
+}
+
+static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    struct control_request *request = stream->data;
+    (void)buf;
+    if (len < 0) {
+        hang_up(request);
+        return;
+    }
+    request->len += (size_t)len;
+    char *end = memchr(request->line, '\n', request->len);
+    if (end) {
+        *end = '\0';
+        uv_read_stop(stream);
+        request->owed = true;
+        request->control->handler(request->control->owner, request->line, request);
+    } else if (request->len == sizeof(request->line)) {
+        hang_up(request);
+    }
+}
+
+static bool is_welcome(const struct control_request *request)
+{
+    struct ucred peer;
+    socklen_t len = sizeof(peer);
+    uv_os_fd_t fd;
+    if (uv_fileno((const uv_handle_t *)&request->pipe, &fd) < 0 ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return false;
+    return peer.uid == 0 || peer.uid == request->control->starter;
+}
+
+static void connected(uv_stream_t *server, int status)
+{
+    struct control *control = server->data;
+    if (status < 0)
+        return;
+    struct control_request *request = memory_new(sizeof(*request));
+    request->control = control;
+    request->handles = 2;
+    list_push_back(&control->connections, &request->node);
+    control->count++;
+    uv_pipe_init(control->loop, &request->pipe, 0);
+    uv_timer_init(control->loop, &request->timer);
+    request->pipe.data = request->timer.data = request;
+    if (uv_accept(server, (uv_stream_t *)&request->pipe) < 0 || control->count > CONNECTIONS_MAX ||
+        !is_welcome(request) || uv_read_start((uv_stream_t *)&request->pipe, give_room, received) < 0) {
+        hang_up(request);
+        return;
+    }
+    uv_timer_start(&request->timer, expired, LIFETIME_MS, 0);
+}
+
+static void server_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+struct control *control_new(uv_loop_t *loop, const char *path, control_handler *handler, void *owner,
+                            struct fault *fault)
+{
+    struct control *control = memory_new(sizeof(*control));
+    *control = (struct control){.loop = loop, .handler = handler, .owner = owner, .starter = getuid()};
+    list_init(&control->connections);
+    uv_pipe_init(loop, &control->pipe, 0);
+    control->pipe.data = control;
+    mode_t mask = umask(0177); // no moment with a wider mode
+    int error = uv_pipe_bind(&control->pipe, path);
+    umask(mask);
+    if (!error)
+        error = uv_listen((uv_stream_t *)&control->pipe, BACKLOG, connected);
+    if (error) {
+        fault_errno(fault, -error, "control socket %s", path);
+        control_free(control);
+        return NULL;
+    }
+    return control;
+}
+
+void control_free(struct control *control)
+{
+    if (!control)
+        return;
+    list_for_each(node, &control->connections) {
+        struct control_request *request = container_of(node, struct control_request, node);
+        request->owed = false;
+        hang_up(request);
+    }
+    uv_close((uv_handle_t *)&control->pipe, server_closed);
+}

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The asking end of the control socket: blocking, for a command that has nothing else to do.
+
+#include "cli/control.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+enum { PATIENCE_S = 10 };
+
+static int dial(const char *path)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    struct timeval patience = {.tv_sec = PATIENCE_S};
+    if (strlen(path) >= sizeof(at.sun_path)) {
+        errno = ENAMETOOLONG;
+        return -1;
+    }
+    strcpy(at.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return -1;
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
+    if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+json_t *control_ask(const char *path, const char *line, struct fault *fault)
+{
+    int fd = dial(path);
+    if (fd < 0) {
+        fault_errno(fault, errno, "%s", path);
+        return NULL;
+    }
+    size_t len = strlen(line);
+    bool sent = send(fd, line, len, MSG_NOSIGNAL) == (ssize_t)len && send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
+    json_error_t error;
+    json_t *answer = sent ? json_loadfd(fd, JSON_DISABLE_EOF_CHECK, &error) : NULL;
+    close(fd);
+    if (!json_is_object(answer)) {
+        json_decref(answer);
+        fault_set(fault, "%s: no answer", path);
+        return NULL;
+    }
+    return answer;
+}

@@ -1,0 +1,151 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// An instance that does not answer is told apart by its lock: dead ones are "down", live ones that are silent a fault.
+
+#include "cli/query.h"
+
+#include "cli/control.h"
+#include "cli/runtime.h"
+
+#include <string.h>
+
+struct round {
+    const struct query *query;
+    json_t *answers;
+};
+
+static void ask(void *arg, const char *name)
+{
+    struct round *round = arg;
+    char path[RUNTIME_PATH_SIZE];
+    struct fault fault;
+    if (runtime_pid(RUNTIME_ROOT, name) == 0)
+        return;
+    runtime_path(path, RUNTIME_ROOT, name, "control");
+    json_t *answer = control_ask(path, round->query->line, &fault);
+    if (!answer) {
+        fprintf(stderr, "%s: %s\n", round->query->program, fault.text);
+        return;
+    }
+    const char *role = json_string_value(json_object_get(answer, "role"));
+    if (role && !strcmp(role, round->query->role))
+        json_array_append(round->answers, answer);
+    json_decref(answer);
+}
+
+static void print_json(json_t *object)
+{
+    json_dumpf(object, stdout, JSON_INDENT(2));
+    putchar('\n');
+}
+
+static int show(const struct query *query, json_t *answers)
+{
+    size_t count = json_array_size(answers);
+    if (query->json && count == 1) {
+        print_json(json_array_get(answers, 0));
+    } else if (query->json) {
+        json_t *all = json_pack("{s:O}", "instances", answers);
+        print_json(all);
+        json_decref(all);
+    } else {
+        for (size_t i = 0; i < count; i++) {
+            if (i)
+                putchar('\n');
+            query->print(stdout, json_array_get(answers, i));
+        }
+    }
+    return 0;
+}
+
+// Nobody answered: a named one is "down", and that is what a program that asked by --json gets to read as well.
+static int show_none(const struct query *query)
+{
+    if (query->name && query->json) {
+        json_t *down = json_pack("{s:s, s:s, s:s}", "name", query->name, "role", query->role, "state", "down");
+        print_json(down);
+        json_decref(down);
+    }
+    if (query->name)
+        fprintf(stderr, "%s: %s is not running\n", query->program, query->name);
+    else
+        fprintf(stderr, "%s: no %s is running\n", query->program, query->role);
+    return 1;
+}
+
+int query_run(const struct query *query)
+{
+    struct round round = {.query = query, .answers = json_array()};
+    if (query->name)
+        ask(&round, query->name);
+    else
+        runtime_each(RUNTIME_ROOT, ask, &round);
+    int code = json_array_size(round.answers) ? show(query, round.answers) : show_none(query);
+    json_decref(round.answers);
+    return code;
+}
+
+static const char *bytes_text(char *room, size_t size, double bytes)
+{
+    static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
+    size_t unit = 0;
+    for (; bytes >= 1024 && unit < sizeof(units) / sizeof(units[0]) - 1; unit++)
+        bytes /= 1024;
+    snprintf(room, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
+    return room;
+}
+
+static const char *seconds_text(char *room, size_t size, long long s)
+{
+    if (s < 60)
+        snprintf(room, size, "%llds", s);
+    else if (s < 3600)
+        snprintf(room, size, "%lldm %llds", s / 60, s % 60);
+    else if (s < 86400)
+        snprintf(room, size, "%lldh %lldm", s / 3600, s / 60 % 60);
+    else
+        snprintf(room, size, "%lldd %lldh", s / 86400, s / 3600 % 24);
+    return room;
+}
+
+const char *query_text(char *room, size_t size, const json_t *object, const char *key, enum query_kind kind)
+{
+    const json_t *value = json_object_get(object, key);
+    if (json_is_string(value) && *json_string_value(value))
+        snprintf(room, size, "%s", json_string_value(value));
+    else if (!json_is_number(value))
+        snprintf(room, size, "-");
+    else if (kind == QUERY_BYTES)
+        bytes_text(room, size, json_number_value(value));
+    else if (kind == QUERY_SECONDS)
+        seconds_text(room, size, (long long)json_number_value(value));
+    else
+        snprintf(room, size, "%.0f", json_number_value(value));
+    return room;
+}
+
+enum { CELL_SIZE = 280, COLUMNS_MAX = 16 };
+
+void query_table(FILE *out, const json_t *rows, const struct query_column *columns, size_t count)
+{
+    int widths[COLUMNS_MAX];
+    char cell[CELL_SIZE];
+    size_t index;
+    json_t *row;
+    for (size_t c = 0; c < count; c++) {
+        widths[c] = (int)strlen(columns[c].title);
+        json_array_foreach(rows, index, row)
+        {
+            int len = (int)strlen(query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind));
+            widths[c] = len > widths[c] ? len : widths[c];
+        }
+    }
+    for (size_t c = 0; c < count; c++) // numbers to the right
+        fprintf(out, "%*s%s", columns[c].kind == QUERY_TEXT ? -widths[c] : widths[c], columns[c].title,
+                c + 1 < count ? "  " : "\n");
+    json_array_foreach(rows, index, row)
+    {
+        for (size_t c = 0; c < count; c++)
+            fprintf(out, "%*s%s", columns[c].kind == QUERY_TEXT ? -widths[c] : widths[c],
+                    query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind), c + 1 < count ? "  " : "\n");
+    }
+}

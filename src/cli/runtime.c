@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Claims are serialised by a lock on ROOT/.lock, so two programs that start at once never share a name or a slot.
+
+#include "cli/runtime.h"
+
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const char *const FILES[] = {"control", "pid", "slot", "log"};
+
+enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
+
+void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file)
+{
+    snprintf(room, RUNTIME_PATH_SIZE, "%s/%s%s%s", root, name, *file ? "/" : "", file);
+}
+
+static bool is_file(const char *name_or_file)
+{
+    size_t len = strlen(name_or_file);
+    return strchr(name_or_file, '/') || (len > 5 && !strcmp(name_or_file + len - 5, ".conf"));
+}
+
+void runtime_config_path(char *room, size_t size, const char *name_or_file)
+{
+    if (is_file(name_or_file))
+        snprintf(room, size, "%s", name_or_file);
+    else
+        snprintf(room, size, "/etc/usher/%s.conf", name_or_file);
+}
+
+bool runtime_name(char name[RUNTIME_NAME_MAX + 1], const char *name_or_file, struct fault *fault)
+{
+    const char *slash = strrchr(name_or_file, '/');
+    const char *base = slash ? slash + 1 : name_or_file;
+    size_t len = strlen(base);
+    if (is_file(name_or_file) && len > 5 && !strcmp(base + len - 5, ".conf"))
+        len -= 5;
+    bool ok = len > 0 && len <= RUNTIME_NAME_MAX && *base != '.';
+    for (size_t i = 0; ok && i < len; i++)
+        ok = isalnum((unsigned char)base[i]) || strchr("-_.", base[i]);
+    if (!ok)
+        return fault_set(fault, "the name of an instance is 1 to %d of a-z A-Z 0-9 - _ and no dot first",
+                         RUNTIME_NAME_MAX);
+    memcpy(name, base, len);
+    name[len] = '\0';
+    return true;
+}
+
+// The first number in a file, 0 when there is none.
+static uint64_t read_number(const char *path)
+{
+    FILE *in = fopen(path, "re");
+    unsigned long long value = 0;
+    if (in && fscanf(in, "%llu", &value) != 1)
+        value = 0;
+    if (in)
+        fclose(in);
+    return value;
+}
+
+// A new file, never one that somebody put there.
+static int create(const char *path, uint64_t value)
+{
+    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (fd >= 0 && dprintf(fd, "%llu\n", (unsigned long long)value) < 0) {
+        int error = errno;
+        close(fd);
+        errno = error;
+        return -1;
+    }
+    return fd;
+}
+
+pid_t runtime_pid(const char *root, const char *name)
+{
+    char path[RUNTIME_PATH_SIZE];
+    runtime_path(path, root, name, "pid");
+    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0)
+        return 0;
+    // Asks only: a lock taken for the test could make a claim at the same moment fail.
+    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
+    bool alive = fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
+    close(fd);
+    if (!alive)
+        return 0;
+    pid_t pid = (pid_t)read_number(path);
+    return pid > 0 ? pid : -1; // locked but not written yet
+}
+
+uint64_t runtime_slots(const char *root, const char *name)
+{
+    char path[RUNTIME_PATH_SIZE];
+    runtime_path(path, root, name, "slot");
+    return read_number(path);
+}
+
+void runtime_remove(const char *root, const char *name)
+{
+    char path[RUNTIME_PATH_SIZE];
+    for (size_t i = 0; i < FILE_COUNT; i++) {
+        runtime_path(path, root, name, FILES[i]);
+        unlink(path);
+    }
+    runtime_path(path, root, name, "");
+    rmdir(path);
+}
+
+void runtime_each(const char *root, void (*visit)(void *arg, const char *name), void *arg)
+{
+    DIR *dir = opendir(root);
+    if (!dir)
+        return;
+    for (struct dirent *entry; (entry = readdir(dir));)
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) <= RUNTIME_NAME_MAX)
+            visit(arg, entry->d_name);
+    closedir(dir);
+}
+
+struct slots {
+    const char *root;
+    uint64_t used;
+};
+
+static void note_slots(void *arg, const char *name)
+{
+    struct slots *slots = arg;
+    slots->used |= runtime_slots(slots->root, name);
+}
+
+// `left` is in use as well: it belongs to a dead instance whose routes still stand.
+static bool choose_slot(const char *root, uint64_t left, unsigned *slot)
+{
+    struct slots slots = {.root = root, .used = left};
+    runtime_each(root, note_slots, &slots);
+    for (*slot = 0; *slot < RUNTIME_SLOTS; ++*slot)
+        if (!(slots.used & UINT64_C(1) << *slot))
+            return true;
+    return false;
+}
+
+static bool write_slots(const struct runtime *runtime, const char *path, struct fault *fault)
+{
+    int fd = create(path, runtime->left | UINT64_C(1) << runtime->slot);
+    if (fd < 0)
+        return fault_errno(fault, errno, "write %s", path);
+    close(fd);
+    return true;
+}
+
+static bool fill(struct runtime *out, const char *root, const char *name, struct fault *fault)
+{
+    char path[RUNTIME_PATH_SIZE];
+    if (mkdir(out->dir, 0700) < 0)
+        return fault_errno(fault, errno, "make %s", out->dir);
+    runtime_path(path, root, name, "slot");
+    if (!write_slots(out, path, fault))
+        return false;
+    runtime_path(path, root, name, "pid");
+    out->lock = create(path, (uint64_t)getpid());
+    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
+    if (out->lock < 0 || fcntl(out->lock, F_OFD_SETLK, &lock) < 0)
+        return fault_errno(fault, errno, "lock %s", path);
+    return true;
+}
+
+bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault)
+{
+    char path[RUNTIME_PATH_SIZE];
+    *out = (struct runtime){.lock = -1};
+    snprintf(out->dir, sizeof(out->dir), "%s/%s", root, name);
+    if (mkdir(root, 0755) < 0 && errno != EEXIST)
+        return fault_errno(fault, errno, "make %s", root);
+    runtime_path(path, root, ".lock", "");
+    int turn = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    if (turn < 0 || flock(turn, LOCK_EX) < 0)
+        return fault_errno(fault, errno, "lock %s", path);
+
+    bool ok = false;
+    pid_t pid = runtime_pid(root, name);
+    if (pid) {
+        fault_set(fault, "%s is already running (pid %d)", name, (int)pid);
+    } else {
+        out->left = runtime_slots(root, name);
+        runtime_remove(root, name);
+        if (!choose_slot(root, out->left, &out->slot))
+            fault_set(fault, "%d instances exist already; see %s", RUNTIME_SLOTS, root);
+        else
+            ok = fill(out, root, name, fault);
+        if (!ok)
+            runtime_release(out);
+    }
+    close(turn);
+    return ok;
+}
+
+bool runtime_settle(struct runtime *runtime, struct fault *fault)
+{
+    char path[RUNTIME_PATH_SIZE];
+    runtime_path(path, runtime->dir, "slot", "");
+    unlink(path);
+    runtime->left = 0;
+    return write_slots(runtime, path, fault);
+}
+
+void runtime_release(struct runtime *runtime)
+{
+    char path[RUNTIME_PATH_SIZE];
+    for (size_t i = 0; i < FILE_COUNT; i++) {
+        runtime_path(path, runtime->dir, FILES[i], "");
+        unlink(path);
+    }
+    rmdir(runtime->dir);
+    if (runtime->lock >= 0)
+        close(runtime->lock);
+    runtime->lock = -1;
+}

@@ -1,0 +1,55 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A running instance's place, /run/usher/NAME/: control socket, pid, log, and the slot that keeps the routing tables of
+// several portals apart. The pid file is locked by its process, so a lock that can be had means a dead instance,
+// whatever killed it, and a process number that was given away anew cannot mislead.
+#ifndef CLI_RUNTIME_H
+#define CLI_RUNTIME_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#define RUNTIME_ROOT "/run/usher"
+
+enum {
+    RUNTIME_SLOTS = 64,     // portals at once on one host
+    RUNTIME_PATH_SIZE = 96, // below the 108 bytes of a socket's path
+    RUNTIME_NAME_MAX = 48,
+};
+
+struct runtime {
+    char dir[RUNTIME_PATH_SIZE - 16];
+    unsigned slot;
+    uint64_t left; // slots that a dead instance of this name left routes in: a set, bit n is slot n
+    int lock;      // the locked pid file
+};
+
+// "branch" of "branch", "/etc/usher/branch.conf" or "./branch.conf". False when it is no usable name.
+bool runtime_name(char name[RUNTIME_NAME_MAX + 1], const char *name_or_file, struct fault *fault);
+// The configuration's path: "/etc/usher/branch.conf" of "branch"; anything with a slash or ".conf" is a path itself.
+void runtime_config_path(char *room, size_t size, const char *name_or_file);
+
+// Makes the place anew; what a dead instance of this name left there is removed. The slot is a fresh one, so that the
+// dead one's routes can stay, and nothing leaks, until the new ones are in place; see `left`. An instance that lives is
+// a fault: "already running (pid N)".
+bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault);
+// The slots in `left` have been cleaned up: only our own counts from now on.
+bool runtime_settle(struct runtime *runtime, struct fault *fault);
+// Removes everything, as far as we may: a program that has given its rights away may not. What stays behind is removed
+// by whoever waits for it to end (runtime_remove), or by the next claim.
+void runtime_release(struct runtime *runtime);
+
+// The process of a live instance, 0 when there is none.
+pid_t runtime_pid(const char *root, const char *name);
+// The slots that an instance holds, as in `left`; 0 when there are none.
+uint64_t runtime_slots(const char *root, const char *name);
+// Removes what a dead instance has left.
+void runtime_remove(const char *root, const char *name);
+// Calls `visit` for the name of every instance, dead or alive, in no order.
+void runtime_each(const char *root, void (*visit)(void *arg, const char *name), void *arg);
+// "ROOT/NAME/FILE".
+void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file);
+
+#endif

@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The kinds of values a configuration knows, each a `config_parse`. The field's type stands behind each.
+#ifndef CLI_VALUE_H
+#define CLI_VALUE_H
+
+#include "base/address.h"
+#include "cli/config.h"
+
+enum {
+    VALUE_LIST_MAX = 1024,     // items of one list
+    VALUE_SERVERS_SIZE = 1024, // bytes of a list of name servers
+};
+
+// A host and a port to dial: "gate.example.net:4433", "192.0.2.1:4433", "[2001:db8::1]:4433".
+struct value_target {
+    char *host; // without brackets
+    uint16_t port;
+};
+
+struct value_prefixes {
+    struct prefix *items;
+    size_t count;
+};
+
+struct value_endpoints {
+    struct endpoint *items;
+    size_t count;
+};
+
+config_parse value_text;      // char *
+config_parse value_path;      // char *, absolute
+config_parse value_word;      // char *: letters, digits, "-", "_", "."; at most 15 bytes when `max` is 15
+config_parse value_number;    // uint64_t
+config_parse value_size;      // uint64_t, bytes: "64K", "16M", "1G"
+config_parse value_duration;  // uint64_t, milliseconds: "200ms", "30s", "5m", "1h"
+config_parse value_switch;    // bool: yes or no
+config_parse value_host_port; // struct value_target
+config_parse value_prefixes;  // struct value_prefixes, appended: host bits must be zero
+config_parse value_addresses; // struct value_prefixes, appended: an interface's address, host bits stay
+config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver.h takes them
+config_parse value_endpoints; // struct value_endpoints, appended
+
+void value_target_fini(struct value_target *target);
+void value_prefixes_fini(struct value_prefixes *prefixes);
+void value_endpoints_fini(struct value_endpoints *endpoints);
+
+#endif

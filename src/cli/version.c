@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "cli/version.h"
+
+#include "link/tls.h"
+
+#include <jansson.h>
+#include <uv.h>
+
+#ifndef USHER_VERSION
+#define USHER_VERSION "unknown"
+#endif
+#ifndef USHER_LWIP_VERSION
+#define USHER_LWIP_VERSION "unknown"
+#endif
+
+void version_print(FILE *out, const char *program)
+{
+    fprintf(out, "%s %s\n", program, USHER_VERSION);
+    fprintf(out, "wolfSSL %s\n", tls_library_version());
+    fprintf(out, "lwIP %s\n", USHER_LWIP_VERSION);
+    fprintf(out, "libuv %s\n", uv_version_string());
+    fprintf(out, "jansson %s\n", JANSSON_VERSION);
+}

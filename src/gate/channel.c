@@ -1,0 +1,150 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "gate/channel.h"
+
+#include "base/cursor.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/socket.h>
+
+static void put_u64(struct writer *w, uint64_t value)
+{
+    writer_u32(w, (uint32_t)(value >> 32));
+    writer_u32(w, (uint32_t)value);
+}
+
+static uint64_t get_u64(struct reader *r)
+{
+    uint64_t high = reader_u32(r);
+    return high << 32 | reader_u32(r);
+}
+
+static void put_locals(struct writer *w, const struct channel_message *message)
+{
+    writer_u32(w, (uint32_t)message->locals.count);
+    for (size_t i = 0; i < message->locals.count; i++) {
+        writer_u8(w, message->locals.addrs[i].version);
+        writer_bytes(w, message->locals.addrs[i].bytes, sizeof(message->locals.addrs[i].bytes));
+    }
+}
+
+static void get_locals(struct reader *r, struct channel_message *out)
+{
+    uint32_t count = reader_u32(r);
+    if (count > CHANNEL_LOCALS_MAX) {
+        r->failed = true;
+        return;
+    }
+    out->locals.count = count;
+    for (uint32_t i = 0; i < count; i++) {
+        struct address *addr = &out->locals.addrs[i];
+        addr->version = reader_u8(r);
+        const uint8_t *bytes = reader_bytes(r, sizeof(addr->bytes));
+        if (!bytes || (addr->version != 4 && addr->version != 6)) {
+            r->failed = true;
+            return;
+        }
+        memcpy(addr->bytes, bytes, sizeof(addr->bytes));
+    }
+}
+
+static void get_text(struct reader *r, char *room, size_t size)
+{
+    const char *text = reader_text(r);
+    if (!text || strlen(text) >= size) {
+        r->failed = true;
+        return;
+    }
+    strcpy(room, text);
+}
+
+size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size)
+{
+    struct writer w = writer_over(room, size);
+    writer_u8(&w, (uint8_t)message->type);
+    switch (message->type) {
+    case CHANNEL_LOCALS:
+        put_locals(&w, message);
+        break;
+    case CHANNEL_POLL:
+        break;
+    case CHANNEL_END:
+        writer_text(&w, message->text);
+        break;
+    case CHANNEL_UP:
+        writer_text(&w, message->up.name);
+        writer_text(&w, message->up.serial);
+        writer_text(&w, message->up.cipher);
+        put_u64(&w, message->up.expires);
+        break;
+    case CHANNEL_STATS:
+        writer_u32(&w, message->stats.sessions);
+        put_u64(&w, message->stats.bytes_in);
+        put_u64(&w, message->stats.bytes_out);
+#define PUT(name, help) put_u64(&w, message->stats.dial.name);
+        DIAL_COUNTERS(PUT)
+#undef PUT
+        break;
+    }
+    return w.failed ? 0 : size - writer_left(&w);
+}
+
+bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t len)
+{
+    struct reader r = reader_over(bytes, len);
+    out->type = (enum channel_type)reader_u8(&r);
+    switch (out->type) {
+    case CHANNEL_LOCALS:
+        get_locals(&r, out);
+        break;
+    case CHANNEL_POLL:
+        break;
+    case CHANNEL_END:
+        get_text(&r, out->text, sizeof(out->text));
+        break;
+    case CHANNEL_UP:
+        get_text(&r, out->up.name, sizeof(out->up.name));
+        get_text(&r, out->up.serial, sizeof(out->up.serial));
+        get_text(&r, out->up.cipher, sizeof(out->up.cipher));
+        out->up.expires = get_u64(&r);
+        break;
+    case CHANNEL_STATS:
+        out->stats.sessions = reader_u32(&r);
+        out->stats.bytes_in = get_u64(&r);
+        out->stats.bytes_out = get_u64(&r);
+#define GET(name, help) out->stats.dial.name = get_u64(&r);
+        DIAL_COUNTERS(GET)
+#undef GET
+        break;
+    default:
+        return false;
+    }
+    return !r.failed && reader_left(&r) == 0;
+}
+
+bool channel_send(int fd, const struct channel_message *message)
+{
+    uint8_t room[CHANNEL_BYTES_MAX];
+    size_t len = channel_encode(message, room, sizeof(room));
+    if (!len) {
+        errno = EMSGSIZE;
+        return false;
+    }
+    return send(fd, room, len, MSG_NOSIGNAL) == (ssize_t)len;
+}
+
+enum channel_result channel_receive(int fd, struct channel_message *out)
+{
+    uint8_t room[CHANNEL_BYTES_MAX];
+    ssize_t len;
+    do
+        len = recv(fd, room, sizeof(room), MSG_TRUNC);
+    while (len < 0 && errno == EINTR);
+    if (len < 0)
+        return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    if (len == 0)
+        return CHANNEL_CLOSED;
+    return (size_t)len <= sizeof(room) && channel_decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
+}

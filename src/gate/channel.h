@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What supervisor and worker tell each other, over a SOCK_SEQPACKET pair: one message a packet, every size checked, and
+// the supervisor believes a worker no more than it would a stranger.
+#ifndef GATE_CHANNEL_H
+#define GATE_CHANNEL_H
+
+#include "edge/dial.h"
+#include "link/tls.h"
+
+enum {
+    CHANNEL_LOCALS_MAX = 2048, // addresses of the gate's host
+    CHANNEL_TEXT_SIZE = 256,
+};
+
+enum channel_type {
+    // To the worker.
+    CHANNEL_LOCALS = 1, // the gate's own addresses; the first message, and again when they change
+    CHANNEL_POLL,       // answer with CHANNEL_STATS
+    CHANNEL_END,        // end the tunnel in order; `text` is the reason
+    // To the supervisor.
+    CHANNEL_UP, // authenticated
+    CHANNEL_STATS,
+};
+
+struct channel_message {
+    enum channel_type type;
+    union {
+        struct {
+            size_t count;
+            struct address addrs[CHANNEL_LOCALS_MAX];
+        } locals;
+        char text[CHANNEL_TEXT_SIZE];
+        struct {
+            char name[TLS_NAME_SIZE];
+            char serial[TLS_SERIAL_SIZE];
+            char cipher[TLS_SERIAL_SIZE];
+            usec_t expires;
+        } up;
+        struct {
+            uint32_t sessions;
+            uint64_t bytes_in, bytes_out;
+            struct dial_counters dial;
+        } stats;
+    };
+};
+
+// Bytes of the longest message.
+enum { CHANNEL_BYTES_MAX = 8 + CHANNEL_LOCALS_MAX * sizeof(struct address) };
+
+// 0 when it does not fit.
+size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size);
+// False when the bytes are no message; text is never left without its NUL.
+bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t len);
+
+// False with errno; EAGAIN when the other end does not read.
+bool channel_send(int fd, const struct channel_message *message);
+
+enum channel_result {
+    CHANNEL_TAKEN,  // `out` holds a message
+    CHANNEL_EMPTY,  // nothing waits (non-blocking descriptors)
+    CHANNEL_CLOSED, // the other end is gone
+    CHANNEL_BROKEN, // it sent what is no message
+};
+
+enum channel_result channel_receive(int fd, struct channel_message *out);
+
+#endif

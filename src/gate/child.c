@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "gate/child.h"
+
+#include "base/memory.h"
+#include "gate/worker.h"
+#include "os/log.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static void closed(uv_handle_t *handle)
+{
+    struct child *child = handle->data;
+    if (--child->handles > 0)
+        return;
+    if (child->channel_fd >= 0)
+        close(child->channel_fd);
+    free(child);
+}
+
+static void exited(uv_process_t *process, int64_t code, int signal)
+{
+    struct child *child = process->data;
+    child->ops->ended(child->owner, child, (int)code, signal);
+    uv_close((uv_handle_t *)&child->process, closed);
+    uv_close((uv_handle_t *)&child->channel, closed);
+}
+
+void child_kill(struct child *child)
+{
+    uv_process_kill(&child->process, SIGKILL);
+}
+
+static void take_up(struct child *child, const struct channel_message *message)
+{
+    strcpy(child->name, message->up.name);
+    strcpy(child->serial, message->up.serial);
+    strcpy(child->cipher, message->up.cipher);
+    child->expires = message->up.expires;
+    child->since = time(NULL);
+    child->up = true;
+    child->ops->up(child->owner, child);
+}
+
+static void take_stats(struct child *child, const struct channel_message *message)
+{
+    child->sessions = message->stats.sessions;
+    child->bytes_in = message->stats.bytes_in;
+    child->bytes_out = message->stats.bytes_out;
+    child->dial = message->stats.dial;
+    child->polled = false;
+    child->ops->stats(child->owner, child);
+}
+
+// Each worker may log in once and must answer only what it was asked.
+static bool act_on(struct child *child, const struct channel_message *message)
+{
+    if (message->type == CHANNEL_UP && !child->up)
+        take_up(child, message);
+    else if (message->type == CHANNEL_STATS && child->polled)
+        take_stats(child, message);
+    else
+        return false;
+    return true;
+}
+
+static void channel_event(uv_poll_t *poll, int status, int events)
+{
+    struct child *child = poll->data;
+    struct channel_message *message = memory_new(sizeof(*message));
+    enum channel_result result;
+    (void)status;
+    (void)events;
+    while ((result = channel_receive(child->channel_fd, message)) == CHANNEL_TAKEN)
+        if (!act_on(child, message)) {
+            result = CHANNEL_BROKEN;
+            break;
+        }
+    free(message);
+    if (result == CHANNEL_EMPTY)
+        return;
+    uv_poll_stop(poll);
+    if (result == CHANNEL_BROKEN)
+        log_error("worker %d sent what no worker sends: killed", (int)child->process.pid);
+    child_kill(child); // a process that ends by itself has closed its channel too late to notice
+}
+
+void child_tell(struct child *child, const struct channel_message *message)
+{
+    if (channel_send(child->channel_fd, message) || errno == EPIPE || errno == ECONNRESET)
+        return;
+    log_error("worker %d does not listen: killed", (int)child->process.pid);
+    child_kill(child);
+}
+
+void child_poll(struct child *child)
+{
+    static const struct channel_message message = {.type = CHANNEL_POLL};
+    child->polled = channel_send(child->channel_fd, &message);
+}
+
+void child_end(struct child *child, const char *reason)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_END;
+    strncpy(message->text, reason, sizeof(message->text) - 1);
+    child_tell(child, message);
+    free(message);
+}
+
+static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channel_fd, int briefing_fd)
+{
+    char *args[] = {"usher-gate", WORKER_COMMAND, NULL};
+    uv_stdio_container_t fds[WORKER_FDS] = {
+        [STDIN_FILENO] = {.flags = UV_IGNORE},
+        [STDOUT_FILENO] = {.flags = UV_IGNORE},
+        [STDERR_FILENO] = {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
+        [WORKER_SOCKET_FD] = {.flags = UV_INHERIT_FD, .data.fd = socket_fd},
+        [WORKER_CHANNEL_FD] = {.flags = UV_INHERIT_FD, .data.fd = channel_fd},
+        [WORKER_BRIEFING_FD] = {.flags = UV_INHERIT_FD, .data.fd = briefing_fd},
+    };
+    uv_process_options_t options = {
+        .file = "/proc/self/exe",
+        .args = args,
+        .stdio = fds,
+        .stdio_count = WORKER_FDS,
+        .exit_cb = exited,
+    };
+    return uv_spawn(loop, &child->process, &options);
+}
+
+struct child *child_new(uv_loop_t *loop, int fd, int briefing_fd, const struct endpoint *peer,
+                        const struct channel_message *locals, const struct child_ops *ops, void *owner,
+                        struct fault *fault)
+{
+    int ends[2];
+    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
+        fault_errno(fault, errno, "channel to a worker");
+        close(fd);
+        return NULL;
+    }
+    struct child *child = memory_new(sizeof(*child));
+    *child = (struct child){.peer = *peer, .since = time(NULL), .channel_fd = ends[0], .ops = ops, .owner = owner};
+    list_init(&child->node);
+    child->process.data = child->channel.data = child;
+    child->handles = 2;
+    int error = spawn(child, loop, fd, ends[1], briefing_fd);
+    close(fd);
+    close(ends[1]);
+    uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone
+    if (error) {
+        fault_errno(fault, -error, "start a worker");
+        uv_close((uv_handle_t *)&child->process, closed);
+        uv_close((uv_handle_t *)&child->channel, closed);
+        return NULL;
+    }
+    uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
+    child_tell(child, locals);
+    return child;
+}

@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A worker as the supervisor sees it: a process, a channel, and what it last told of itself.
+#ifndef GATE_CHILD_H
+#define GATE_CHILD_H
+
+#include "base/list.h"
+#include "gate/channel.h"
+
+#include <time.h>
+#include <uv.h>
+
+struct child;
+
+struct child_ops {
+    void (*up)(void *owner, struct child *child);    // its portal has authenticated
+    void (*stats)(void *owner, struct child *child); // it answered child_poll
+    // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
+    void (*ended)(void *owner, struct child *child, int code, int signal);
+};
+
+struct child {
+    struct list node; // the supervisor's
+    struct endpoint peer;
+    time_t since;
+    bool up;
+    bool polled; // owes an answer to child_poll
+    char name[TLS_NAME_SIZE];
+    char serial[TLS_SERIAL_SIZE];
+    char cipher[TLS_SERIAL_SIZE];
+    usec_t expires;
+    uint32_t sessions;
+    uint64_t bytes_in, bytes_out;
+    struct dial_counters dial;
+
+    uv_process_t process;
+    uv_poll_t channel;
+    int channel_fd; // -1 once it is closed
+    unsigned handles;
+    const struct child_ops *ops;
+    void *owner;
+};
+
+// Starts a worker for the accepted `fd`, which is closed here in any case. `locals` is its first message.
+struct child *child_new(uv_loop_t *loop, int fd, int briefing_fd, const struct endpoint *peer,
+                        const struct channel_message *locals, const struct child_ops *ops, void *owner,
+                        struct fault *fault);
+// Tells it something; one that cannot hear it is killed, since it might go by what is no longer true.
+void child_tell(struct child *child, const struct channel_message *message);
+void child_poll(struct child *child);
+void child_end(struct child *child, const char *reason);
+void child_kill(struct child *child);
+
+#endif

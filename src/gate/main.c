@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// usher-gate: a gate. See usher-gate(8).
+
+#include "cli/command.h"
+#include "cli/query.h"
+#include "gate/supervisor.h"
+#include "gate/worker.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
+                            "       usher-gate check NAME|FILE      judge a configuration\n"
+                            "       usher-gate status [NAME] [--json]\n"
+                            "       usher-gate --version\n"
+                            "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
+
+static struct gate_conf *load(const char *name_or_file, struct options_material *material)
+{
+    struct fault fault;
+    if (tls_library_start(&fault))
+        return gate_conf_load(name_or_file, material, stderr);
+    fprintf(stderr, "usher-gate: %s\n", fault.text);
+    return NULL;
+}
+
+static int check(const struct command_line *line)
+{
+    struct options_material material;
+    struct gate_conf *conf = load(line->argument, &material);
+    if (!conf)
+        return EXIT_WRONG;
+    options_material_wipe(&material);
+    gate_conf_free(conf);
+    return EXIT_DONE;
+}
+
+static int run(const struct command_line *line)
+{
+    struct options_material material;
+    struct fault fault;
+    struct gate_conf *conf = load(line->argument, &material);
+    if (!conf)
+        return EXIT_WRONG;
+    char name[RUNTIME_NAME_MAX + 16];
+    snprintf(name, sizeof(name), "usher-gate %s", conf->name);
+    log_set_name(name);
+    log_set_level(conf->log_level);
+    bool ok = supervisor_run(conf, &material, &fault);
+    if (!ok)
+        fprintf(stderr, "usher-gate: %s: %s\n", conf->name, fault.text);
+    options_material_wipe(&material);
+    gate_conf_free(conf);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+static void print_status(FILE *out, const json_t *status)
+{
+    static const struct query_column columns[] = {
+        {"PORTAL", "identity", QUERY_TEXT},   {"ADDRESS", "address", QUERY_TEXT}, {"SINCE", "since", QUERY_TEXT},
+        {"SESSIONS", "sessions", QUERY_TEXT}, {"IN", "bytes_in", QUERY_BYTES},    {"OUT", "bytes_out", QUERY_BYTES},
+        {"PID", "pid", QUERY_TEXT},
+    };
+    char name[64], since[64], pid[64];
+    const json_t *portals = json_object_get(status, "portals");
+    fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof(name), status, "name", QUERY_TEXT),
+            json_string_value(json_object_get(status, "state")),
+            query_text(since, sizeof(since), status, "since", QUERY_TEXT),
+            query_text(pid, sizeof(pid), status, "pid", QUERY_TEXT));
+    size_t index;
+    json_t *listen;
+    json_array_foreach(json_object_get(status, "listen"), index, listen)
+        fprintf(out, "  listens on %s\n", json_string_value(listen));
+    if (json_array_size(portals))
+        query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));
+    else
+        fprintf(out, "  no portal is connected\n");
+}
+
+static int status(const struct command_line *line)
+{
+    char name[RUNTIME_NAME_MAX + 1];
+    struct fault fault;
+    if (line->argument && !runtime_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    struct query query = {
+        .program = "usher-gate",
+        .role = "gate",
+        .line = "status",
+        .name = line->argument ? name : NULL,
+        .json = line->json,
+        .print = print_status,
+    };
+    return query_run(&query);
+}
+
+// Not for people: what the supervisor starts for each connection.
+static int worker(const struct command_line *line)
+{
+    (void)line;
+    return worker_main();
+}
+
+static const struct command COMMANDS[] = {
+    {"run", run, .takes_argument = true, .needs_argument = true},
+    {"check", check, .takes_argument = true, .needs_argument = true},
+    {"status", status, .takes_json = true, .takes_argument = true},
+    {WORKER_COMMAND, worker, .takes_argument = false},
+};
+
+int main(int argc, char **argv)
+{
+    static const struct command_program program = {
+        "usher-gate",
+        USAGE,
+        COMMANDS,
+        sizeof(COMMANDS) / sizeof(COMMANDS[0]),
+    };
+    return command_main(&program, argc, argv);
+}

@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "gate/supervisor.h"
+
+#include "base/bucket.h"
+#include "base/memory.h"
+#include "base/text.h"
+#include "cli/control.h"
+#include "cli/watchdog.h"
+#include "gate/admission.h"
+#include "gate/briefing.h"
+#include "gate/child.h"
+#include "gate/listener.h"
+#include "gate/survey.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/netlink.h"
+#include "os/notify.h"
+#include "os/resolver.h"
+#include "os/sandbox.h"
+#include "os/socket.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum {
+    FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
+    FDS_A_WORKER = 4,   // channel, and what is open while it starts
+    SPARE_FDS = 128,
+    REFUSALS_PER_S = 1, // log lines
+    REFUSALS_BURST = 10,
+};
+
+struct supervisor {
+    const struct gate_conf *conf;
+    uv_loop_t loop;
+    struct runtime runtime;
+    struct control *control;
+    struct survey *survey;
+    struct watchdog *watchdog;
+    struct admission *admission;
+    struct listener **listeners;
+    struct netlink *nl;
+    uv_poll_t news;
+    uv_signal_t terminate, interrupt;
+    uv_timer_t farewell;
+    int briefing_fd;
+    struct channel_message *locals; // what every new worker is told first
+    struct list children;
+    size_t child_count;
+    struct bucket refusals;
+    uint64_t refusals_untold;
+    bool stopping;
+};
+
+static void refresh_locals(struct supervisor *supervisor)
+{
+    struct channel_message *locals = supervisor->locals;
+    locals->type = CHANNEL_LOCALS;
+    locals->locals.count = netlink_local_addresses(supervisor->nl, locals->locals.addrs, CHANNEL_LOCALS_MAX);
+    if (locals->locals.count == CHANNEL_LOCALS_MAX)
+        log_warning("this host has more addresses than the %d that are guarded", CHANNEL_LOCALS_MAX);
+}
+
+static void network_changed(uv_poll_t *poll, int status, int events)
+{
+    struct supervisor *supervisor = poll->data;
+    (void)status;
+    (void)events;
+    if (!(netlink_watch_read(supervisor->nl) & NETLINK_CHANGED_ADDRESS))
+        return;
+    refresh_locals(supervisor);
+    list_for_each(node, &supervisor->children)
+        child_tell(container_of(node, struct child, node), supervisor->locals);
+}
+
+static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    socket_close_reset(fd);
+    supervisor->refusals_untold++;
+    if (!bucket_take(&supervisor->refusals, clock_now()))
+        return;
+    log_warning("%s: refused: %s (%llu since the last such line)", endpoint_text(peer, text), why,
+                (unsigned long long)supervisor->refusals_untold);
+    supervisor->refusals_untold = 0;
+}
+
+static void portal_up(void *owner, struct child *child)
+{
+    struct supervisor *supervisor = owner;
+    char name[TLS_NAME_SIZE];
+    admission_leave(supervisor->admission, &child->peer.addr, clock_now());
+    if (!supervisor->conf->replace)
+        return;
+    list_for_each(node, &supervisor->children) {
+        struct child *other = container_of(node, struct child, node);
+        if (other == child || !other->up || strcasecmp(other->name, child->name))
+            continue;
+        log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name),
+                 (int)other->process.pid);
+        child_end(other, "replaced by a newer login of the same name");
+    }
+}
+
+static void portal_stats(void *owner, struct child *child)
+{
+    struct supervisor *supervisor = owner;
+    (void)child;
+    survey_heard(supervisor->survey);
+}
+
+static bool is_crash(int signal)
+{
+    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+           signal == SIGSYS || signal == SIGTRAP;
+}
+
+static void portal_ended(void *owner, struct child *child, int code, int signal)
+{
+    struct supervisor *supervisor = owner;
+    char text[ENDPOINT_TEXT_SIZE];
+    endpoint_text(&child->peer, text);
+    if (!child->up)
+        admission_leave(supervisor->admission, &child->peer.addr, clock_now());
+    if (is_crash(signal))
+        admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
+    if (signal)
+        log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->process.pid, signal,
+                  strsignal(signal));
+    else if (code)
+        log_error("%s: worker %d failed with code %d", text, (int)child->process.pid, code);
+    list_remove(&child->node);
+    supervisor->child_count--;
+    child->polled = false;
+    survey_heard(supervisor->survey);
+    if (supervisor->stopping && !supervisor->child_count)
+        uv_stop(&supervisor->loop);
+}
+
+static const struct child_ops CHILD_OPS = {.up = portal_up, .stats = portal_stats, .ended = portal_ended};
+
+static void accepted(void *owner, int fd, const struct endpoint *peer)
+{
+    struct supervisor *supervisor = owner;
+    struct fault fault;
+    if (supervisor->child_count >= supervisor->conf->max_portals) {
+        refuse(supervisor, fd, peer, "MaxPortals is reached");
+        return;
+    }
+    const char *why = admission_enter(supervisor->admission, &peer->addr, clock_now());
+    if (why) {
+        refuse(supervisor, fd, peer, why);
+        return;
+    }
+    struct child *child = child_new(&supervisor->loop, fd, supervisor->briefing_fd, peer, supervisor->locals,
+                                    &CHILD_OPS, supervisor, &fault);
+    if (!child) {
+        log_error("%s", fault.text);
+        admission_leave(supervisor->admission, &peer->addr, clock_now());
+        return;
+    }
+    list_push_back(&supervisor->children, &child->node);
+    supervisor->child_count++;
+}
+
+static void stop_listening(struct supervisor *supervisor)
+{
+    for (size_t i = 0; supervisor->listeners && i < supervisor->conf->listen.count; i++)
+        listener_free(supervisor->listeners[i]);
+    free(supervisor->listeners);
+    supervisor->listeners = NULL;
+}
+
+static void lost_patience(uv_timer_t *timer)
+{
+    struct supervisor *supervisor = timer->data;
+    list_for_each(node, &supervisor->children)
+        child_kill(container_of(node, struct child, node));
+}
+
+static void stop(struct supervisor *supervisor)
+{
+    if (supervisor->stopping)
+        return;
+    supervisor->stopping = true;
+    notify_stopping();
+    stop_listening(supervisor);
+    if (!supervisor->child_count)
+        uv_stop(&supervisor->loop);
+    list_for_each(node, &supervisor->children)
+        child_end(container_of(node, struct child, node), "the gate is going down");
+    uv_timer_start(&supervisor->farewell, lost_patience, FAREWELL_MS, 0);
+}
+
+static void signalled(uv_signal_t *handle, int number)
+{
+    log_info("ending: %s", strsignal(number));
+    stop(handle->data);
+}
+
+static void control(void *owner, const char *line, struct control_request *request)
+{
+    struct supervisor *supervisor = owner;
+    if (!strcmp(line, "status")) {
+        survey_request(supervisor->survey, request);
+    } else if (!strcmp(line, "down")) {
+        control_reply(request, json_pack("{s:s, s:s}", "name", supervisor->conf->name, "role", "gate"));
+        log_info("ending: asked to");
+        stop(supervisor);
+    } else {
+        control_reply(request, json_pack("{s:s}", "error", "unknown request"));
+    }
+}
+
+static bool start_listening(struct supervisor *supervisor, struct fault *fault)
+{
+    const struct value_endpoints *listen = &supervisor->conf->listen;
+    supervisor->listeners = memory_new((listen->count + 1) * sizeof(*supervisor->listeners));
+    for (size_t i = 0; i < listen->count; i++) {
+        supervisor->listeners[i] = listener_new(&supervisor->loop, &listen->items[i], accepted, supervisor, fault);
+        if (!supervisor->listeners[i])
+            return false;
+    }
+    return true;
+}
+
+static bool watch_network(struct supervisor *supervisor, struct fault *fault)
+{
+    supervisor->nl = netlink_new(fault);
+    int fd = supervisor->nl ? netlink_watch(supervisor->nl, fault) : -1;
+    if (fd < 0)
+        return false;
+    refresh_locals(supervisor); // after the watch began, so that no change is missed
+    uv_poll_init(&supervisor->loop, &supervisor->news, fd);
+    supervisor->news.data = supervisor;
+    uv_poll_start(&supervisor->news, UV_READABLE, network_changed);
+    return true;
+}
+
+static bool brief(struct supervisor *supervisor, const struct options_material *material, struct fault *fault)
+{
+    char dns[VALUE_SERVERS_SIZE] = "";
+    struct fault why;
+    if (supervisor->conf->dns)
+        snprintf(dns, sizeof(dns), "%s", supervisor->conf->dns);
+    else if (!resolver_system_servers(dns, sizeof(dns), &why))
+        log_warning("host names will not be resolved: %s", why.text);
+    supervisor->briefing_fd = briefing_write(supervisor->conf, material, dns, fault);
+    return supervisor->briefing_fd >= 0;
+}
+
+static void open_handles(struct supervisor *supervisor)
+{
+    uv_loop_init(&supervisor->loop);
+    uv_timer_init(&supervisor->loop, &supervisor->farewell);
+    uv_signal_init(&supervisor->loop, &supervisor->terminate);
+    uv_signal_init(&supervisor->loop, &supervisor->interrupt);
+    supervisor->farewell.data = supervisor->terminate.data = supervisor->interrupt.data = supervisor;
+    uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
+    uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
+    supervisor->watchdog = watchdog_new(&supervisor->loop);
+    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children);
+}
+
+static bool start(struct supervisor *supervisor, const struct options_material *material, struct fault *fault)
+{
+    const struct gate_conf *conf = supervisor->conf;
+    char path[RUNTIME_PATH_SIZE];
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + SPARE_FDS);
+    if (!runtime_claim(&supervisor->runtime, RUNTIME_ROOT, conf->name, fault))
+        return false;
+    runtime_path(path, RUNTIME_ROOT, conf->name, "control");
+    supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
+    return supervisor->control && brief(supervisor, material, fault) && watch_network(supervisor, fault) &&
+           start_listening(supervisor, fault);
+}
+
+static void close_handle(uv_handle_t *handle, void *arg)
+{
+    (void)arg;
+    if (!uv_is_closing(handle))
+        uv_close(handle, NULL);
+}
+
+// Undoes as much of `start` as was done.
+static void finish(struct supervisor *supervisor)
+{
+    stop_listening(supervisor);
+    control_free(supervisor->control);
+    survey_free(supervisor->survey);
+    watchdog_free(supervisor->watchdog);
+    uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
+    uv_run(&supervisor->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&supervisor->loop);
+    admission_free(supervisor->admission);
+    netlink_free(supervisor->nl);
+    if (supervisor->briefing_fd >= 0)
+        close(supervisor->briefing_fd);
+    if (supervisor->runtime.lock >= 0)
+        runtime_release(&supervisor->runtime);
+    free(supervisor->locals);
+}
+
+bool supervisor_run(const struct gate_conf *conf, const struct options_material *material, struct fault *fault)
+{
+    struct supervisor supervisor = {
+        .conf = conf,
+        .runtime.lock = -1,
+        .briefing_fd = -1,
+        .locals = memory_new(sizeof(struct channel_message)),
+        .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
+    };
+    list_init(&supervisor.children);
+    bucket_init(&supervisor.refusals, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
+    open_handles(&supervisor);
+    bool ok = start(&supervisor, material, fault);
+    if (ok) {
+        char text[ENDPOINT_TEXT_SIZE];
+        for (size_t i = 0; i < conf->listen.count; i++)
+            log_info("listening on %s", endpoint_text(&conf->listen.items[i], text));
+        notify_ready();
+        uv_run(&supervisor.loop, UV_RUN_DEFAULT);
+    }
+    finish(&supervisor);
+    return ok;
+}

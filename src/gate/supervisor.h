@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The supervisor: listens, starts a worker for each connection, and keeps the books. It never reads a byte that came
+// from the network.
+#ifndef GATE_SUPERVISOR_H
+#define GATE_SUPERVISOR_H
+
+#include "gate/gate_conf.h"
+
+// Runs until it is told to end. Returns false with a fault when it could not start.
+bool supervisor_run(const struct gate_conf *conf, const struct options_material *material, struct fault *fault);
+
+#endif

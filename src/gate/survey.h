@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// `usher-gate status`: the workers are asked how they are, and the answer goes out when all have told, or after a
+// moment without those that have not.
+#ifndef GATE_SURVEY_H
+#define GATE_SURVEY_H
+
+#include "cli/control.h"
+#include "gate/child.h"
+#include "gate/gate_conf.h"
+
+struct survey;
+
+struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children);
+void survey_free(struct survey *survey);
+
+void survey_request(struct survey *survey, struct control_request *request);
+// A worker has answered, or is gone.
+void survey_heard(struct survey *survey);
+
+#endif

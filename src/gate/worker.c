@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Order is what keeps a worker safe: everything that needs a privilege or a file, then the drop, then the seal, and
+// only then the handshake. Who the portal is decides which rules are looked up; nothing it opens is judged before.
+
+#include "gate/worker.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "gate/briefing.h"
+#include "gate/channel.h"
+#include "link/tunnel.h"
+#include "os/clock.h"
+#include "os/resolver.h"
+#include "os/sandbox.h"
+#include "os/socket.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+enum {
+    SPARE_DESCRIPTORS = 128, // beside one for each session: loop, channel, tunnel, name queries
+    DENIAL_PAUSE_S = 10,     // between log lines about denials
+};
+
+struct worker {
+    struct briefing briefing;
+    struct address *locals;
+    size_t local_count;
+
+    uv_loop_t loop;
+    uv_prepare_t turn;
+    uv_idle_t awake;
+    uv_poll_t channel;
+
+    struct tls_identity *identity;
+    struct tunnel *tunnel;
+    struct resolver *resolver;
+    struct policy *policy; // of the portal, once we know it
+    struct dial *dial;
+    int icmp4_fd, icmp6_fd;
+
+    char peer[ENDPOINT_TEXT_SIZE];
+    char who[TLS_NAME_SIZE + ENDPOINT_TEXT_SIZE + 4]; // for log lines
+    struct usher_counters counters;
+    uint64_t denied_told; // denials that the log has heard of
+    usec_t denied_next;   // not before
+};
+
+static void stay_awake(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+static void wake(void *owner)
+{
+    struct worker *worker = owner;
+    uv_idle_start(&worker->awake, stay_awake);
+}
+
+static void tell_denials(struct worker *worker, usec_t now)
+{
+    const struct dial_counters *counters = dial_counters(worker->dial);
+    uint64_t denied = counters->denied + counters->datagrams_denied;
+    if (denied == worker->denied_told || now < worker->denied_next)
+        return;
+    log_warning("%s: denied %llu opens and datagrams, %llu in all", worker->who,
+                (unsigned long long)(denied - worker->denied_told), (unsigned long long)denied);
+    worker->denied_told = denied;
+    worker->denied_next = now + DENIAL_PAUSE_S * USEC_PER_SEC;
+}
+
+static void turn(uv_prepare_t *handle)
+{
+    struct worker *worker = handle->data;
+    usec_t now = clock_now();
+    uv_idle_stop(&worker->awake); // first: a wake from within the turn keeps its effect
+    bool work = tunnel_turn(worker->tunnel, now);
+    if (worker->dial) {
+        if (tunnel_engine(worker->tunnel))
+            worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
+        work |= dial_turn(worker->dial, now);
+        tell_denials(worker, now);
+    }
+    if (work)
+        wake(worker);
+}
+
+static void report_up(const struct tls *tls)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_UP;
+    snprintf(message->up.name, sizeof(message->up.name), "%s", tls_peer_name(tls));
+    snprintf(message->up.serial, sizeof(message->up.serial), "%s", tls_peer_serial(tls));
+    snprintf(message->up.cipher, sizeof(message->up.cipher), "%s", tls_cipher(tls));
+    message->up.expires = tls_peer_expires(tls);
+    channel_send(WORKER_CHANNEL_FD, message);
+    free(message);
+}
+
+static void report_stats(const struct worker *worker)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_STATS;
+    message->stats.bytes_in = worker->counters.data_received;
+    message->stats.bytes_out = worker->counters.data_sent;
+    if (worker->dial) {
+        message->stats.sessions = dial_flows(worker->dial);
+        message->stats.dial = *dial_counters(worker->dial);
+    }
+    channel_send(WORKER_CHANNEL_FD, message);
+    free(message);
+}
+
+static void tunnel_came(void *owner)
+{
+    struct worker *worker = owner;
+    const struct briefing *briefing = &worker->briefing;
+    const struct tls *tls = tunnel_tls(worker->tunnel);
+    char name[TLS_NAME_SIZE];
+    text_escape(name, sizeof(name), tls_peer_name(tls));
+    snprintf(worker->who, sizeof(worker->who), "%s (%s)", name, worker->peer);
+
+    worker->policy = access_policy(&briefing->access, tls_peer_name(tls));
+    policy_set_local(worker->policy, worker->locals, worker->local_count);
+    struct dial_config config = {
+        .policy = worker->policy,
+        .resolver = worker->resolver,
+        .icmp4_fd = worker->icmp4_fd,
+        .icmp6_fd = worker->icmp6_fd,
+        .max_flows = (uint32_t)briefing->link.max_sessions,
+        .max_connecting = (uint32_t)briefing->max_connecting,
+        .connect_timeout_ms = (uint32_t)briefing->connect_timeout,
+        .udp_idle_ms = (uint32_t)briefing->udp_idle,
+        .udp_dns_idle_ms = (uint32_t)briefing->dns_idle,
+    };
+    worker->dial = dial_new(&worker->loop, &config, wake, worker);
+    log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
+             tls_alpn_agreed(tls) ? "" : ", plain protocol");
+    report_up(tls);
+}
+
+static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
+{
+    struct worker *worker = owner;
+    dial_opened(worker->dial, session, open);
+}
+
+static void tunnel_went(void *owner, const char *why)
+{
+    struct worker *worker = owner;
+    if (worker->dial)
+        log_info("%s: ended: %s; %llu sessions, %llu bytes in, %llu bytes out", worker->who, why,
+                 (unsigned long long)worker->counters.sessions_accepted,
+                 (unsigned long long)worker->counters.data_received, (unsigned long long)worker->counters.data_sent);
+    else
+        log_warning("%s: refused: %s", worker->peer, why);
+    uv_stop(&worker->loop);
+}
+
+static void take_locals(struct worker *worker, const struct channel_message *message)
+{
+    size_t size = message->locals.count * sizeof(*worker->locals);
+    worker->locals = memory_resize(worker->locals, size + 1);
+    memcpy(worker->locals, message->locals.addrs, size);
+    worker->local_count = message->locals.count;
+    if (worker->policy)
+        policy_set_local(worker->policy, worker->locals, worker->local_count);
+}
+
+static void act_on(struct worker *worker, const struct channel_message *message)
+{
+    switch (message->type) {
+    case CHANNEL_LOCALS:
+        take_locals(worker, message);
+        break;
+    case CHANNEL_POLL:
+        report_stats(worker);
+        break;
+    case CHANNEL_END:
+        tunnel_end(worker->tunnel, message->text);
+        wake(worker);
+        break;
+    default:
+        abort(); // the supervisor is this very program
+    }
+}
+
+static void channel_event(uv_poll_t *poll, int status, int events)
+{
+    struct worker *worker = poll->data;
+    struct channel_message *message = memory_new(sizeof(*message));
+    enum channel_result result;
+    (void)status;
+    (void)events;
+    while ((result = channel_receive(WORKER_CHANNEL_FD, message)) == CHANNEL_TAKEN)
+        act_on(worker, message);
+    free(message);
+    if (result == CHANNEL_EMPTY)
+        return;
+    log_warning("%s: the supervisor is gone", *worker->who ? worker->who : worker->peer);
+    uv_poll_stop(poll);
+    uv_stop(&worker->loop);
+}
+
+// What needs privileges or files.
+static bool prepare(struct worker *worker, struct fault *fault)
+{
+    const struct briefing *briefing = &worker->briefing;
+    const char *congestion = options_congestion(briefing->link.congestion);
+    if (congestion && !socket_set_congestion(WORKER_SOCKET_FD, congestion)) // the unprivileged may not choose any
+        log_debug("the kernel does not have congestion control %s", congestion);
+    worker->icmp4_fd = socket_raw_icmp(4);
+    worker->icmp6_fd = socket_raw_icmp(6);
+    struct resolver_config config = {
+        .servers = briefing->dns,
+        .timeout_ms = (uint32_t)briefing->connect_timeout,
+    };
+    if (*briefing->dns)
+        worker->resolver = resolver_new(&worker->loop, &config, fault);
+    if (*briefing->dns && !worker->resolver)
+        return false;
+    sandbox_limits((unsigned)briefing->link.max_sessions + SPARE_DESCRIPTORS);
+    return tls_library_start(fault);
+}
+
+static bool drop(const struct worker *worker, struct fault *fault)
+{
+    if (!sandbox_drop(worker->briefing.user, false, fault))
+        return false;
+    // A change of identity clears this, so it comes after.
+    return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 || fault_set(fault, "no signal when the supervisor dies");
+}
+
+static const struct tunnel_ops TUNNEL_OPS = {
+    .up = tunnel_came,
+    .opened = session_came,
+    .down = tunnel_went,
+    .wake = wake,
+};
+
+static bool open_tunnel(struct worker *worker, struct fault *fault)
+{
+    struct briefing *briefing = &worker->briefing;
+    struct tls_material material = options_tls_material(&briefing->material, TLS_GATE, briefing->allow_tls12);
+    struct tunnel_config config = options_tunnel(&briefing->link);
+    config.congestion = NULL; // see prepare
+    config.engine.opens_per_sec = (uint32_t)briefing->opens_per_second;
+    config.engine.opens_burst = (uint32_t)briefing->opens_burst;
+    worker->identity = tls_identity_new(&material, fault);
+    options_material_wipe(&briefing->material);
+    if (!worker->identity)
+        return false;
+    worker->tunnel = tunnel_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config, &TUNNEL_OPS,
+                                worker, fault);
+    return worker->tunnel;
+}
+
+static void open_handles(struct worker *worker)
+{
+    uv_prepare_init(&worker->loop, &worker->turn);
+    uv_idle_init(&worker->loop, &worker->awake);
+    uv_poll_init(&worker->loop, &worker->channel, WORKER_CHANNEL_FD);
+    worker->turn.data = worker->awake.data = worker->channel.data = worker;
+    uv_prepare_start(&worker->turn, turn);
+    uv_poll_start(&worker->channel, UV_READABLE | UV_DISCONNECT, channel_event);
+}
+
+// The supervisor's first message says which addresses are its own; nothing may be judged without it.
+static bool await_locals(struct worker *worker, struct fault *fault)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    bool ok = channel_receive(WORKER_CHANNEL_FD, message) == CHANNEL_TAKEN && message->type == CHANNEL_LOCALS;
+    if (ok)
+        take_locals(worker, message);
+    free(message);
+    return ok || fault_set(fault, "no word from the supervisor");
+}
+
+static bool set_up(struct worker *worker, struct fault *fault)
+{
+    struct endpoint peer;
+    if (!briefing_read(&worker->briefing, WORKER_BRIEFING_FD, fault))
+        return false;
+    close(WORKER_BRIEFING_FD);
+    log_set_level(worker->briefing.log_level);
+    char name[RUNTIME_NAME_MAX + 16];
+    snprintf(name, sizeof(name), "usher-gate %s", worker->briefing.name);
+    log_set_name(name);
+    if (!socket_peer(WORKER_SOCKET_FD, &peer))
+        return fault_set(fault, "the portal was gone before the handshake");
+    endpoint_text(&peer, worker->peer);
+    if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
+        return false;
+    open_handles(worker);
+    return sandbox_seal_worker(fault);
+}
+
+static void tear_down(struct worker *worker)
+{
+    tunnel_free(worker->tunnel); // its sessions end before the dial goes
+    if (worker->dial)
+        dial_free(worker->dial);
+    resolver_free(worker->resolver);
+    uv_close((uv_handle_t *)&worker->turn, NULL);
+    uv_close((uv_handle_t *)&worker->awake, NULL);
+    uv_close((uv_handle_t *)&worker->channel, NULL);
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    uv_loop_close(&worker->loop);
+    tls_identity_free(worker->identity);
+    policy_free(worker->policy);
+    briefing_fini(&worker->briefing);
+    free(worker->locals);
+}
+
+int worker_main(void)
+{
+    struct worker *worker = memory_new(sizeof(*worker));
+    struct fault fault;
+    // Whoever ends the gate tells the supervisor, and that tells us.
+    signal(SIGINT, SIG_IGN);
+    signal(SIGTERM, SIG_IGN);
+    signal(SIGHUP, SIG_IGN);
+    signal(SIGPIPE, SIG_IGN);
+    uv_loop_init(&worker->loop);
+    if (!set_up(worker, &fault)) {
+        log_error("worker: %s", fault.text);
+        return 1; // the process goes as a whole: what was set up so far goes with it
+    }
+    uv_run(&worker->loop, UV_RUN_DEFAULT);
+    tear_down(worker);
+    free(worker);
+    return 0;
+}

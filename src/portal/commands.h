@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The commands of usher-tun; each returns its exit code.
+#ifndef PORTAL_COMMANDS_H
+#define PORTAL_COMMANDS_H
+
+#include "cli/command.h"
+
+int command_up(const struct command_line *line);
+int command_down(const struct command_line *line);
+int command_status(const struct command_line *line);
+int command_flows(const struct command_line *line);
+int command_check(const struct command_line *line);
+
+#endif

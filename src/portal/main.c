@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// usher-tun: a portal. See usher-tun(8).
+
+#include "portal/commands.h"
+
+static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a portal up (-f: stay in the foreground)\n"
+                            "       usher-tun down NAME|FILE         take it down\n"
+                            "       usher-tun status [NAME] [--json] what it is doing\n"
+                            "       usher-tun flows [NAME] [--json]  one line a flow\n"
+                            "       usher-tun check NAME|FILE        judge a configuration\n"
+                            "       usher-tun --version\n"
+                            "NAME stands for /etc/usher/NAME.conf. See usher-tun(8).\n";
+
+static const struct command COMMANDS[] = {
+    {"up", command_up, .takes_foreground = true, .takes_argument = true, .needs_argument = true},
+    {"down", command_down, .takes_argument = true, .needs_argument = true},
+    {"status", command_status, .takes_json = true, .takes_argument = true},
+    {"flows", command_flows, .takes_json = true, .takes_argument = true},
+    {"check", command_check, .takes_argument = true, .needs_argument = true},
+};
+
+int main(int argc, char **argv)
+{
+    static const struct command_program program = {
+        "usher-tun",
+        USAGE,
+        COMMANDS,
+        sizeof(COMMANDS) / sizeof(COMMANDS[0]),
+    };
+    return command_main(&program, argc, argv);
+}

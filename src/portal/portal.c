@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The loop. One turn: the tunnel takes what the flows have, then the flows acknowledge what was taken; it comes after
+// every batch of input and right before the loop sleeps, and the loop does not sleep while a turn has left work.
+
+#include "portal/portal.h"
+
+#include "cli/watchdog.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/notify.h"
+#include "portal/setup.h"
+
+#include <signal.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum {
+    FAREWELL_MS = 3000,         // tunnel_end needs 1 s at most
+    LOG_SIZE_MAX = 1024 * 1024, // bytes of RUNTIME/log before it starts anew
+};
+
+static void stay_awake(uv_idle_t *idle)
+{
+    (void)idle;
+}
+
+void portal_wake(void *owner)
+{
+    struct portal *portal = owner;
+    uv_idle_start(&portal->awake, stay_awake);
+}
+
+static void turn(uv_prepare_t *handle)
+{
+    struct portal *portal = handle->data;
+    usec_t now = clock_now();
+    uv_idle_stop(&portal->awake); // first: a wake from within the turn keeps its effect
+    bool work = dialer_turn(portal->dialer, now);
+    struct tunnel *tunnel = dialer_tunnel(portal->dialer);
+    bool up = tunnel && tunnel_is_up(tunnel);
+    if (up)
+        portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
+    work |= capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
+    if (work)
+        portal_wake(portal);
+}
+
+static void enter(struct portal *portal, enum portal_state state)
+{
+    static const char *const texts[] = {
+        [PORTAL_CONNECTING] = "connecting",
+        [PORTAL_UP] = "up",
+        [PORTAL_DOWN] = "down",
+    };
+    portal->state = state;
+    portal->since = time(NULL);
+    notify_status("%s, gate %s:%u", texts[state], portal->conf->gate.host, portal->conf->gate.port);
+}
+
+static void finish(struct portal *portal)
+{
+    enter(portal, PORTAL_DOWN);
+    uv_stop(portal->loop);
+}
+
+static void stop(struct portal *portal, const char *why);
+
+static void ran_out(uv_timer_t *timer)
+{
+    struct portal *portal = timer->data;
+    if (portal->stopping) {
+        finish(portal);
+        return;
+    }
+    fault_set(&portal->failure, "no tunnel to %s:%u within %llu s: %.300s", portal->conf->gate.host,
+              portal->conf->gate.port, (unsigned long long)portal->conf->up_timeout / 1000,
+              *portal->last_error.text ? portal->last_error.text : "no answer");
+    stop(portal, "gave up");
+}
+
+static void stop(struct portal *portal, const char *why)
+{
+    if (portal->stopping)
+        return;
+    portal->stopping = true;
+    notify_stopping();
+    uv_timer_start(&portal->patience, ran_out, FAREWELL_MS, 0);
+    dialer_stop(portal->dialer, why);
+    portal_wake(portal);
+}
+
+static void signalled(uv_signal_t *handle, int number)
+{
+    log_info("ending: %s", strsignal(number));
+    stop(handle->data, "the portal is going down");
+}
+
+static void announce(struct portal *portal)
+{
+    portal->was_up = true;
+    uv_timer_stop(&portal->patience);
+    notify_ready();
+    if (!background_ready(portal->background))
+        stop(portal, "the portal was interrupted");
+}
+
+static void tunnel_came(void *owner, struct tunnel *tunnel)
+{
+    struct portal *portal = owner;
+    struct endpoint gate;
+    char text[ENDPOINT_TEXT_SIZE] = "?";
+    const struct tls *tls = tunnel_tls(tunnel);
+    if (tunnel_peer(tunnel, &gate))
+        endpoint_text(&gate, text);
+    capture_attach(portal->capture, tunnel_engine(tunnel));
+    portal->counters = (struct usher_counters){0};
+    enter(portal, PORTAL_UP);
+    if (!portal->was_up)
+        announce(portal);
+    log_info("up: gate %s at %s, %s", tls_peer_name(tls), text, tls_cipher(tls));
+}
+
+// The log lies in memory (/run) and grows by a line for every attempt to connect.
+static void bound_log(void)
+{
+    struct stat st;
+    if (fstat(STDERR_FILENO, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > LOG_SIZE_MAX &&
+        ftruncate(STDERR_FILENO, 0) == 0)
+        log_info("the log was full and begins anew");
+}
+
+// Whether another attempt would end like this one. The link tells by words alone: these stand in what TLS finds wrong
+// with either end, and in nothing that the network does to a connection.
+static bool is_verdict(const char *why)
+{
+    return strstr(why, "certificate") || strstr(why, "cipher") || strstr(why, "speak");
+}
+
+static void tunnel_went(void *owner, bool was_up, const char *why)
+{
+    struct portal *portal = owner;
+    fault_set(&portal->last_error, "%s", why);
+    if (was_up) {
+        capture_detach(portal->capture);
+        portal->bytes_out += portal->counters.data_sent;
+        portal->bytes_in += portal->counters.data_received;
+        portal->counters = (struct usher_counters){0};
+        enter(portal, PORTAL_CONNECTING);
+    }
+    if (portal->stopping) {
+        finish(portal);
+        return;
+    }
+    log_warning("%s: %s", was_up ? "tunnel lost" : "no tunnel", why);
+    bound_log();
+    if (!portal->was_up && is_verdict(why)) {
+        fault_set(&portal->failure, "%s:%u: %.400s", portal->conf->gate.host, portal->conf->gate.port, why);
+        stop(portal, "refused");
+    }
+}
+
+// A portal serves nothing yet: left unattached, the session is refused as unsupported.
+static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
+{
+    (void)owner;
+    (void)session;
+    (void)open;
+}
+
+const struct dialer_ops PORTAL_DIALER_OPS = {
+    .up = tunnel_came,
+    .opened = session_came,
+    .down = tunnel_went,
+    .wake = portal_wake,
+};
+
+static void network_changed(void *owner)
+{
+    struct portal *portal = owner;
+    if (!portal->stopping && portal->dialer)
+        dialer_network_changed(portal->dialer);
+}
+
+static void device_gone(void *owner)
+{
+    struct portal *portal = owner;
+    fault_set(&portal->failure, "%s was deleted by another program", portal->tun.name);
+    stop(portal, "the portal's device is gone");
+}
+
+const struct repair_ops PORTAL_REPAIR_OPS = {.changed = network_changed, .gone = device_gone};
+
+void portal_control(void *owner, const char *line, struct control_request *request)
+{
+    struct portal *portal = owner;
+    if (!strcmp(line, "status")) {
+        control_reply(request, portal_status(portal));
+    } else if (!strcmp(line, "flows")) {
+        control_reply(request, portal_flows(portal));
+    } else if (!strcmp(line, "down")) {
+        control_reply(request, json_pack("{s:s, s:s}", "name", portal->conf->name, "role", "portal"));
+        log_info("ending: asked to");
+        stop(portal, "the portal is going down");
+    } else {
+        control_reply(request, json_pack("{s:s}", "error", "unknown request"));
+    }
+}
+
+static void watch_signal(struct portal *portal, uv_signal_t *handle, int number)
+{
+    uv_signal_init(portal->loop, handle);
+    handle->data = portal;
+    uv_signal_start(handle, signalled, number);
+    uv_unref((uv_handle_t *)handle);
+}
+
+static void open_handles(struct portal *portal)
+{
+    uv_prepare_init(portal->loop, &portal->turn);
+    uv_idle_init(portal->loop, &portal->awake);
+    uv_timer_init(portal->loop, &portal->patience);
+    portal->turn.data = portal->awake.data = portal->patience.data = portal;
+    watch_signal(portal, &portal->terminate, SIGTERM);
+    watch_signal(portal, &portal->interrupt, SIGINT);
+}
+
+static void close_handles(struct portal *portal)
+{
+    uv_close((uv_handle_t *)&portal->turn, NULL);
+    uv_close((uv_handle_t *)&portal->awake, NULL);
+    uv_close((uv_handle_t *)&portal->patience, NULL);
+    uv_close((uv_handle_t *)&portal->terminate, NULL);
+    uv_close((uv_handle_t *)&portal->interrupt, NULL);
+}
+
+int portal_run(struct portal *portal)
+{
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    portal->loop = &loop;
+    signal(SIGPIPE, SIG_IGN);
+    enter(portal, PORTAL_CONNECTING);
+    open_handles(portal);
+    struct watchdog *watchdog = watchdog_new(&loop);
+    if (setup_take(portal, &portal->failure)) {
+        if (portal->conf->up_timeout)
+            uv_timer_start(&portal->patience, ran_out, portal->conf->up_timeout, 0);
+        uv_prepare_start(&portal->turn, turn);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        uv_prepare_stop(&portal->turn);
+        setup_undo(portal);
+    }
+    close_handles(portal);
+    watchdog_free(watchdog);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (*portal->failure.text)
+        background_failed(portal->background, portal->failure.text);
+    return *portal->failure.text ? 1 : 0;
+}

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The portal as it runs: one process, one loop. What it is made of is put together and taken apart by portal/setup.c;
+// portal/portal.c makes it turn.
+#ifndef PORTAL_PORTAL_H
+#define PORTAL_PORTAL_H
+
+#include "cli/background.h"
+#include "cli/control.h"
+#include "cli/runtime.h"
+#include "edge/capture.h"
+#include "link/dialer.h"
+#include "portal/portal_conf.h"
+#include "portal/repair.h"
+
+#include <time.h>
+
+enum portal_state { PORTAL_CONNECTING, PORTAL_UP, PORTAL_DOWN };
+
+struct portal {
+    const struct portal_conf *conf;
+    struct tls_identity *identity;
+    struct background *background;
+    uv_loop_t *loop;
+
+    // In the order of set-up.
+    struct runtime runtime;
+    struct netlink *nl;
+    struct tun tun;
+    struct routes plan;
+    struct control *control;
+    struct repair *repair;
+    struct capture *capture;
+    struct dialer *dialer;
+
+    uv_prepare_t turn; // the last thing before the loop sleeps: whatever woke it has been handled
+    uv_idle_t awake;   // active while work is left, so that the loop does not sleep
+    uv_signal_t terminate, interrupt;
+    uv_timer_t patience; // how long `up`, and later the farewell, may take
+    bool stopping;
+    bool was_up; // at least once: `up` has succeeded
+
+    enum portal_state state;
+    time_t since;                   // of `state`
+    struct usher_counters counters; // of the tunnel that is, or was last
+    uint64_t bytes_in, bytes_out;   // of earlier tunnels
+    struct fault last_error;        // why the tunnel is not, or was not, up
+    struct fault failure;           // why the program ends with 1; "" when it does not
+};
+
+// Runs until it is told to end, or fails. Returns the exit code; `failure` says why it is not 0.
+int portal_run(struct portal *portal);
+
+// The steps of starting and ending, which portal.c offers to setup.c.
+void portal_control(void *owner, const char *line, struct control_request *request);
+void portal_wake(void *owner);
+extern const struct dialer_ops PORTAL_DIALER_OPS;
+extern const struct repair_ops PORTAL_REPAIR_OPS;
+
+// JSON objects for the control socket (interface: status, flows).
+json_t *portal_status(const struct portal *portal);
+json_t *portal_flows(const struct portal *portal);
+
+#endif

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What /etc/usher/NAME.conf of a portal says.
+#ifndef PORTAL_PORTAL_CONF_H
+#define PORTAL_PORTAL_CONF_H
+
+#include "cli/options.h"
+#include "cli/runtime.h"
+#include "os/log.h"
+
+struct portal_conf {
+    char name[RUNTIME_NAME_MAX + 1];
+    struct options_tls tls;
+    struct options_link link;
+    struct value_target gate;
+    char *peer_name; // what the gate's certificate must carry
+
+    char *device;
+    struct value_prefixes addresses;
+    struct value_prefixes routes;
+    uint64_t mtu;           // bytes
+    uint64_t queue_length;  // packets
+    char *route_congestion; // NULL: cubic where the system's own is bbr
+
+    char *user;
+    char *log_level_name;
+    enum log_level log_level;
+    uint64_t up_timeout;     // ms; 0 is forever
+    uint64_t hold;           // ms
+    uint64_t udp_idle;       // ms
+    uint64_t dns_idle;       // ms
+    uint64_t max_flows;      // captured at once
+    uint64_t receive_budget; // bytes
+};
+
+// Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success
+// `*identity` is ready for the link, and the caller's.
+struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report);
+void portal_conf_free(struct portal_conf *conf);
+
+// The parts of it, for tests: reads `in` alone, without looking at any other file.
+bool portal_conf_parse(struct portal_conf *conf, struct config *config, FILE *in);
+
+#endif

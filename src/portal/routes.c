@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+
+#include "portal/routes.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <sys/socket.h>
+
+enum { TABLE_MAIN = 254 }; // RT_TABLE_MAIN of linux/rtnetlink.h
+
+static bool is_level(const struct value_prefixes *prefixes, uint8_t version, unsigned len)
+{
+    for (size_t i = 0; i < prefixes->count; i++)
+        if (prefixes->items[i].addr.version == version && prefixes->items[i].len == len)
+            return true;
+    return false;
+}
+
+// How many levels come before the prefixes of this length.
+static unsigned level_of(const struct value_prefixes *prefixes, uint8_t version, unsigned len)
+{
+    unsigned level = 0;
+    for (unsigned longer = len + 1; longer <= 128; longer++)
+        level += is_level(prefixes, version, longer);
+    return level;
+}
+
+bool routes_fit(const struct value_prefixes *prefixes)
+{
+    for (size_t i = 0; i < prefixes->count; i++)
+        if (level_of(prefixes, prefixes->items[i].addr.version, prefixes->items[i].len) >= ROUTES_LEVELS)
+            return false;
+    return true;
+}
+
+static uint32_t table_of(unsigned slot, unsigned level)
+{
+    return ROUTES_TABLE + slot + level * RUNTIME_SLOTS;
+}
+
+static uint32_t priority_of(unsigned slot, unsigned level)
+{
+    return ROUTES_PRIORITY + slot * ROUTES_PRIORITIES + 2 * level;
+}
+
+static int family_of(uint8_t version)
+{
+    return version == 4 ? AF_INET : AF_INET6;
+}
+
+static void plan_prefix(struct routes *plan, const struct prefix *to, unsigned slot, unsigned level, unsigned ifindex,
+                        const char *congestion)
+{
+    plan->routes[plan->route_count++] = (struct netlink_route){
+        .to = *to,
+        .table = table_of(slot, level),
+        .metric = ROUTES_LAST_RESORT,
+        .unreachable = true,
+    };
+    plan->routes[plan->route_count++] = (struct netlink_route){
+        .to = *to,
+        .table = table_of(slot, level),
+        .ifindex = ifindex,
+        .congestion = congestion,
+    };
+    if (to->len < (to->addr.version == 4 ? 32 : 128)) // nothing is more specific than a whole address
+        plan->rules[plan->rule_count++] = (struct netlink_rule){
+            .family = family_of(to->addr.version),
+            .priority = priority_of(slot, level),
+            .to = *to,
+            .table = TABLE_MAIN,
+            .suppress_prefixlen = to->len,
+        };
+}
+
+static void plan_level(struct routes *plan, uint8_t version, unsigned slot, unsigned level)
+{
+    plan->rules[plan->rule_count++] = (struct netlink_rule){
+        .family = family_of(version),
+        .priority = priority_of(slot, level) + 1,
+        .table = table_of(slot, level),
+        .fwmark = ROUTES_MARK,
+        .invert = true,
+        .suppress_prefixlen = -1,
+    };
+}
+
+static void plan_family(struct routes *plan, const struct value_prefixes *prefixes, uint8_t version, unsigned slot)
+{
+    for (unsigned len = 0; len <= 128; len++)
+        if (is_level(prefixes, version, len))
+            plan_level(plan, version, slot, level_of(prefixes, version, len));
+}
+
+void routes_plan(struct routes *plan, const struct value_prefixes *prefixes, unsigned slot, unsigned ifindex,
+                 const char *congestion)
+{
+    size_t most_rules = prefixes->count + 2 * ROUTES_LEVELS;
+    *plan = (struct routes){
+        .routes = memory_new((2 * prefixes->count + 1) * sizeof(*plan->routes)),
+        .rules = memory_new(most_rules * sizeof(*plan->rules)),
+    };
+    for (size_t i = 0; i < prefixes->count; i++) {
+        const struct prefix *to = &prefixes->items[i];
+        plan_prefix(plan, to, slot, level_of(prefixes, to->addr.version, to->len), ifindex, congestion);
+    }
+    plan_family(plan, prefixes, 4, slot);
+    plan_family(plan, prefixes, 6, slot);
+}
+
+void routes_fini(struct routes *plan)
+{
+    free(plan->routes);
+    free(plan->rules);
+    *plan = (struct routes){0};
+}
+
+bool routes_install(const struct routes *plan, struct netlink *nl, struct fault *fault)
+{
+    for (size_t i = 0; i < plan->route_count; i++)
+        if (!netlink_route_add(nl, &plan->routes[i], fault))
+            return false;
+    for (size_t i = 0; i < plan->rule_count; i++)
+        if (!netlink_rule_add(nl, &plan->rules[i], fault))
+            return false;
+    return true;
+}
+
+int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *fault)
+{
+    int repaired = 0;
+    for (size_t i = 0; i < plan->route_count; i++) {
+        if (netlink_route_exists(nl, &plan->routes[i]))
+            continue;
+        if (!netlink_route_add(nl, &plan->routes[i], fault))
+            return -1;
+        repaired++;
+    }
+    for (size_t i = 0; i < plan->rule_count; i++) {
+        if (netlink_rule_exists(nl, &plan->rules[i]))
+            continue;
+        if (!netlink_rule_add(nl, &plan->rules[i], fault))
+            return -1;
+        repaired++;
+    }
+    return repaired;
+}
+
+bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault)
+{
+    uint32_t first = priority_of(slot, 0);
+    for (unsigned level = 0; level < ROUTES_LEVELS; level++)
+        if (!netlink_table_purge(nl, table_of(slot, level), first, first + ROUTES_PRIORITIES - 1, fault))
+            return false;
+    return true;
+}

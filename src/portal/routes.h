@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The routing plan: what is captured, and how it fails closed.
+//
+// The prefixes of one length make a level, with a table of its own. Each prefix gets two routes there: one into the TUN
+// device, and an unreachable one behind it (with a huge metric), which outlives the process: after a crash captured
+// traffic is refused, never sent in clear. The levels are judged from the longest prefixes to the shortest, by rules:
+//
+//     to P lookup main suppress_prefixlength LEN    for each P of the level: the host's own more specific routes win,
+//                                                   its LAN, say
+//     not fwmark MARK lookup TABLE                  all else that the level has; what it has not goes on to the next
+//
+// The link to the gate carries the mark and stays outside. The second rule has no "to P", for the kernel's "not" turns
+// the whole rule round: "not (to P and MARK)" would take marked packets to other prefixes. And a level needs its own
+// table, for an unreachable route of a shorter prefix would end the search before that prefix's exceptions are judged.
+#ifndef PORTAL_ROUTES_H
+#define PORTAL_ROUTES_H
+
+#include "cli/runtime.h"
+#include "cli/value.h"
+#include "os/netlink.h"
+
+enum {
+    ROUTES_MARK = 0x7573,   // "us"
+    ROUTES_LEVELS = 16,     // different prefix lengths of one family
+    ROUTES_TABLE = 30067,   // of slot 0 and its longest prefixes; one up for each slot, RUNTIME_SLOTS for a level
+    ROUTES_PRIORITY = 7500, // first of slot 0
+    ROUTES_PRIORITIES = 2 * ROUTES_LEVELS, // of a slot
+};
+
+// Metric of the unreachable routes: behind whatever else may be in the table.
+#define ROUTES_LAST_RESORT UINT32_C(4278198272)
+
+struct routes {
+    struct netlink_route *routes;
+    size_t route_count;
+    struct netlink_rule *rules;
+    size_t rule_count;
+};
+
+// False when there are more than ROUTES_LEVELS different lengths.
+bool routes_fit(const struct value_prefixes *prefixes);
+// `congestion` as in struct netlink_route, borrowed.
+void routes_plan(struct routes *plan, const struct value_prefixes *prefixes, unsigned slot, unsigned ifindex,
+                 const char *congestion);
+void routes_fini(struct routes *plan);
+
+// Routes first, then the rules that lead to them.
+bool routes_install(const struct routes *plan, struct netlink *nl, struct fault *fault);
+// Puts back what is missing; returns how many, or -1 with a fault.
+int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *fault);
+// Removes everything a slot may hold.
+bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault);
+
+#endif

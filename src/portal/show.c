@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// status and flows, as text.
+
+#include "cli/query.h"
+#include "cli/runtime.h"
+#include "portal/commands.h"
+
+#include <stdio.h>
+#include <string.h>
+
+enum { VALUE_SIZE = 320 };
+
+static const char *text(char *room, const json_t *object, const char *key)
+{
+    return query_text(room, VALUE_SIZE, object, key, QUERY_TEXT);
+}
+
+static void print_status(FILE *out, const json_t *status)
+{
+    char a[VALUE_SIZE], b[VALUE_SIZE], c[VALUE_SIZE];
+    const json_t *identity = json_object_get(status, "identity");
+    fprintf(out, "%s: %s since %s\n", text(a, status, "name"), text(b, status, "state"), text(c, status, "since"));
+    fprintf(out, "  gate        %s\n", text(a, status, "gate"));
+    if (json_is_object(identity)) {
+        fprintf(out, "  identity    %s, serial %s\n", text(a, identity, "name"), text(b, identity, "serial"));
+        fprintf(out, "  expires     %s\n", text(a, identity, "expires"));
+        fprintf(out, "  cipher      %s\n", text(a, identity, "cipher"));
+        fprintf(out, "  round trip  %.2f ms\n", json_number_value(json_object_get(status, "rtt_us")) / 1000);
+    }
+    fprintf(out, "  device      %s\n", text(a, status, "device"));
+    fprintf(out, "  flows       %s\n", text(a, status, "flows"));
+    fprintf(out, "  bytes       %s in, %s out\n", query_text(a, VALUE_SIZE, status, "bytes_in", QUERY_BYTES),
+            query_text(b, VALUE_SIZE, status, "bytes_out", QUERY_BYTES));
+    fprintf(out, "  pid         %s\n", text(a, status, "pid"));
+    if (strcmp(text(a, status, "last_error"), "-"))
+        fprintf(out, "  last error  %s\n", a);
+}
+
+static void print_flows(FILE *out, const json_t *answer)
+{
+    static const struct query_column columns[] = {
+        {"PROTO", "protocol", QUERY_TEXT}, {"INSIDE", "inside", QUERY_TEXT},  {"FAR", "far", QUERY_TEXT},
+        {"STATE", "state", QUERY_TEXT},    {"OUT", "bytes_out", QUERY_BYTES}, {"IN", "bytes_in", QUERY_BYTES},
+        {"AGE", "age_s", QUERY_SECONDS},
+    };
+    query_table(out, json_object_get(answer, "flows"), columns, sizeof(columns) / sizeof(columns[0]));
+}
+
+static int ask(const struct command_line *line, const char *request, void (*print)(FILE *out, const json_t *answer))
+{
+    char name[RUNTIME_NAME_MAX + 1];
+    struct fault fault;
+    if (line->argument && !runtime_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-tun: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    struct query query = {
+        .program = "usher-tun",
+        .role = "portal",
+        .line = request,
+        .name = line->argument ? name : NULL,
+        .json = line->json,
+        .print = print,
+    };
+    return query_run(&query);
+}
+
+int command_status(const struct command_line *line)
+{
+    return ask(line, "status", print_status);
+}
+
+int command_flows(const struct command_line *line)
+{
+    return ask(line, "flows", print_flows);
+}

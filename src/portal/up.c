@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// up and check: everything that can be judged beforehand is, and only then is anything touched.
+
+#include "portal/commands.h"
+#include "portal/portal.h"
+
+#include <stdio.h>
+#include <unistd.h>
+
+static struct portal_conf *load(const char *name_or_file, struct tls_identity **identity)
+{
+    struct fault fault;
+    if (tls_library_start(&fault))
+        return portal_conf_load(name_or_file, identity, stderr);
+    fprintf(stderr, "usher-tun: %s\n", fault.text);
+    return NULL;
+}
+
+int command_check(const struct command_line *line)
+{
+    struct tls_identity *identity;
+    struct portal_conf *conf = load(line->argument, &identity);
+    if (!conf)
+        return EXIT_WRONG;
+    tls_identity_free(identity);
+    portal_conf_free(conf);
+    return EXIT_DONE;
+}
+
+// In the process that stays.
+static int run(const struct portal_conf *conf, struct tls_identity *identity, struct background *background,
+               struct fault *fault)
+{
+    char name[RUNTIME_NAME_MAX + 16];
+    snprintf(name, sizeof(name), "usher-tun %s", conf->name);
+    log_set_name(name);
+    log_set_level(conf->log_level);
+    struct portal portal = {.conf = conf, .identity = identity, .background = background};
+    int code = portal_run(&portal);
+    *fault = portal.failure;
+    return code;
+}
+
+int command_up(const struct command_line *line)
+{
+    struct tls_identity *identity;
+    struct fault fault = {""};
+    struct background background = BACKGROUND_NONE;
+    int code = EXIT_FAILED;
+    if (geteuid() != 0) {
+        fprintf(stderr, "usher-tun: making an interface needs root: try sudo usher-tun up %s\n", line->argument);
+        return EXIT_FAILED;
+    }
+    struct portal_conf *conf = load(line->argument, &identity);
+    if (!conf)
+        return EXIT_WRONG;
+
+    bool stays = line->foreground || background_start(&background, &code, &fault);
+    if (stays)
+        code = run(conf, identity, &background, &fault);
+    // A child has told the command that waits, which tells the person.
+    if (*fault.text && (line->foreground || !stays))
+        fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);
+    if (!stays && code != EXIT_DONE && runtime_pid(RUNTIME_ROOT, conf->name) == 0)
+        runtime_remove(RUNTIME_ROOT, conf->name); // the child may not: it has given its rights away
+    tls_identity_free(identity);
+    portal_conf_free(conf);
+    return code;
+}

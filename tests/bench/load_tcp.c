@@ -1,0 +1,153 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The TCP clients: bulk streams, request and response, connections per second, held flows.
+#include "load.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <unistd.h>
+
+enum { STREAMS_MAX = 256, EVENTS = 256, WARM_SECONDS_PERCENT = 20 };
+
+static char piece[BULK_PIECE];
+
+// Moves what it can on one stream; the bytes moved.
+static size_t move(int fd, int up)
+{
+    ssize_t n =
+        up ? send(fd, piece, sizeof(piece), MSG_DONTWAIT | MSG_NOSIGNAL) : recv(fd, piece, sizeof(piece), MSG_DONTWAIT);
+    if (n == 0 || (n < 0 && errno != EAGAIN))
+        fail("stream ended");
+    return n < 0 ? 0 : (size_t)n;
+}
+
+// The first fifth of the time is not counted: windows open in it.
+void run_bulk(const struct target *target, char **args)
+{
+    int up = strcmp(args[0], "up") == 0, streams = atoi(args[1]);
+    double seconds = atof(args[2]), total = 0, each[STREAMS_MAX] = {0};
+    struct pollfd fds[STREAMS_MAX];
+    if (streams < 1 || streams > STREAMS_MAX)
+        fail("streams");
+    for (int i = 0; i < streams; i++)
+        fds[i] = (struct pollfd){.fd = connect_to(target, up ? 's' : 'g'), .events = up ? POLLOUT : POLLIN};
+    double begin = now_seconds() + seconds * WARM_SECONDS_PERCENT / 100, end = begin + seconds, now;
+    while ((now = now_seconds()) < end) {
+        if (poll(fds, (nfds_t)streams, 100) < 0)
+            fail("poll");
+        for (int i = 0; i < streams; i++) {
+            size_t moved = fds[i].revents != 0 ? move(fds[i].fd, up) : 0;
+            if (now >= begin)
+                each[i] += (double)moved;
+        }
+    }
+    double slowest = each[0];
+    for (int i = 0; i < streams; i++) {
+        total += each[i];
+        slowest = each[i] < slowest ? each[i] : slowest;
+    }
+    printf("gbits=%.4f bytes=%.0f slowest_share=%.3f\n", total * 8e-9 / seconds, total,
+           total > 0 ? slowest * streams / total : 0);
+}
+
+void run_rr(const struct target *target, char **args)
+{
+    int fd = connect_to(target, 'e');
+    struct samples samples = {0};
+    double end = now_seconds() + atof(args[0]), begin;
+    char byte = 'x';
+    while ((begin = now_seconds()) < end) {
+        if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1)
+            fail("echo");
+        samples_add(&samples, (now_seconds() - begin) * 1e6);
+    }
+    printf("p50_us=%.1f p99_us=%.1f count=%zu\n", samples_percentile(&samples, 50), samples_percentile(&samples, 99),
+           samples.count);
+}
+
+struct visit {
+    int fd;
+    int connected;
+};
+
+static void begin_visit(struct visit *visit, const struct target *target, int epoll)
+{
+    visit->fd = open_socket(target, SOCK_STREAM | SOCK_NONBLOCK);
+    visit->connected = 0;
+    if (connect(visit->fd, (const struct sockaddr *)&target->addr, target->len) != 0 && errno != EINPROGRESS)
+        fail("connect");
+    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = visit};
+    epoll_ctl(epoll, EPOLL_CTL_ADD, visit->fd, &event);
+}
+
+// True when the visit is over: the mode and one byte there, that byte back.
+static int continue_visit(struct visit *visit, int epoll)
+{
+    char bytes[2] = {'e', 'x'};
+    if (!visit->connected) {
+        if (send(visit->fd, bytes, 2, MSG_NOSIGNAL) != 2)
+            fail("visit");
+        visit->connected = 1;
+        struct epoll_event event = {.events = EPOLLIN, .data.ptr = visit};
+        epoll_ctl(epoll, EPOLL_CTL_MOD, visit->fd, &event);
+        return 0;
+    }
+    if (recv(visit->fd, bytes, 1, 0) != 1)
+        fail("visit");
+    close(visit->fd);
+    return 1;
+}
+
+void run_crr(const struct target *target, char **args)
+{
+    int parallel = atoi(args[0]), epoll = epoll_create1(0);
+    struct visit *visits = calloc((size_t)parallel, sizeof(*visits));
+    double begin = now_seconds(), end = begin + atof(args[1]);
+    unsigned long count = 0;
+    for (int i = 0; i < parallel; i++)
+        begin_visit(&visits[i], target, epoll);
+    while (now_seconds() < end) {
+        struct epoll_event events[EVENTS];
+        int ready = epoll_wait(epoll, events, EVENTS, 1000);
+        for (int i = 0; i < ready; i++) {
+            if (continue_visit(events[i].data.ptr, epoll)) {
+                count++;
+                begin_visit(events[i].data.ptr, target, epoll);
+            }
+        }
+    }
+    printf("per_second=%.1f count=%lu\n", (double)count / (now_seconds() - begin), count);
+}
+
+// Opens at 3,000 a second, then waits for a line on standard input (its parent measures memory in between), then echoes.
+void run_hold(const struct target *target, char **args)
+{
+    int flows = atoi(args[0]);
+    int *fds = malloc((size_t)flows * sizeof(*fds));
+    struct samples samples = {0};
+    double begin = now_seconds();
+    char byte = 'x';
+    for (int i = 0; i < flows; i++) {
+        fds[i] = connect_to(target, 'e');
+        if (write(fds[i], &byte, 1) != 1 || read(fds[i], &byte, 1) != 1)
+            fail("flow %d", i);
+        double ahead = begin + (i + 1) / 3000.0 - now_seconds();
+        if (ahead > 0)
+            usleep((useconds_t)(ahead * 1e6));
+    }
+    puts("held");
+    fflush(stdout);
+    getchar();
+    double end = now_seconds() + atof(args[1]), start = now_seconds(), now;
+    while ((now = now_seconds()) < end) {
+        int fd = fds[(size_t)rand() % (size_t)flows];
+        if (write(fd, &byte, 1) != 1 || read(fd, &byte, 1) != 1)
+            fail("echo");
+        samples_add(&samples, (now_seconds() - now) * 1e6);
+    }
+    printf("per_second=%.1f p50_us=%.1f p99_us=%.1f\n", (double)samples.count / (end - start),
+           samples_percentile(&samples, 50), samples_percentile(&samples, 99));
+}

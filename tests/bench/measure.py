@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""One measurement of one path: the load program's own figures, and what the machine and the tunnel's processes spent."""
+
+import os
+import pathlib
+import subprocess
+import time
+
+from lab import run
+from paths import PORT
+
+BUILD = pathlib.Path(os.environ.get("BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
+LOAD = BUILD / "bench" / "load"
+TICK = os.sysconf("SC_CLK_TCK")
+
+
+def pairs(line):
+    return {key: float(value) for key, value in (pair.split("=") for pair in line.split())}
+
+
+def machine_cpu():
+    """Seconds of both cores that were not idle, since boot."""
+    fields = [int(f) for f in open("/proc/stat").readline().split()[1:9]]
+    return (sum(fields) - fields[3] - fields[4]) / TICK
+
+
+def process_cpu(pids):
+    total = 0
+    for pid in pids:
+        try:
+            fields = open(f"/proc/{pid}/stat").read().rsplit(")", 1)[1].split()
+        except FileNotFoundError:
+            continue
+        total += int(fields[11]) + int(fields[12])
+    return total / TICK
+
+
+def memory_kib(pids, key="VmRSS:"):
+    total = 0
+    for pid in pids:
+        for line in open(f"/proc/{pid}/status"):
+            if line.startswith(key):
+                total += int(line.split()[1])
+    return total
+
+
+class Meter:
+    """Runs the load program's modes over a path; `server` must be serving in the server's namespace."""
+
+    def __init__(self, hosts, seconds):
+        self.hosts, self.seconds = hosts, seconds
+
+    def load(self, path, mode, *args, version=4):
+        argv = self.hosts.client.argv(LOAD, mode, path.target(version), PORT, *args)
+        done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=120)
+        if done.returncode != 0:
+            raise AssertionError(f"{path.name}: {mode}: {done.stderr.strip()}")
+        return pairs(done.stdout.splitlines()[-1])
+
+    def bulk(self, path, direction, streams, version=4):
+        machine, tunnel = machine_cpu(), process_cpu(path.pids())
+        figures = self.load(path, "bulk", direction, streams, self.seconds, version=version)
+        # CPU is taken over the whole run, bytes over its counted part: scale them alike (load.c: one fifth more).
+        gigabytes = figures["bytes"] * 1.2 / 1e9
+        key = f"{direction}{streams}" + ("" if version == 4 else "_v6")
+        return {
+            f"{key}_gbits": figures["gbits"],
+            f"{key}_slowest_share": figures["slowest_share"],
+            f"{key}_machine_cpu_s_per_gb": (machine_cpu() - machine) / gigabytes,
+            f"{key}_tunnel_cpu_s_per_gb": (process_cpu(path.pids()) - tunnel) / gigabytes,
+        }
+
+    def rr(self, path):
+        figures = self.load(path, "rr", self.seconds)
+        return {"rr_p50_us": figures["p50_us"], "rr_p99_us": figures["p99_us"]}
+
+    def rr_beside_bulk(self, path):
+        argv = self.hosts.client.argv(LOAD, "bulk", path.target(), PORT, "up", 8, self.seconds + 1)
+        bulk = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, text=True)
+        time.sleep(0.8)
+        figures = self.load(path, "rr", max(1, self.seconds - 0.5))
+        beside = pairs(bulk.communicate()[0])
+        return {"beside_p50_us": figures["p50_us"], "beside_p99_us": figures["p99_us"], "beside_gbits": beside["gbits"]}
+
+    def crr(self, path):
+        return {"crr_per_s": self.load(path, "crr", 16, self.seconds)["per_second"]}
+
+    def udp(self, path):
+        return {"udp_per_s": self.load(path, "udp", 32, self.seconds)["per_second"]}
+
+    def hold(self, path, flows):
+        """Opens `flows`, measures memory, then the echo rate over randomly chosen ones."""
+        before = memory_kib(path.pids())
+        argv = self.hosts.client.argv(LOAD, "hold", path.target(), PORT, flows, self.seconds)
+        holder = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        if holder.stdout.readline() != "held\n":
+            raise AssertionError(f"{path.name}: cannot hold {flows} flows")
+        time.sleep(0.5)
+        grown = memory_kib(path.pids()) - before
+        figures = pairs(holder.communicate("\n")[0])
+        return {f"hold{flows}_bytes_per_flow": grown * 1024 / flows, f"hold{flows}_echo_per_s": figures["per_second"],
+                f"hold{flows}_echo_p50_us": figures["p50_us"]}
+
+    def peak(self, path):
+        return {"peak_memory_kib": memory_kib(path.pids(), "VmHWM:")}

@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Medians with spread, as a markdown table and as JSON, and the comparison with an earlier run."""
+
+import json
+import statistics
+
+
+def summarise(rounds):
+    """{path: {figure: [values]}} to {path: {figure: {median, min, max}}}."""
+    return {path: {figure: {"median": statistics.median(values), "min": min(values), "max": max(values)}
+                   for figure, values in figures.items()} for path, figures in rounds.items()}
+
+
+def number(value):
+    return f"{value:.3g}" if abs(value) < 100 else f"{value:,.0f}"
+
+
+def table(summary):
+    """One row a figure, one column a path; the spread behind the median."""
+    names = list(summary)
+    figures = list(dict.fromkeys(figure for figures in summary.values() for figure in figures))
+    lines = ["| figure | " + " | ".join(names) + " |", "|---|" + "---|" * len(names)]
+    for figure in figures:
+        cells = []
+        for name in names:
+            value = summary[name].get(figure)
+            cells.append("-" if value is None else
+                         f"{number(value['median'])} ({number(value['min'])}..{number(value['max'])})")
+        lines.append(f"| {figure} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+# What the product promises: (what, figure, of which path over which, at least or at most).
+RATIOS = [
+    ("one stream up to the relay", "up1_gbits", "haproxy TLS relay", ">=", 1.3),
+    ("one stream down to the relay", "down1_gbits", "haproxy TLS relay", ">=", 1.3),
+    ("eight streams up to the relay", "up8_gbits", "haproxy TLS relay", ">=", 1.3),
+    ("one stream up to direct", "up1_gbits", "direct", ">=", 0.40),
+    ("one stream down to direct", "down1_gbits", "direct", ">=", 0.42),
+    ("machine CPU per GB, eight streams, to the relay", "up8_machine_cpu_s_per_gb", "haproxy TLS relay", "<=", 0.70),
+    ("request/response p50 to direct", "rr_p50_us", "direct", "<=", 1.7),
+    ("connections per second to direct", "crr_per_s", "direct", ">=", 0.55),
+    ("UDP echoes per second to OpenVPN", "udp_per_s", "OpenVPN", ">=", 2.0),
+    ("UDP echoes per second to wireguard-go", "udp_per_s", "wireguard-go", ">=", 2.0),
+]
+
+
+def ratios(summary, ours="usher-tun"):
+    """Ratios of medians of one session against the floors: [(what, value, floor text, held)]."""
+    rows = []
+    for what, figure, other, sign, bound in RATIOS:
+        if figure in summary.get(other, {}) and figure in summary.get(ours, {}):
+            value = summary[ours][figure]["median"] / summary[other][figure]["median"]
+            rows.append((what, value, f"{sign} {bound}", value >= bound if sign == ">=" else value <= bound))
+    mine = summary.get(ours, {})
+    if "up8_gbits" in mine and "beside_gbits" in mine:
+        share = mine["beside_gbits"]["median"] / mine["up8_gbits"]["median"]
+        rows.append(("bulk rate kept beside request/response", share, ">= 0.87", share >= 0.87))
+        rows.append(("request/response p50 beside bulk, ms", mine["beside_p50_us"]["median"] / 1000, "<= 1.0",
+                     mine["beside_p50_us"]["median"] <= 1000))
+        rows.append(("request/response p99 beside bulk, ms", mine["beside_p99_us"]["median"] / 1000, "<= 5",
+                     mine["beside_p99_us"]["median"] <= 5000))
+    if "hold30000_echo_per_s" in mine and "hold100_echo_per_s" in mine:
+        value = mine["hold30000_echo_per_s"]["median"] / mine["hold100_echo_per_s"]["median"]
+        rows.append(("echo rate at 30,000 flows to 100", value, ">= 0.6", value >= 0.6))
+    if "hold10000_bytes_per_flow" in mine:
+        value = mine["hold10000_bytes_per_flow"]["median"]
+        rows.append(("memory of both ends per held flow, bytes", value, "<= 1024", value <= 1024))
+    for figure in ("up1", "down1", "up8"):
+        if f"{figure}_v6_gbits" in mine:
+            value = mine[f"{figure}_v6_gbits"]["median"] / mine[f"{figure}_gbits"]["median"]
+            rows.append((f"IPv6 to IPv4, {figure}", value, ">= 0.95", value >= 0.95))
+    return rows
+
+
+def ratio_table(rows):
+    lines = ["| ratio | value | floor | |", "|---|---|---|---|"]
+    return "\n".join(lines + [f"| {what} | {value:.3g} | {floor} | {'held' if held else '**missed**'} |"
+                              for what, value, floor, held in rows])
+
+
+LOWER_IS_BETTER = ("_us", "_cpu_s_per_gb", "_bytes_per_flow", "_kib")
+
+
+def fallen(now, stored, ours="usher-tun", direct="direct"):
+    """Figures of ours that fell by more than their noise since `stored`, each relative to the same run's direct path, so
+    that a slower machine is not a slower tunnel."""
+    rows = []
+    for figure, value in now.get(ours, {}).items():
+        if any(figure not in side.get(path, {}) for side in (now, stored) for path in (ours, direct)):
+            continue
+        relative = [side[ours][figure]["median"] / side[direct][figure]["median"] for side in (now, stored)
+                    if side[direct][figure]["median"]]
+        if len(relative) < 2:
+            continue
+        spread = max((side[path][figure]["max"] - side[path][figure]["min"]) / side[path][figure]["median"]
+                     for side in (now, stored) for path in (ours, direct))
+        change = relative[0] / relative[1] - 1
+        loss = change if figure.endswith(LOWER_IS_BETTER) else -change
+        if loss > max(spread, 0.15):
+            rows.append(f"{figure}: {loss:.0%} worse than stored (noise {spread:.0%})")
+    return rows
+
+
+def load(path):
+    return json.loads(path.read_text()) if path.exists() else None

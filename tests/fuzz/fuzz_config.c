@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Configuration files from anybody, read as a portal's and as a gate's. A file that is taken was reported on by no word,
+// one that is refused by at least one line, and each line names the file.
+#include "gate/gate_conf.h"
+#include "portal/portal_conf.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static FILE *file_of(const uint8_t *data, size_t size)
+{
+    return size ? fmemopen((void *)data, size, "r") : fopen("/dev/null", "r");
+}
+
+static void judge(bool ok, const char *report)
+{
+    if (ok != (*report == '\0'))
+        abort();
+    for (const char *line = report; *line; line = strchr(line, '\n') + 1)
+        if (strncmp(line, "f:", 2) || !strchr(line, '\n'))
+            abort();
+}
+
+static void read_as_portal(const uint8_t *data, size_t size)
+{
+    char *report;
+    size_t len;
+    struct portal_conf *conf = calloc(1, sizeof(*conf));
+    struct config config = {.path = "f", .report = open_memstream(&report, &len)};
+    FILE *in = file_of(data, size);
+    bool ok = portal_conf_parse(conf, &config, in);
+    fclose(in);
+    fclose(config.report);
+    judge(ok, report);
+    if (ok && (!conf->gate.host || !conf->gate.port || !conf->routes.count || !conf->peer_name || !conf->tls.key))
+        abort();
+    config_fini(&config);
+    portal_conf_free(conf);
+    free(report);
+}
+
+static void read_as_gate(const uint8_t *data, size_t size)
+{
+    char *report;
+    size_t len;
+    struct gate_conf *conf = calloc(1, sizeof(*conf));
+    struct config config = {.path = "f", .report = open_memstream(&report, &len)};
+    FILE *in = file_of(data, size);
+    bool ok = gate_conf_parse(conf, &config, in);
+    fclose(in);
+    fclose(config.report);
+    judge(ok, report);
+    if (ok && (!conf->listen.count || !conf->tls.key || !conf->user))
+        abort();
+    config_fini(&config);
+    gate_conf_free(conf);
+    free(report);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    read_as_portal(data, size);
+    read_as_gate(data, size);
+    return 0;
+}

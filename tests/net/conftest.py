@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+import os
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from lab import Lab  # noqa: E402
+from programs import Gate, Portal, make_pki  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    if os.geteuid() != 0:
+        for item in items:
+            item.add_marker(pytest.mark.skip(reason="network namespaces need root"))
+
+
+@pytest.fixture(scope="session")
+def pki(tmp_path_factory):
+    return make_pki(tmp_path_factory.mktemp("pki") / "pki")
+
+
+@pytest.fixture(scope="module")
+def lab():
+    lab = Lab()
+    yield lab
+    lab.delete()
+
+
+@pytest.fixture(scope="module")
+def tunnel(lab, pki, tmp_path_factory):
+    """A gate and a portal that is up; for tests that leave both as they found them."""
+    directory = tmp_path_factory.mktemp("tunnel")
+    gate = Gate(lab, directory, pki).start()
+    portal = Portal(lab, directory, pki).start()
+    yield portal, gate
+    portal.down(check=False)
+    gate.stop()
+
+
+@pytest.hookimpl(hookwrapper=True, tryfirst=True)
+def pytest_runtest_makereport(item, call):
+    """A failed test shows what the programs logged."""
+    outcome = yield
+    report = outcome.get_result()
+    if report.failed:
+        for program in item.funcargs.get("tunnel", ()):
+            report.sections.append((f"log of {program.name}", program.log()[-4000:]))

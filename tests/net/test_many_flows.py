@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""A thousand flows at once, opened at 500 a second, each echoing a stream of its own that is checked at every offset."""
+
+import asyncio
+import hashlib
+import time
+
+import pytest
+
+import lab as net
+from programs import descriptors, resident_kib, wait_until
+from traffic import Server, listener, stream
+
+FLOWS, PER_SECOND, BYTES, PIECE = 1000, 500, 40000, 8000
+
+
+def tagged(flow, offset, length):
+    """The bytes of a flow's stream: every 32-byte block is a digest of flow and position."""
+    first, last = offset // 32, (offset + length + 31) // 32
+    blocks = b"".join(hashlib.blake2s(f"{flow}:{number}".encode()).digest() for number in range(first, last))
+    return blocks[offset - first * 32:][:length]
+
+
+async def serve(reader, writer):
+    while data := await reader.read(65536):
+        writer.write(data)
+        await writer.drain()
+    writer.close()
+
+
+def serve_forever(sock):
+    async def main():
+        server = await asyncio.start_server(serve, sock=sock, backlog=4096)
+        await server.serve_forever()
+
+    sock.setblocking(False)
+    asyncio.run(main())
+
+
+async def echo_one(host, where, flow, opened):
+    sock = stream(host)(where[0])
+    sock.setblocking(False)
+    await asyncio.get_running_loop().sock_connect(sock, where)
+    reader, writer = await asyncio.open_connection(sock=sock)
+    opened.append(flow)
+    while len(opened) < FLOWS:  # all of them are open at once before the first one talks
+        await asyncio.sleep(0.05)
+    for offset in range(0, BYTES, PIECE):
+        wanted = tagged(flow, offset, PIECE)
+        writer.write(wanted)
+        assert await reader.readexactly(PIECE) == wanted, f"flow {flow} at {offset}"
+    writer.write_eof()
+    assert await reader.read(1) == b""
+    writer.close()
+
+
+async def open_all(host, where):
+    opened, tasks, begin = [], [], time.monotonic()
+    for flow in range(FLOWS):
+        tasks.append(asyncio.create_task(echo_one(host, where, flow, opened)))
+        await asyncio.sleep(max(0, begin + (flow + 1) / PER_SECOND - time.monotonic()))
+    await asyncio.wait_for(asyncio.gather(*tasks), 60)
+
+
+@pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
+def test_a_thousand_flows(tunnel, lab, address):
+    portal, gate = tunnel
+    worker = gate.worker_pids()[0]
+    with Server(listener(lab.server, address, backlog=4096), serve_forever) as where:
+        asyncio.run(open_all(lab.client, where))  # once to warm every cache
+        before = [descriptors(pid) for pid in (portal.pid(), worker)], [resident_kib(pid) for pid in (portal.pid(), worker)]
+        asyncio.run(open_all(lab.client, where))
+        wait_until(lambda: not portal.flows() and gate.status()["portals"][0]["sessions"] == 0, 10, "flows gone")
+        wait_until(lambda: [descriptors(pid) for pid in (portal.pid(), worker)] == before[0], 10, "descriptors back")
+    for pid, kib in zip((portal.pid(), worker), before[1]):
+        assert resident_kib(pid) < kib + 2048  # KiB: allocator noise, far below what 1,000 flows need

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Messages between supervisor and worker survive the way, and nothing else is taken for one.
+#include "gate/channel.h"
+#include "unit.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+static struct channel_message in, out;
+static uint8_t room[CHANNEL_BYTES_MAX];
+
+static size_t encode(void)
+{
+    size_t len = channel_encode(&in, room, sizeof(room));
+    assert_true(len > 0);
+    return len;
+}
+
+static void test_round_trips(void **state)
+{
+    (void)state;
+    in = (struct channel_message){.type = CHANNEL_UP};
+    strcpy(in.up.name, "branch.example.net");
+    strcpy(in.up.serial, "01AB");
+    strcpy(in.up.cipher, "TLS13-AES128-GCM-SHA256");
+    in.up.expires = UINT64_C(0x123456789abcdef0);
+    assert_true(channel_decode(&out, room, encode()));
+    assert_string_equal(out.up.name, in.up.name);
+    assert_string_equal(out.up.serial, in.up.serial);
+    assert_string_equal(out.up.cipher, in.up.cipher);
+    assert_int_equal(out.up.expires, in.up.expires);
+
+    in = (struct channel_message){.type = CHANNEL_STATS};
+    in.stats.sessions = 7;
+    in.stats.bytes_in = UINT64_MAX;
+    in.stats.bytes_out = 1;
+    in.stats.dial.denied = 12;
+    in.stats.dial.limited = 13;
+    assert_true(channel_decode(&out, room, encode()));
+    assert_int_equal(out.stats.sessions, in.stats.sessions);
+    assert_int_equal(out.stats.bytes_in, in.stats.bytes_in);
+    assert_int_equal(out.stats.bytes_out, in.stats.bytes_out);
+    assert_memory_equal(&out.stats.dial, &in.stats.dial, sizeof(in.stats.dial));
+
+    in = (struct channel_message){.type = CHANNEL_LOCALS};
+    in.locals.count = CHANNEL_LOCALS_MAX;
+    for (size_t i = 0; i < in.locals.count; i++)
+        in.locals.addrs[i] = (struct address){.version = i % 2 ? 4 : 6, .bytes = {(uint8_t)i, (uint8_t)(i >> 8)}};
+    assert_true(channel_decode(&out, room, encode()));
+    assert_int_equal(out.locals.count, CHANNEL_LOCALS_MAX);
+    assert_memory_equal(out.locals.addrs, in.locals.addrs, sizeof(in.locals.addrs));
+
+    in = (struct channel_message){.type = CHANNEL_END};
+    strcpy(in.text, "going down");
+    assert_true(channel_decode(&out, room, encode()));
+    assert_string_equal(out.text, "going down");
+}
+
+// Every message cut short anywhere, and with a byte too many, is refused.
+static void test_wrong_lengths(void **state)
+{
+    (void)state;
+    static const enum channel_type types[] = {CHANNEL_LOCALS, CHANNEL_POLL, CHANNEL_END, CHANNEL_UP, CHANNEL_STATS};
+    for (size_t i = 0; i < COUNT(types); i++) {
+        in = (struct channel_message){.type = types[i]};
+        if (types[i] == CHANNEL_LOCALS) {
+            in.locals.count = 2;
+            in.locals.addrs[0].version = in.locals.addrs[1].version = 4;
+        }
+        size_t len = encode();
+        for (size_t cut = 0; cut < len; cut++)
+            assert_false(channel_decode(&out, room, cut));
+        room[len] = 0;
+        assert_false(channel_decode(&out, room, len + 1));
+    }
+}
+
+static void test_hostile_bytes(void **state)
+{
+    (void)state;
+    static const uint8_t unknown[] = {99};
+    assert_false(channel_decode(&out, unknown, sizeof(unknown)));
+    static const uint8_t too_many[] = {CHANNEL_LOCALS, 0xff, 0xff, 0xff, 0xff};
+    assert_false(channel_decode(&out, too_many, sizeof(too_many)));
+    static const uint8_t no_version[] = {CHANNEL_LOCALS, 0, 0, 0, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    assert_false(channel_decode(&out, no_version, sizeof(no_version)));
+    uint8_t text[CHANNEL_TEXT_SIZE + 2];
+    memset(text, 'x', sizeof(text));
+    text[0] = CHANNEL_END;
+    assert_false(channel_decode(&out, text, sizeof(text))); // no NUL
+    text[sizeof(text) - 1] = '\0';
+    assert_false(channel_decode(&out, text, sizeof(text))); // one byte too long
+    text[sizeof(text) - 2] = '\0';
+    assert_true(channel_decode(&out, text, sizeof(text) - 1));
+}
+
+static void test_sockets(void **state)
+{
+    (void)state;
+    int ends[2];
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET, 0, ends), 0);
+    fcntl(ends[1], F_SETFL, O_NONBLOCK);
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_EMPTY);
+    in = (struct channel_message){.type = CHANNEL_POLL};
+    assert_true(channel_send(ends[0], &in));
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_TAKEN);
+    assert_int_equal(out.type, CHANNEL_POLL);
+    assert_int_equal(send(ends[0], "nonsense", 8, 0), 8);
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_BROKEN);
+    memset(room, 0, sizeof(room));
+    room[0] = CHANNEL_POLL;
+    assert_int_equal(send(ends[0], room, sizeof(room), 0), sizeof(room));
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_BROKEN);
+    close(ends[0]);
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_CLOSED);
+    close(ends[1]);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_round_trips),
+        cmocka_unit_test(test_wrong_lengths),
+        cmocka_unit_test(test_hostile_bytes),
+        cmocka_unit_test(test_sockets),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}

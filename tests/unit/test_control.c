@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Question and answer over the control socket, at once and later; long lines, silent callers, hang-ups.
+#include "cli/control.h"
+#include "unit.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+static char path[64];
+static uv_loop_t loop;
+static struct control *control;
+static struct control_request *held;
+
+static void handle(void *owner, const char *line, struct control_request *request)
+{
+    (void)owner;
+    if (!strcmp(line, "later"))
+        held = request;
+    else
+        control_reply(request, json_pack("{s:s}", "line", line));
+}
+
+static int set_up(void **state)
+{
+    struct fault fault;
+    (void)state;
+    signal(SIGPIPE, SIG_IGN); // as both programs do
+    snprintf(path, sizeof(path), "/tmp/usher-control-%d", (int)getpid());
+    uv_loop_init(&loop);
+    control = control_new(&loop, path, handle, NULL, &fault);
+    return control ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    (void)state;
+    control_free(control);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    unlink(path);
+    return uv_loop_close(&loop);
+}
+
+static int dial(const char *text)
+{
+    struct sockaddr_un at = {.sun_family = AF_UNIX};
+    strcpy(at.sun_path, path);
+    int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+    assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof(at)), 0);
+    assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+    return fd;
+}
+
+static void turn_loop(int times)
+{
+    for (int i = 0; i < times; i++)
+        uv_run(&loop, UV_RUN_NOWAIT);
+}
+
+static void expect(int fd, const char *answer)
+{
+    char text[256];
+    size_t len = 0;
+    ssize_t got;
+    while ((got = read(fd, text + len, sizeof(text) - 1 - len)) > 0)
+        len += (size_t)got;
+    text[len] = '\0';
+    assert_string_equal(text, answer);
+    close(fd);
+}
+
+static void test_answers(void **state)
+{
+    (void)state;
+    struct stat st;
+    assert_int_equal(stat(path, &st), 0);
+    assert_int_equal(st.st_mode & 0777, 0600);
+    int fd = dial("status\n");
+    turn_loop(4);
+    expect(fd, "{\"line\":\"status\"}");
+
+    fd = dial("sta");
+    turn_loop(4);
+    assert_int_equal(write(fd, "tus\n", 4), 4);
+    turn_loop(4);
+    expect(fd, "{\"line\":\"status\"}");
+}
+
+static void test_answers_later(void **state)
+{
+    (void)state;
+    int fd = dial("later\n"), other = dial("now\n");
+    turn_loop(4);
+    expect(other, "{\"line\":\"now\"}");
+    control_reply(held, json_pack("{s:i}", "n", 1));
+    turn_loop(4);
+    expect(fd, "{\"n\":1}");
+}
+
+static void test_callers_that_misbehave(void **state)
+{
+    (void)state;
+    char line[200];
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = '\0';
+    int fd = dial(line);
+    turn_loop(4);
+    expect(fd, "");
+
+    fd = dial("later\n"); // is gone when its answer comes
+    turn_loop(4);
+    close(fd);
+    turn_loop(4);
+    control_reply(held, json_object());
+    turn_loop(4);
+
+    int many[40];
+    for (size_t i = 0; i < COUNT(many); i++) { // silent ones; no more than sixteen are kept
+        many[i] = dial("");
+        turn_loop(2);
+    }
+    fd = dial("status\n");
+    turn_loop(4);
+    for (size_t i = 0; i < COUNT(many); i++)
+        close(many[i]);
+    close(fd);
+    turn_loop(8);
+    fd = dial("status\n");
+    turn_loop(4);
+    expect(fd, "{\"line\":\"status\"}");
+}
+
+static void test_a_silent_caller_is_hung_up_on(void **state)
+{
+    (void)state;
+    int fd = dial("");
+    char byte;
+    uint64_t begin = uv_hrtime();
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) != 0 && uv_hrtime() - begin < UINT64_C(8000000000))
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_in_range((uv_hrtime() - begin) / 1000000, 4500, 7000);
+    close(fd);
+}
+
+static void *ask(void *arg)
+{
+    struct fault fault;
+    (void)arg;
+    return control_ask(path, "status", &fault);
+}
+
+static void test_the_asking_end(void **state)
+{
+    (void)state;
+    pthread_t thread;
+    void *answer;
+    assert_int_equal(pthread_create(&thread, NULL, ask, NULL), 0);
+    uv_run(&loop, UV_RUN_ONCE); // the connection
+    for (int i = 0; i < 50; i++, usleep(2000))
+        turn_loop(1);
+    pthread_join(thread, &answer);
+    assert_string_equal(json_string_value(json_object_get(answer, "line")), "status");
+    json_decref(answer);
+
+    struct fault fault;
+    assert_null(control_ask("/tmp/no-such-socket", "status", &fault));
+    assert_non_null(strstr(fault.text, "/tmp/no-such-socket"));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_answers),
+        cmocka_unit_test(test_answers_later),
+        cmocka_unit_test(test_callers_that_misbehave),
+        cmocka_unit_test(test_a_silent_caller_is_hung_up_on),
+        cmocka_unit_test(test_the_asking_end),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}

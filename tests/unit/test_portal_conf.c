@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A portal's configuration: the documented example, the defaults that usher.conf(5) promises, and what is refused.
+#include "portal/portal_conf.h"
+#include "unit.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char EXAMPLE[] = "[Portal]\n"
+                              "Device = usher7                  ; the TUN interface\n"
+                              "Address = 10.99.0.2/32, fd99::2/128\n"
+                              "CA = /etc/usher/pki/ca.crt\n"
+                              "Certificate = /etc/usher/pki/branch.crt\n"
+                              "Key = /etc/usher/pki/branch.key\n"
+                              "CRL = /etc/usher/pki/crl.pem     ; optional\n"
+                              "Route = 10.73.0.0/24, fd73::/64\n"
+                              "%s\n"
+                              "[Gate]\n"
+                              "Address = gate.example.net:4433\n"
+                              "%s\n";
+
+static struct portal_conf *conf;
+static char *report;
+
+static bool parse(const char *portal, const char *gate)
+{
+    char text[2048];
+    size_t size;
+    int len = snprintf(text, sizeof(text), EXAMPLE, portal, gate);
+    if (conf)
+        portal_conf_free(conf);
+    free(report);
+    conf = calloc(1, sizeof(*conf));
+    struct config config = {.path = "branch.conf", .report = open_memstream(&report, &size)};
+    FILE *in = fmemopen(text, (size_t)len, "r");
+    bool ok = portal_conf_parse(conf, &config, in);
+    fclose(in);
+    fclose(config.report);
+    config_fini(&config);
+    return ok;
+}
+
+static void test_example_and_defaults(void **state)
+{
+    (void)state;
+    assert_true(parse("", ""));
+    assert_string_equal(report, "");
+    assert_string_equal(conf->device, "usher7");
+    assert_int_equal(conf->addresses.count, 2);
+    assert_int_equal(conf->routes.count, 2);
+    assert_string_equal(conf->gate.host, "gate.example.net");
+    assert_int_equal(conf->gate.port, 4433);
+    assert_string_equal(conf->peer_name, "gate.example.net"); // the host, when no Name is given
+    assert_int_equal(conf->mtu, 1500);
+    assert_int_equal(conf->queue_length, 2000);
+    assert_string_equal(conf->user, "nobody");
+    assert_int_equal(conf->up_timeout, 15000);
+    assert_int_equal(conf->hold, 5000);
+    assert_int_equal(conf->udp_idle, 120000);
+    assert_int_equal(conf->dns_idle, 10000);
+    assert_int_equal(conf->max_flows, 32000);
+    assert_null(conf->route_congestion);
+    assert_int_equal(conf->log_level, LOG_LEVEL_INFO);
+    assert_false(options_allow_tls12(&conf->tls));
+
+    struct tunnel_config tunnel = options_tunnel(&conf->link);
+    assert_int_equal(tunnel.engine.max_sessions, 32000);
+    assert_int_equal(tunnel.engine.window_max, 16 << 20);
+    assert_int_equal(tunnel.engine.window_budget, 256 << 20);
+    assert_int_equal(tunnel.batch, 256 << 10);
+    assert_int_equal(tunnel.batch_interactive, 64 << 10);
+    assert_int_equal(tunnel.notsent_lowat, 128 << 10);
+    assert_int_equal(tunnel.handshake_timeout_ms, 10000);
+    assert_string_equal(tunnel.congestion, "cubic");
+}
+
+static void test_keys(void **state)
+{
+    (void)state;
+    assert_true(
+        parse("MinimumTLS = 1.2\nLogLevel = debug\nCongestion = system\nUpTimeout = 0", "Name = other.example"));
+    assert_true(options_allow_tls12(&conf->tls));
+    assert_int_equal(conf->log_level, LOG_LEVEL_DEBUG);
+    assert_null(options_tunnel(&conf->link).congestion);
+    assert_int_equal(conf->up_timeout, 0);
+    assert_string_equal(conf->peer_name, "other.example");
+}
+
+static void test_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *portal, *gate, *words;
+    } cases[] = {
+        {"LogLevel = loud", "", "branch.conf:9: LogLevel"},
+        {"MTU = 1279", "", "branch.conf:9: MTU"},
+        {"BatchInteractive = 512K", "", "branch.conf:9: BatchInteractive"},
+        {"MaxSessions = 32767", "", "branch.conf:9: MaxSessions"},
+        {"Device = usher1", "", "branch.conf:9: Device was given before, in line 2"},
+        {"", "Name = a b", "branch.conf:12: Name"},
+        {"", "Device = usher1", "branch.conf:12: unknown key \"Device\" in [Gate]"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CASE(cases[i].words, !parse(cases[i].portal, cases[i].gate));
+        CASE(report, strstr(report, cases[i].words));
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_example_and_defaults),
+        cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_refused),
+    };
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    portal_conf_free(conf);
+    free(report);
+    return failed;
+}

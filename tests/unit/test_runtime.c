@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Names, claims, slots; what a killed instance leaves and how it is told from one that lives.
+#include "cli/runtime.h"
+#include "unit.h"
+
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static char root[] = "/tmp/usher-runtime-XXXXXX";
+static struct fault fault;
+
+static void test_names(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *given, *name, *path;
+    } good[] = {
+        {"branch", "branch", "/etc/usher/branch.conf"}, {"branch.conf", "branch", "branch.conf"},
+        {"/etc/x/a.conf", "a", "/etc/x/a.conf"},        {"./b-1_c.d", "b-1_c.d", "./b-1_c.d"},
+        {"v1.2", "v1.2", "/etc/usher/v1.2.conf"},
+    };
+    static const char *const bad[] = {"",   "/",          ".conf",
+                                      "..", ".hidden",    "a b",
+                                      "x/", "/tmp/.conf", "0123456789012345678901234567890123456789012345678"};
+    char name[RUNTIME_NAME_MAX + 1], path[256];
+    for (size_t i = 0; i < COUNT(good); i++) {
+        CASE(good[i].given, runtime_name(name, good[i].given, &fault));
+        assert_string_equal(name, good[i].name);
+        runtime_config_path(path, sizeof(path), good[i].given);
+        assert_string_equal(path, good[i].path);
+    }
+    for (size_t i = 0; i < COUNT(bad); i++)
+        CASE(bad[i], !runtime_name(name, bad[i], &fault));
+}
+
+static void test_claim_and_release(void **state)
+{
+    (void)state;
+    struct runtime a, b;
+    struct stat st;
+    assert_true(runtime_claim(&a, root, "a", &fault));
+    assert_int_equal(a.slot, 0);
+    assert_int_equal(stat(a.dir, &st), 0);
+    assert_int_equal(st.st_mode & 07777, 0700);
+    assert_int_equal(runtime_pid(root, "a"), getpid());
+    assert_int_equal(runtime_slots(root, "a"), 1);
+
+    assert_true(runtime_claim(&b, root, "b", &fault));
+    assert_int_equal(b.slot, 1);
+    runtime_release(&a);
+    assert_int_equal(stat(a.dir, &st), -1);
+    assert_int_equal(runtime_pid(root, "a"), 0);
+    assert_true(runtime_claim(&a, root, "c", &fault));
+    assert_int_equal(a.slot, 0);
+    runtime_release(&a);
+    runtime_release(&b);
+}
+
+// Runs `name` in a child that lives until it is killed.
+static pid_t live(const char *name)
+{
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct runtime runtime;
+        if (!runtime_claim(&runtime, root, name, &fault))
+            _exit(1);
+        if (write(ready[1], "", 1) == 1)
+            pause();
+        _exit(1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    return pid;
+}
+
+static void test_a_live_one_is_not_taken_over(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    char words[64];
+    pid_t pid = live("d");
+    assert_int_equal(runtime_pid(root, "d"), pid);
+    assert_false(runtime_claim(&runtime, root, "d", &fault));
+    snprintf(words, sizeof(words), "already running (pid %d)", (int)pid);
+    assert_non_null(strstr(fault.text, words));
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(runtime_pid(root, "d"), 0);
+    assert_int_equal(runtime_slots(root, "d"), 1); // what it left
+    runtime_remove(root, "d");
+    assert_int_equal(runtime_slots(root, "d"), 0);
+}
+
+// The heir of a killed one gets another slot, and remembers the old one until its routes are gone.
+static void test_a_dead_one_is_inherited(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    for (int deaths = 0; deaths < 2; deaths++) {
+        pid_t pid = live("e");
+        kill(pid, SIGKILL);
+        waitpid(pid, NULL, 0);
+    }
+    assert_int_equal(runtime_slots(root, "e"), 3); // neither of the two has settled
+    assert_true(runtime_claim(&runtime, root, "e", &fault));
+    assert_int_equal(runtime.slot, 2);
+    assert_int_equal(runtime.left, 3);
+    assert_int_equal(runtime_slots(root, "e"), 7);
+    assert_true(runtime_settle(&runtime, &fault));
+    assert_int_equal(runtime_slots(root, "e"), 4);
+    runtime_release(&runtime);
+}
+
+static void test_slots_run_out(void **state)
+{
+    (void)state;
+    struct runtime runtimes[RUNTIME_SLOTS], one_more;
+    char name[16];
+    for (unsigned i = 0; i < RUNTIME_SLOTS; i++) {
+        snprintf(name, sizeof(name), "n%u", i);
+        assert_true(runtime_claim(&runtimes[i], root, name, &fault));
+        assert_int_equal(runtimes[i].slot, i);
+    }
+    assert_false(runtime_claim(&one_more, root, "one-more", &fault));
+    assert_int_equal(runtime_pid(root, "one-more"), 0);
+    for (unsigned i = 0; i < RUNTIME_SLOTS; i++)
+        runtime_release(&runtimes[i]);
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return mkdtemp(root) ? 0 : -1;
+}
+
+static int tear_down(void **state)
+{
+    char lock[sizeof(root) + 8];
+    (void)state;
+    snprintf(lock, sizeof(lock), "%s/.lock", root);
+    unlink(lock);
+    return rmdir(root); // nothing else is left
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test(test_claim_and_release),
+        cmocka_unit_test(test_a_live_one_is_not_taken_over),
+        cmocka_unit_test(test_a_dead_one_is_inherited),
+        cmocka_unit_test(test_slots_run_out),
+    };
+    return cmocka_run_group_tests(tests, set_up, tear_down);
+}
