@@ -71,6 +71,7 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
     case CHANNEL_POLL:
         break;
     case CHANNEL_END:
+    case CHANNEL_REFUSED:
         writer_text(&w, message->text);
         break;
     case CHANNEL_UP:
@@ -102,6 +103,7 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
     case CHANNEL_POLL:
         break;
     case CHANNEL_END:
+    case CHANNEL_REFUSED:
         get_text(&r, out->text, sizeof(out->text));
         break;
     case CHANNEL_UP:

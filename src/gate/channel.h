@@ -9,7 +9,7 @@
 
 enum {
     CHANNEL_LOCALS_MAX = 2048, // addresses of the gate's host
-    CHANNEL_TEXT_SIZE = 256,
+    CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
 };
 
 enum channel_type {
@@ -18,7 +18,8 @@ enum channel_type {
     CHANNEL_POLL,       // answer with CHANNEL_STATS
     CHANNEL_END,        // end the tunnel in order; `text` is the reason
     // To the supervisor.
-    CHANNEL_UP, // authenticated
+    CHANNEL_UP,      // authenticated
+    CHANNEL_REFUSED, // the handshake failed; `text` says why. The last message
     CHANNEL_STATS,
 };
 

@@ -6,6 +6,7 @@
 #include "gate/worker.h"
 #include "os/log.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
@@ -21,14 +22,6 @@ static void closed(uv_handle_t *handle)
     if (child->channel_fd >= 0)
         close(child->channel_fd);
     free(child);
-}
-
-static void exited(uv_process_t *process, int64_t code, int signal)
-{
-    struct child *child = process->data;
-    child->ops->ended(child->owner, child, (int)code, signal);
-    uv_close((uv_handle_t *)&child->process, closed);
-    uv_close((uv_handle_t *)&child->channel, closed);
 }
 
 void child_kill(struct child *child)
@@ -57,11 +50,23 @@ static void take_stats(struct child *child, const struct channel_message *messag
     child->ops->stats(child->owner, child);
 }
 
+static void take_refusal(struct child *child, const struct channel_message *message)
+{
+    char why[CHANNEL_TEXT_SIZE];
+    size_t i = 0;
+    for (; message->text[i]; i++)
+        why[i] = isprint((unsigned char)message->text[i]) ? message->text[i] : '?';
+    why[i] = '\0';
+    child->ops->refused(child->owner, child, why);
+}
+
 // Each worker may log in once and must answer only what it was asked.
 static bool act_on(struct child *child, const struct channel_message *message)
 {
     if (message->type == CHANNEL_UP && !child->up)
         take_up(child, message);
+    else if (message->type == CHANNEL_REFUSED && !child->up)
+        take_refusal(child, message);
     else if (message->type == CHANNEL_STATS && child->polled)
         take_stats(child, message);
     else
@@ -69,25 +74,41 @@ static bool act_on(struct child *child, const struct channel_message *message)
     return true;
 }
 
-static void channel_event(uv_poll_t *poll, int status, int events)
+static enum channel_result hear(struct child *child)
 {
-    struct child *child = poll->data;
     struct channel_message *message = memory_new(sizeof(*message));
     enum channel_result result;
-    (void)status;
-    (void)events;
     while ((result = channel_receive(child->channel_fd, message)) == CHANNEL_TAKEN)
         if (!act_on(child, message)) {
             result = CHANNEL_BROKEN;
             break;
         }
     free(message);
+    return result;
+}
+
+static void channel_event(uv_poll_t *poll, int status, int events)
+{
+    struct child *child = poll->data;
+    (void)status;
+    (void)events;
+    enum channel_result result = hear(child);
     if (result == CHANNEL_EMPTY)
         return;
     uv_poll_stop(poll);
     if (result == CHANNEL_BROKEN)
         log_error("worker %d sent what no worker sends: killed", (int)child->process.pid);
     child_kill(child); // a process that ends by itself has closed its channel too late to notice
+}
+
+static void exited(uv_process_t *process, int64_t code, int signal)
+{
+    struct child *child = process->data;
+    if (uv_is_active((uv_handle_t *)&child->channel))
+        hear(child); // its last words
+    child->ops->ended(child->owner, child, (int)code, signal);
+    uv_close((uv_handle_t *)&child->process, closed);
+    uv_close((uv_handle_t *)&child->channel, closed);
 }
 
 void child_tell(struct child *child, const struct channel_message *message)

@@ -12,8 +12,9 @@
 struct child;
 
 struct child_ops {
-    void (*up)(void *owner, struct child *child);    // its portal has authenticated
-    void (*stats)(void *owner, struct child *child); // it answered child_poll
+    void (*up)(void *owner, struct child *child);                       // its portal has authenticated
+    void (*refused)(void *owner, struct child *child, const char *why); // `why` is printable
+    void (*stats)(void *owner, struct child *child);                    // it answered child_poll
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
 };

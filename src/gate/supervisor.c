@@ -29,8 +29,14 @@ enum {
     FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
     FDS_A_WORKER = 4,   // channel, and what is open while it starts
     SPARE_FDS = 128,
-    REFUSALS_PER_S = 1, // log lines
-    REFUSALS_BURST = 10,
+    REFUSALS_PER_S = 2, // log lines
+    REFUSALS_BURST = 20,
+};
+
+// Anybody can cause these lines, so their number is bounded.
+struct refusals {
+    struct bucket lines;
+    uint64_t untold;
 };
 
 struct supervisor {
@@ -50,8 +56,7 @@ struct supervisor {
     struct channel_message *locals; // what every new worker is told first
     struct list children;
     size_t child_count;
-    struct bucket refusals;
-    uint64_t refusals_untold;
+    struct refusals capped, unproven; // before a worker is started; by a worker
     bool stopping;
 };
 
@@ -76,16 +81,23 @@ static void network_changed(uv_poll_t *poll, int status, int events)
         child_tell(container_of(node, struct child, node), supervisor->locals);
 }
 
+static void tell_refusal(struct refusals *refusals, const struct endpoint *peer, const char *why)
+{
+    char text[ENDPOINT_TEXT_SIZE], more[64] = "";
+    if (!bucket_take(&refusals->lines, clock_now())) {
+        refusals->untold++;
+        return;
+    }
+    if (refusals->untold)
+        snprintf(more, sizeof(more), " (and %llu others before)", (unsigned long long)refusals->untold);
+    log_warning("%s: refused: %s%s", endpoint_text(peer, text), why, more);
+    refusals->untold = 0;
+}
+
 static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
 {
-    char text[ENDPOINT_TEXT_SIZE];
     socket_close_reset(fd);
-    supervisor->refusals_untold++;
-    if (!bucket_take(&supervisor->refusals, clock_now()))
-        return;
-    log_warning("%s: refused: %s (%llu since the last such line)", endpoint_text(peer, text), why,
-                (unsigned long long)supervisor->refusals_untold);
-    supervisor->refusals_untold = 0;
+    tell_refusal(&supervisor->capped, peer, why);
 }
 
 static void portal_up(void *owner, struct child *child)
@@ -103,6 +115,12 @@ static void portal_up(void *owner, struct child *child)
                  (int)other->process.pid);
         child_end(other, "replaced by a newer login of the same name");
     }
+}
+
+static void portal_refused(void *owner, struct child *child, const char *why)
+{
+    struct supervisor *supervisor = owner;
+    tell_refusal(&supervisor->unproven, &child->peer, why);
 }
 
 static void portal_stats(void *owner, struct child *child)
@@ -140,7 +158,8 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
         uv_stop(&supervisor->loop);
 }
 
-static const struct child_ops CHILD_OPS = {.up = portal_up, .stats = portal_stats, .ended = portal_ended};
+static const struct child_ops CHILD_OPS = {
+    .up = portal_up, .refused = portal_refused, .stats = portal_stats, .ended = portal_ended};
 
 static void accepted(void *owner, int fd, const struct endpoint *peer)
 {
@@ -316,7 +335,8 @@ bool supervisor_run(const struct gate_conf *conf, const struct options_material 
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };
     list_init(&supervisor.children);
-    bucket_init(&supervisor.refusals, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
+    bucket_init(&supervisor.capped.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
+    bucket_init(&supervisor.unproven.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
     open_handles(&supervisor);
     bool ok = start(&supervisor, material, fault);
     if (ok) {

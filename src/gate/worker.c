@@ -150,6 +150,16 @@ static void session_came(void *owner, struct usher_session *session, const struc
     dial_opened(worker->dial, session, open);
 }
 
+// The supervisor writes the line: it sees all refusals and bounds their number.
+static void report_refusal(const char *why)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_REFUSED;
+    strncpy(message->text, why, sizeof(message->text) - 1);
+    channel_send(WORKER_CHANNEL_FD, message);
+    free(message);
+}
+
 static void tunnel_went(void *owner, const char *why)
 {
     struct worker *worker = owner;
@@ -158,7 +168,7 @@ static void tunnel_went(void *owner, const char *why)
                  (unsigned long long)worker->counters.sessions_accepted,
                  (unsigned long long)worker->counters.data_received, (unsigned long long)worker->counters.data_sent);
     else
-        log_warning("%s: refused: %s", worker->peer, why);
+        report_refusal(why);
     uv_stop(&worker->loop);
 }
 

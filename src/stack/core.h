@@ -36,18 +36,16 @@ struct stack_flow {
     uint32_t window;         // receive window that the flow may use, bytes
     uint32_t consumed;       // bytes read since the window last grew
     uint16_t gso;            // the application's MSS
-    // Conditions.
-    bool touched : 1;     // on the list of touched flows
-    bool accepted : 1;    // the owner wants the held SYN answered
-    bool established : 1; // the handshake is done
-    bool finishing : 1;   // the owner wrote its last byte
-    bool fin_queued : 1;  // and lwIP knows
+    bool touched : 1;        // on the list of touched flows
+    bool accepted : 1;       // the owner wants the held SYN answered
+    bool established : 1;    // the handshake is done
+    bool finishing : 1;      // the owner wrote its last byte
+    bool fin_queued : 1;     // and lwIP knows
     bool time_wait : 1;
     bool answer_now : 1;  // the application must hear where we are; any packet will do
     bool ack_overdue : 1; // it has waited long enough
     bool told : 1;        // readable was reported, and not all has been read since
-    // Events for the owner.
-    bool finished : 1;
+    bool finished : 1;    // these three: to be reported
     bool closed : 1;
     bool reset : 1;
     bool orphaned : 1; // the owner has heard that it ended, or ended it
@@ -62,8 +60,8 @@ struct stack {
     usec_t now;   // of the last call
     usec_t begun; // seconds are counted from here
 
-    struct table table; // by 4-tuple: held flows and those with a pcb
-    struct table sources;
+    struct table table;   // by 4-tuple: held flows and those with a pcb
+    struct table sources; // of held SYNs
     uint32_t flows;       // that an owner knows of
     uint32_t held_count;  // of those, not answered yet
     uint32_t waits_count; // in TIME_WAIT
@@ -84,16 +82,16 @@ struct stack {
     struct netif netif;
     struct tcp_pcb *listener;
     struct stack_flow *opening; // whose SYN lwIP is taking
-    bool emit_failed;           // the device took a packet not
+    bool emit_failed;           // the device did not take a packet
     uint8_t scratch[PACKET_SIZE];
 };
 
 // flow.c
 struct stack_flow *flow_new(struct stack *stack, uint64_t hash);
 void flow_touch(struct stack_flow *flow);
-// Moves the flow to the end of another life list,
-// where it is looked at after `seconds`, and up to one later.
+// Moves the flow to the end of another life list, where it is looked at after `seconds` and up to one more.
 void flow_live_on(struct stack_flow *flow, struct list *list, uint32_t seconds);
+// The flow's traffic, which begins with this call if it has none.
 struct traffic *flow_traffic(struct stack_flow *flow);
 // Tells the owner what happened. The flow may be over for the owner afterwards.
 void flow_report(struct stack_flow *flow);

@@ -16,8 +16,8 @@
 #include <string.h>
 
 enum {
-    MSS_UNKNOWN_V4 = 536,  // RFC 9293 section 3.7.1: of a peer that sent none
-    MSS_UNKNOWN_V6 = 1220, //
+    MSS_UNKNOWN_V4 = 536,  // of a peer that sent none: RFC 9293 section 3.7.1
+    MSS_UNKNOWN_V6 = 1220, // the same
     MSS_LEAST = 88,        // Linux's TCP_MIN_MSS: below it a packet costs more than its data are worth
 
     // A segment for the device to cut: less than 64 KiB with an IPv6 and a TCP header.

@@ -6,10 +6,12 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 enum {
     RING_FIRST = 8,  // slices; doubles as needed
     RING_KEPT = 256, // largest ring that an empty outbox keeps: 6 KiB
+    APPEND_MOST = 1024,
 };
 
 static struct slice *at(const struct outbox *outbox, uint32_t index)
@@ -28,9 +30,40 @@ static void grow(struct outbox *outbox)
     free(old.ring);
 }
 
+// Room behind a slice in a chunk that nobody else refers to.
+static size_t room_behind(const struct slice *slice)
+{
+    const struct chunk *chunk = slice->chunk;
+    return chunk->refs == 1 ? (size_t)(chunk->bytes + chunk->size - slice->bytes) - slice->len : 0;
+}
+
+// Little data that follow what lwIP does not have yet go into the same chunk: a peer that sends single bytes to an
+// application that reads nothing must not cost us a hundred bytes for each.
+static bool append(struct outbox *outbox, const struct slice *slice)
+{
+    bool whole = outbox->tail - outbox->next > (outbox->sent > 0);
+    if (slice->len > APPEND_MOST || !whole)
+        return false;
+    struct slice *last = at(outbox, outbox->tail - 1);
+    if (last->len + slice->len > CHUNK_SIZE)
+        return false;
+    if (room_behind(last) < slice->len) {
+        if (last->chunk->size == CHUNK_SIZE)
+            return false;
+        struct chunk *chunk = chunk_new(last->chunk->pool);
+        memcpy(chunk->bytes, last->bytes, last->len);
+        uint32_t len = last->len;
+        slice_drop(last);
+        *last = (struct slice){.chunk = chunk, .bytes = chunk->bytes, .len = len};
+    }
+    memcpy((uint8_t *)last->bytes + last->len, slice->bytes, slice->len);
+    last->len += slice->len;
+    return true;
+}
+
 void outbox_put(struct outbox *outbox, const struct slice *slice)
 {
-    if (slice->len == 0)
+    if (slice->len == 0 || append(outbox, slice))
         return;
     if (outbox->ring == NULL || outbox->tail - outbox->head > outbox->mask)
         grow(outbox);

@@ -35,12 +35,13 @@ enum stack_refusal {
 };
 
 enum stack_ending {
-    STACK_ENDED_CLOSED, // both halves closed and everything we wrote was acknowledged
-    STACK_ENDED_RESET,  // the application reset it, or vanished before it was established
+    STACK_ENDED_CLOSED, // both halves closed, everything we wrote was acknowledged, everything received was read
+    STACK_ENDED_RESET,  // the application reset it, or vanished: unread bytes are lost
 };
 
 struct stack_ops {
-    // A new SYN is held. Return the owner of the flow, which later calls get; NULL drops the SYN without an answer.
+    // A new SYN is held. Return the owner of the flow, which later calls get; NULL drops the SYN without an answer. The
+    // flow may be accepted or refused in here already.
     void *(*syn)(void *owner, struct stack_flow *flow, const struct stack_tuple *tuple);
     // Bytes wait: take them with stack_flow_read. Not repeated until the flow has been read empty.
     void (*readable)(void *flow_owner);
@@ -86,10 +87,11 @@ void stack_free(struct stack *stack);
 
 // Takes a TCP packet; consumes `packet` always.
 void stack_input(struct stack *stack, struct packet *packet, const struct packet_view *view, usec_t now);
-// End of the loop's turn, after the tunnel has pulled: acknowledgements, window updates and output of every flow that
-// was touched, one packet each where possible; frees what has ended. `link_blocked` holds back bare acknowledgements of
-// flows whose bytes still wait to be read, for 40 ms at most.
+// End of the loop's turn, after the tunnel has pulled: answers to held SYNs, acknowledgements, window updates and output
+// of every flow that was touched, one packet each where possible; frees what has ended. `link_blocked` holds back bare
+// acknowledgements of flows whose bytes still wait to be read, for 40 ms at most.
 void stack_flush(struct stack *stack, bool link_blocked, usec_t now);
+// When to call stack_tick next, with a stack_flush behind it: hours away while all flows rest.
 usec_t stack_deadline(const struct stack *stack);
 void stack_tick(struct stack *stack, usec_t now);
 

@@ -147,7 +147,6 @@ static void sent(struct usher_session *session, size_t len)
 {
     struct usher_engine *engine = session->engine;
 
-    session->flags |= SESSION_READY;
     engine->counters.data_sent += len;
     credit_spend(&session->credit, (uint32_t)len);
     scheduler_charge(&engine->scheduler, session, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);

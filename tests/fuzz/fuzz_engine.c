@@ -60,7 +60,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             feed_much_data(&model, a, b);
             break;
         case 4:
-            model_pull(&model, room, a & 1 ? sizeof(room) : USHER_PULL_MIN + b);
+            model_pull(&model, room, a & 1 ? sizeof(room) : (size_t)USHER_PULL_MIN + b);
             break;
         case 5:
             pass_time(&model, b);

@@ -62,7 +62,8 @@ static void test_round_trips(void **state)
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS, CHANNEL_POLL, CHANNEL_END, CHANNEL_UP, CHANNEL_STATS};
+    static const enum channel_type types[] = {CHANNEL_LOCALS, CHANNEL_POLL,    CHANNEL_END,
+                                              CHANNEL_UP,     CHANNEL_REFUSED, CHANNEL_STATS};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {

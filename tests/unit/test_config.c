@@ -13,7 +13,7 @@ struct fields {
     uint64_t number, size, duration;
     bool on;
     struct value_prefixes prefixes;
-    char log[256]; // of named sections and of keys that repeat
+    char log[512]; // of named sections and of keys that repeat
 };
 
 static void note(void *into, const char *argument)

@@ -87,11 +87,38 @@ static void what_is_cleared_comes_back(void **state)
     chunk_pool_free(pool);
 }
 
+// Ten thousand single bytes that nobody reads cost little more than ten thousand bytes.
+static void single_bytes_share_chunks(void **state)
+{
+    (void)state;
+    struct chunk_pool *pool = chunk_pool_new(0);
+    struct outbox outbox = {0};
+    put(&outbox, pool, 0, 1);
+    assert_in_range(chunk_pool_held(pool), 1, 64); // one alone pins no large chunk
+    for (size_t i = 1; i < 10000; i++)
+        put(&outbox, pool, i, 1);
+    assert_in_range(chunk_pool_held(pool), 10000, 2 * CHUNK_SIZE);
+    for (size_t at = 0; at < 10000;) {
+        uint32_t len;
+        const uint8_t *bytes = outbox_next(&outbox, &len);
+        assert_non_null(bytes);
+        for (uint32_t i = 0; i < len; i++)
+            assert_int_equal(bytes[i], byte_at(at + i));
+        outbox_sent(&outbox, len);
+        at += len;
+    }
+    outbox_acked(&outbox, 10000);
+    assert_int_equal(chunk_pool_held(pool), 0);
+    outbox_fini(&outbox);
+    chunk_pool_free(pool);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(bytes_leave_in_order),
         cmocka_unit_test(what_is_cleared_comes_back),
+        cmocka_unit_test(single_bytes_share_chunks),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

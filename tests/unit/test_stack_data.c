@@ -162,12 +162,12 @@ static void without_offload_packets_fit_the_device_and_are_summed(void **state)
     }
 }
 
-// Many small writes make one packet, also when it has more parts than are gathered.
+// Many writes make one packet, also when it has more parts than are gathered.
 static void small_writes_leave_together(void **state)
 {
     (void)state;
     struct tcp_peer peer;
-    peer_init(&peer, &bench, false, 1000);
+    peer_init(&peer, &bench, true, 1000);
     struct owner *owner = peer_connect(&peer);
     for (size_t i = 0; i < 500; i++)
         bench_write(owner, big + 3 * i, 3);
@@ -177,6 +177,12 @@ static void small_writes_leave_together(void **state)
     assert_memory_equal(peer.stream, big, 1500);
     peer_send(&peer, ACK, NULL, 0);
     assert_int_equal(owner->acked, 1500);
+    for (size_t i = 0; i < 63; i++)
+        bench_write(owner, big + 1500 + 1025 * i, 1025);
+    bench_flush(&bench);
+    assert_int_equal(peer_take_all(&peer), 1);
+    assert_int_equal(peer.len, 63 * 1025);
+    assert_memory_equal(peer.stream, big, peer.stream_len);
     end(&peer, owner);
 }
 
