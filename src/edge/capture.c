@@ -218,6 +218,11 @@ const struct capture_counters *capture_counters(const struct capture *capture)
     return &capture->counters;
 }
 
+bool capture_is_waiting(const struct capture *capture)
+{
+    return !timeline_is_empty(&capture->lines[LINE_TCP_WAITING]) || !timeline_is_empty(&capture->lines[LINE_WAITING]);
+}
+
 bool capture_is_gone(const struct capture *capture)
 {
     return capture->device_gone;

@@ -53,6 +53,9 @@ void capture_detach(struct capture *capture);
 // End of turn, after the tunnel has pulled (see stack_flush). True when work is left: do not sleep.
 bool capture_turn(struct capture *capture, bool link_blocked, usec_t now);
 
+// An application waits for a tunnel.
+bool capture_is_waiting(const struct capture *capture);
+
 // The device was deleted under us: nothing can be captured any more.
 bool capture_is_gone(const struct capture *capture);
 

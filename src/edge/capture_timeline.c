@@ -49,3 +49,8 @@ usec_t timeline_deadline(const struct timeline *timeline)
         return USEC_NEVER;
     return timed_of(timeline->dated.next)->since + timeline->span;
 }
+
+bool timeline_is_empty(const struct timeline *timeline)
+{
+    return list_is_empty(&timeline->fresh) && list_is_empty(&timeline->dated);
+}

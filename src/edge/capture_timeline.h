@@ -8,6 +8,8 @@
 #include "base/clock.h"
 #include "base/list.h"
 
+#include <stdbool.h>
+
 // On one timeline at most.
 struct timed {
     struct list node;
@@ -28,6 +30,7 @@ void timeline_settle(struct timeline *timeline, usec_t now);
 struct timed *timeline_expired(struct timeline *timeline, usec_t now);
 // Takes off any one, in order; NULL when there is none left.
 struct timed *timeline_pop(struct timeline *timeline);
+bool timeline_is_empty(const struct timeline *timeline);
 usec_t timeline_deadline(const struct timeline *timeline);
 
 #endif

@@ -25,11 +25,7 @@ OID(oid_client_auth, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02);
 OID(oid_ecdsa_sha2, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03); // and 2, 3 or 4
 OID(oid_rsa, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01);  // and 10 (PSS), 11, 12 or 13
 
-static bool oid_is(const struct span *oid, const uint8_t *bytes, size_t len)
-{
-    return span_is(oid, bytes, len);
-}
-#define OID_IS(oid, name) oid_is(oid, name, sizeof(name))
+#define OID_IS(oid, name) span_is(oid, name, sizeof(name))
 
 static bool has_last_arc(const struct span *oid, const uint8_t *head, size_t head_len, uint8_t low, uint8_t high)
 {

@@ -22,6 +22,12 @@ enum {
     RESOLVE_TIMEOUT_MS = 5000,
     // An attempt that is younger than this goes on when the network changes: our own routes are news too.
     FRESH_USEC = 1 * USEC_PER_SEC,
+    // While somebody waits (dialer_want). A connection attempt is given up after a second, because its next packet may be
+    // many seconds away after a cut; then after two, four, eight, for the sake of paths as slow as that.
+    WANTED_LOOK_MS = 250,
+    WANTED_PAUSE_USEC = 500 * USEC_PER_MSEC,
+    WANTED_PATIENCE_USEC = 1 * USEC_PER_SEC,
+    WANTED_PATIENCE_MAX_USEC = 8 * USEC_PER_SEC,
     WHY_SIZE = 512,
 };
 
@@ -30,6 +36,8 @@ enum phase { WAITING, RESOLVING, CONNECTING, TUNNELLING, FAILED, STOPPED };
 struct dialer {
     uv_loop_t *loop;
     uv_timer_t timer; // runs while WAITING
+    uv_timer_t look;  // runs while `wanted`
+    int handles;      // of libuv that are not closed yet
     enum phase phase;
     struct dialer_config config;
     char *host;
@@ -43,6 +51,8 @@ struct dialer {
     bool up;
     bool stopping;
     bool at_once; // the next attempt does not wait
+    bool wanted;
+    usec_t patience; // of the next attempt that somebody waits for
     usec_t begun_at;
     usec_t up_at;
     struct backoff backoff;
@@ -67,6 +77,7 @@ static void on_up(void *owner)
     struct dialer *dialer = owner;
     dialer->up = true;
     dialer->up_at = clock_now();
+    dialer->patience = WANTED_PATIENCE_USEC;
     dialer->ops->up(dialer->owner, dialer->tunnel);
 }
 
@@ -214,7 +225,10 @@ struct dialer *dialer_new(uv_loop_t *loop, const struct dialer_config *config, c
     dialer->ops = ops;
     dialer->owner = owner;
     uv_timer_init(loop, &dialer->timer);
-    dialer->timer.data = dialer;
+    uv_timer_init(loop, &dialer->look);
+    dialer->timer.data = dialer->look.data = dialer;
+    dialer->handles = 2;
+    dialer->patience = WANTED_PATIENCE_USEC;
     dialer->at_once = true;
     wait_for_next(dialer);
     return dialer;
@@ -223,6 +237,8 @@ struct dialer *dialer_new(uv_loop_t *loop, const struct dialer_config *config, c
 static void on_closed(uv_handle_t *handle)
 {
     struct dialer *dialer = handle->data;
+    if (--dialer->handles > 0)
+        return;
     free(dialer->host);
     free(dialer->peer_name);
     free(dialer->congestion);
@@ -238,6 +254,7 @@ void dialer_free(struct dialer *dialer)
     dialer->tunnel = NULL;
     dialer->phase = STOPPED;
     uv_close((uv_handle_t *)&dialer->timer, on_closed);
+    uv_close((uv_handle_t *)&dialer->look, on_closed);
 }
 
 void dialer_stop(struct dialer *dialer, const char *reason)
@@ -288,6 +305,42 @@ void dialer_network_changed(struct dialer *dialer)
         tunnel_drop(dialer->tunnel, dialer->up ? "the address of the tunnel's connection is gone from this machine"
                                                : "the network changed during the TLS handshake");
     }
+}
+
+static void start_anew(struct dialer *dialer, const char *why)
+{
+    dialer->at_once = true;
+    if (dialer->tunnel) {
+        tunnel_drop(dialer->tunnel, why);
+        return;
+    }
+    abandon(dialer);
+    start(dialer);
+}
+
+static void look(uv_timer_t *timer)
+{
+    struct dialer *dialer = timer->data;
+    usec_t age = clock_now() - dialer->begun_at;
+    bool pausing = dialer->phase == WAITING, trying = dialer->phase == CONNECTING || dialer->phase == TUNNELLING;
+    if (dialer->up || dialer->stopping || (!pausing && !trying))
+        return;
+    if (age < (pausing ? (usec_t)WANTED_PAUSE_USEC : dialer->patience))
+        return;
+    if (!pausing && dialer->patience < (usec_t)WANTED_PATIENCE_MAX_USEC)
+        dialer->patience *= 2;
+    start_anew(dialer, "no answer");
+}
+
+void dialer_want(struct dialer *dialer, bool wanted)
+{
+    if (wanted == dialer->wanted)
+        return;
+    dialer->wanted = wanted;
+    if (wanted)
+        uv_timer_start(&dialer->look, look, 0, WANTED_LOOK_MS);
+    else
+        uv_timer_stop(&dialer->look);
 }
 
 struct tunnel *dialer_tunnel(struct dialer *dialer)

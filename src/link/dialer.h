@@ -33,6 +33,9 @@ void dialer_stop(struct dialer *dialer, const char *reason);
 // Addresses or routes changed: if the tunnel is not up, try at once. If it is, probe it: when its local address is gone,
 // drop it and try at once.
 void dialer_network_changed(struct dialer *dialer);
+// Whether somebody waits for the tunnel. While it is so and there is none, the next attempt comes half a second after the
+// last one whatever the back-off has grown to, and one that hangs is begun anew.
+void dialer_want(struct dialer *dialer, bool wanted);
 // End of turn, as tunnel_turn.
 bool dialer_turn(struct dialer *dialer, usec_t now);
 struct tunnel *dialer_tunnel(struct dialer *dialer); // NULL while down

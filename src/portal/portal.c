@@ -42,6 +42,7 @@ static void turn(uv_prepare_t *handle)
     if (up)
         portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
     work |= capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
+    dialer_want(portal->dialer, capture_is_waiting(portal->capture));
     if (work)
         portal_wake(portal);
 }

@@ -55,15 +55,13 @@ static bool budget_allows(const struct stack_flow *flow, const struct segment *s
 static unsigned shield_data(const struct stack_flow *flow, struct segment *segment)
 {
     struct stack_counters *counters = &flow->stack->counters;
-    if (fit_into_window(flow->pcb, segment)) {
-        counters->shielded++;
-        return SHIELD_PASS | SHIELD_ANSWER;
-    }
+    bool cut = fit_into_window(flow->pcb, segment);
+    counters->shielded += cut;
     if (segment->len > 0 && !budget_allows(flow, segment)) {
         counters->over_budget++;
         segment_trim(segment, 0); // what it acknowledges still counts; its data come again
     }
-    return SHIELD_PASS;
+    return cut ? SHIELD_PASS | SHIELD_ANSWER : SHIELD_PASS;
 }
 
 unsigned shield_segment(const struct stack_flow *flow, struct segment *segment)

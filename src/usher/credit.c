@@ -40,6 +40,11 @@ uint64_t credit_room(const struct credit *credit)
     return credit->limit - credit->sent;
 }
 
+bool credit_is_usable(const struct credit *credit)
+{
+    return credit_room(credit) >= CREDIT_CRUMB;
+}
+
 void credit_spend(struct credit *credit, uint32_t len)
 {
     assert(len <= credit_room(credit));

@@ -19,9 +19,10 @@
 #include <stdint.h>
 
 enum {
-    CREDIT_EARLY_BYTES = 8 * 1024,          // received: this is no question-and-answer session any more
-    CREDIT_EARLY_WINDOW = 256 * 1024,       // granted then, so that a young transfer does not stop every round trip
-    CREDIT_OUTSTANDING_MAX = INT32_MAX,     // more unused credit than this breaks section 5
+    CREDIT_EARLY_BYTES = 8 * 1024,      // received: this is no question-and-answer session any more
+    CREDIT_EARLY_WINDOW = 256 * 1024,   // granted then, so that a young transfer does not stop every round trip
+    CREDIT_CRUMB = 1024,                // less credit than this is not sent on: more comes, and a crumb costs a record
+    CREDIT_OUTSTANDING_MAX = INT32_MAX, // more unused credit than this breaks section 5
     CREDIT_GROW_WITHIN = (int)USEC_PER_SEC, // a window consumed within this time doubles
 };
 
@@ -49,6 +50,9 @@ void credit_fini(struct credit *credit, struct credit_budget *budget);
 
 // Bytes that may be sent now.
 uint64_t credit_room(const struct credit *credit);
+// Whether sending is worth it. Withholding the last crumb cannot stall: a receiver that has consumed all of it holds back
+// less than its window.
+bool credit_is_usable(const struct credit *credit);
 void credit_spend(struct credit *credit, uint32_t len);
 // UsherAck came. False, and nothing changed, when the credit would exceed CREDIT_OUTSTANDING_MAX.
 bool credit_raise(struct credit *credit, uint16_t size);

@@ -58,7 +58,8 @@ void usher_session_attach(struct usher_session *session, const struct usher_sess
 void usher_session_accept(struct usher_session *session);
 void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text);
 
-// There are bytes to send: `fill` will be asked. Cheap; may be called for every packet.
+// There are bytes to send: `fill` will be asked. Cheap; may be called for every packet. From within `fill` it has no
+// effect when that returns 0.
 void usher_session_ready(struct usher_session *session);
 // `len` bytes that came by `data` have reached their destination: credit for the peer (section 5).
 void usher_session_consumed(struct usher_session *session, size_t len);
@@ -66,9 +67,11 @@ void usher_session_consumed(struct usher_session *session, size_t len);
 // this one could not be queued at all (too large, or the session is not active).
 bool usher_session_datagram(struct usher_session *session, const struct usher_datagram *datagram);
 
-// Local end-of-file: once `fill` has returned 0 for the last time, UsherClose(READ) goes out. May be called from `fill`.
+// Local end-of-file: `fill` is asked until it returns 0, then UsherClose(READ) goes out. May be called from `fill`, and
+// before the session is open. While the peer gives no credit (its application does not read) the Close waits too.
 void usher_session_finish(struct usher_session *session);
-// UsherClose(BOTH), for associations: queued datagrams still go out first. `ended` follows when the peer has answered.
+// UsherClose(BOTH), for associations: queued datagrams still go out first, and what still comes is not delivered.
+// `ended` follows when the peer has answered; there is no time limit in here for a peer that never does.
 void usher_session_close(struct usher_session *session);
 // UsherRST (or, while pending, giving up): everything queued is thrown away at both ends.
 void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text);

@@ -43,6 +43,8 @@ void usher_session_accept(struct usher_session *session)
     record_open_reply_encode(&w, session->peer_id, session->id, "");
     session_put_record(session, RECORD_OPEN_REPLY, false, &w, bytes);
     session_set_state(session, SESSION_ACTIVE);
+    if ((session->flags & SESSION_FINISHING) != 0)
+        usher_session_finish(session); // it was finished before it was accepted
 }
 
 void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The rows of doc/PROTOCOL.md section 7, and every way to close.
 #include "session_fixture.h"
+#include "usher/credit.h"
 
 // pending
 
@@ -320,16 +321,18 @@ static void finish_waits_for_credit(void **state)
     struct fixture *f = *state;
 
     open_active(f->script, &f->edge, 2);
-    f->edge.to_send = USHER_WINDOW_START + 1;
+    f->edge.to_send = USHER_WINDOW_START;
     usher_session_ready(f->edge.session);
     usher_session_finish(f->edge.session);
     assert_string_equal(pull_into(f->script, 1 << 20),
-                        "send 2 [16376]; send 2 [16376]; send 2 [16376]; send 2 [16376]; send 2 [32]");
+                        "send 2 [16376]; send 2 [16376]; send 2 [16376]; send 2 [16376]");
+    EXPECT_PULL(f->script, ""); // 32 bytes of credit are left: a crumb
+    feed_ack(f->script, 2, CREDIT_CRUMB - 32 - 1);
     EXPECT_PULL(f->script, "");
-    feed_ack(f->script, 2, 100);
-    EXPECT_PULL(f->script, "send 2 [1]; read 2");
-    assert_int_equal(usher_session_sent(f->edge.session), USHER_WINDOW_START + 1);
-    assert_int_equal(usher_session_queued_room(f->edge.session), 99);
+    feed_ack(f->script, 2, 1);
+    EXPECT_PULL(f->script, "send 2 [32]; read 2");
+    assert_int_equal(usher_session_sent(f->edge.session), USHER_WINDOW_START);
+    assert_int_equal(usher_session_queued_room(f->edge.session), CREDIT_CRUMB - 32);
 }
 
 static void close_write_twice_is_a_glitch(void **state)

@@ -104,6 +104,17 @@ static void incoming_answer_later(void **state)
     EXPECT_LOG(edge, "");
 }
 
+static void incoming_closed_before_it_was_accepted(void **state)
+{
+    struct fixture *f = *state;
+
+    feed_open(f->script, 1, USHER_UDP);
+    usher_session_close(f->script->edges[0].session);
+    EXPECT_PULL(f->script, "");
+    usher_session_accept(f->script->edges[0].session);
+    EXPECT_PULL(f->script, "reply 1 = 1; both 1");
+}
+
 static void incoming_cancelled(struct script *script, bool accepted, bool by_close)
 {
     struct edge *edge = &script->edges[0];
@@ -244,6 +255,7 @@ int main(void)
         TEST(giving_up_tells_another_peer_when_it_has_answered),
         TEST(incoming_answers),
         TEST(incoming_answer_later),
+        TEST(incoming_closed_before_it_was_accepted),
         TEST(incoming_cancelled_before_the_answer),
         TEST(incoming_reset_before_the_answer_went),
         TEST(resets_itself_in_the_middle_of_its_data),

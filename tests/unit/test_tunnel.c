@@ -455,8 +455,8 @@ static void test_last_words(void **state)
 {
     (void)state;
     int fds[2];
-    struct wire *wire = wire_new((struct certs_case){.stem = "pki/gate.example.net"},
-                                 (struct certs_case){.stem = "pki/branch"});
+    struct wire *wire =
+        wire_new((struct certs_case){.stem = "pki/gate.example.net"}, (struct certs_case){.stem = "pki/branch"});
     make_sockets(fds);
     int handle = dup(fds[1]);
     wire_connect(wire, fds[1], fds[0]);
