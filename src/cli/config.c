@@ -78,10 +78,30 @@ static char *trim(char *text)
     return text;
 }
 
+// False, with a report, when the section cannot be read on.
+static bool judge_section(struct config *config, size_t index, const char *name, const char *argument)
+{
+    char shown[SHOWN_SIZE];
+    if (index == config->section_count) {
+        config_mistake_at(config, config->line, "unknown section [%s]", text_escape(shown, sizeof(shown), name));
+        return false;
+    }
+    const struct config_section *section = &config->sections[index];
+    text_escape(shown, sizeof(shown), argument);
+    if (section->named && !*argument)
+        config_mistake_at(config, config->line, "[%s NAME] needs a name", section->name);
+    else if (!section->named && *argument)
+        config_mistake_at(config, config->line, "[%s] takes no name, but has \"%s\"", section->name, shown);
+    else if (strlen(argument) >= sizeof(config->argument) || strpbrk(argument, " \t"))
+        config_mistake_at(config, config->line, "\"%s\" is not a name", shown);
+    else
+        return true;
+    return false;
+}
+
 // "[Gate]", "[Access branch]"; `line` begins with the bracket.
 static void start_section(struct config *config, char *line)
 {
-    char shown[SHOWN_SIZE];
     config->section = NULL;
     config->skipping = true;
     char *end = strchr(line, ']');
@@ -100,30 +120,15 @@ static void start_section(struct config *config, char *line)
     if (*argument)
         *argument++ = '\0';
     argument = trim(argument);
-
     size_t i = find_section(config, name);
-    if (i == config->section_count) {
-        text_escape(shown, sizeof(shown), name);
-        config_mistake_at(config, config->line, "unknown section [%s]", shown);
+    if (!judge_section(config, i, name, argument))
         return;
-    }
-    const struct config_section *section = &config->sections[i];
-    text_escape(shown, sizeof(shown), argument);
-    if (section->named && !*argument)
-        config_mistake_at(config, config->line, "[%s NAME] needs a name", section->name);
-    else if (!section->named && *argument)
-        config_mistake_at(config, config->line, "[%s] takes no name, but has \"%s\"", section->name, shown);
-    else if (strlen(argument) >= sizeof(config->argument) || strpbrk(argument, " \t"))
-        config_mistake_at(config, config->line, "\"%s\" is not a name", shown);
-    else
-        config->skipping = false;
-    if (config->skipping)
-        return;
-    config->section = section;
+    config->skipping = false;
+    config->section = &config->sections[i];
     config->section_lines[i] = config->line;
     snprintf(config->argument, sizeof(config->argument), "%s", argument);
-    if (section->started)
-        section->started(config->into, argument);
+    if (config->section->started)
+        config->section->started(config->into, argument);
 }
 
 static void skip_to_end_of_line(FILE *in)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Ciphertext on its way: bytes go in at the back and out at the front, always in one piece, never more than `limit`. The
-// memory comes with the first byte and goes with buffer_trim.
+// Ciphertext on its way: bytes go in at the back and out at the front, always in one piece, never more than `limit`.
+// The memory comes with the first byte and goes with buffer_trim.
 #ifndef LINK_BUFFER_H
 #define LINK_BUFFER_H
 

@@ -71,8 +71,8 @@ static bool parse_basic_constraints(struct certificate *out, struct span in)
     return true;
 }
 
-// KeyUsage ::= BIT STRING: one octet with the number of unused bits, then bit 0 (digitalSignature) is the highest one of
-// the first octet and bit 5 (keyCertSign) 0x04.
+// KeyUsage ::= BIT STRING: one octet with the number of unused bits, then bit 0 (digitalSignature) is the highest one
+// of the first octet and bit 5 (keyCertSign) 0x04.
 static bool parse_key_usage(struct certificate *out, struct span in)
 {
     struct der_element bits;

@@ -39,8 +39,8 @@ bool certificate_parse(struct certificate *out, const uint8_t *der, size_t len);
 // The one name that stands for its holder: the first DNS name of subjectAltName, else the common name. False when
 // there is none or it is no plain host name (so no wildcard, no NUL, nothing unprintable).
 bool certificate_name(const struct certificate *certificate, char room[CERTIFICATE_NAME_SIZE]);
-// Whether it is valid for `name`, after RFC 6125: an address must stand among the iPAddress names; a host name must equal
-// a DNS name, whose first label may be "*" for exactly one label; the common name counts only without DNS names.
+// Whether it is valid for `name`, after RFC 6125: an address must stand among the iPAddress names; a host name must
+// equal a DNS name, whose first label may be "*" for exactly one label; the common name counts only without DNS names.
 bool certificate_matches(const struct certificate *certificate, const char *name);
 
 // For sentences: the serial in hexadecimal; every name it carries, escaped.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Bytes between socket, TLS and engine. Each wake-up receives once, as much as the input buffer holds, and each turn
-// sends once, as much as the batch holds: few large system calls. Invariant: it stops for one of two reasons, the socket
-// takes no more (poll will tell) or the batch is full (the caller is told), and never sleeps with the second.
+// sends once, as much as the batch holds: few large system calls. Invariant: it stops for one of two reasons, the
+// socket takes no more (poll will tell) or the batch is full (the caller is told), and never sleeps with the second.
 #include "link/tunnel_internal.h"
 
 #include "base/text.h"

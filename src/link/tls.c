@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A connection as a memory pump. wolfSSL reads from `input` and writes to `output` through two callbacks that never block
-// and never give WANT_WRITE. Invariants: the library sees whole record headers that were judged first; within one call
-// it takes a bounded number of bytes; what it is fed without ever yielding plaintext is bounded too.
+// A connection as a memory pump. wolfSSL reads from `input` and writes to `output` through two callbacks that never
+// block and never give WANT_WRITE. Invariants: the library sees whole record headers that were judged first; within one
+// call it takes a bounded number of bytes; what it is fed without ever yielding plaintext is bounded too.
 #include "link/tls_internal.h"
 
 #include "base/address.h"
@@ -34,8 +34,8 @@ static const char ciphers_12[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA38
                                  "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char protocol[] = "usher/1";
 
-// Judges the header of the next record before the library may see it. A protected record without room for a content type
-// makes some versions read far outside their buffer (CVE-2024-0901), before anybody is authenticated.
+// Judges the header of the next record before the library may see it. A protected record without room for a content
+// type makes some versions read far outside their buffer (CVE-2024-0901), before anybody is authenticated.
 static bool open_record(struct tls *tls)
 {
     size_t len;

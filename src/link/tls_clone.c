@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The forgery of CVE-2026-93302, made for the self-test: what wolfSSL compares of a "trusted peer" (subject, subject key
-// id, signature bytes) is copied from the authority's public certificate, and the key is our own.
+// The forgery of CVE-2026-93302, made for the self-test: what wolfSSL compares of a "trusted peer" (subject, subject
+// key id, signature bytes) is copied from the authority's public certificate, and the key is our own.
 #include "link/tls_internal.h"
 
 #include "base/memory.h"
@@ -96,7 +96,8 @@ static void write_certificate(struct tls_clone *out, const struct certificate *c
     out->certificate_len = draft.len;
 }
 
-// A fresh P-256 key: the private one into `out`, the SubjectPublicKeyInfo into `public`. Returns its length, 0 on failure.
+// A fresh P-256 key: the private one into `out`, the SubjectPublicKeyInfo into `public`. Returns the length of that, 0
+// on failure.
 static size_t make_key(struct tls_clone *out, uint8_t public[KEY_MAX])
 {
     WC_RNG rng;

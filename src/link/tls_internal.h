@@ -73,7 +73,8 @@ bool tls_fail(struct tls *tls, const char *format, ...) __attribute__((format(pr
 WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12);
 struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
 
-// tls_store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing else.
+// tls_store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing
+// else.
 bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault);
 
 // tls_pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`

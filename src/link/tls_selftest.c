@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Proof, at every start, that the library in use refuses a forged clone of the very authorities that are configured. The
-// handshake is a real one, in memory; only a refusal of the clone's signature counts, so a handshake that fails for
+// Proof, at every start, that the library in use refuses a forged clone of the very authorities that are configured.
+// The handshake is a real one, in memory; only a refusal of the clone's signature counts, so a handshake that fails for
 // another reason proves nothing and is no pass.
 #include "link/tls_internal.h"
 

@@ -121,7 +121,7 @@ bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_
 // A window's worth has been consumed: fast enough, and with little held, to deserve a larger one?
 static void measure(struct credit *credit, struct credit_budget *budget, usec_t now)
 {
-    bool fast = now - credit->measured_at <= (usec_t)CREDIT_GROW_WITHIN;
+    bool fast = now - credit->measured_at <= CREDIT_GROW_WITHIN;
     bool keeps_up = credit->received - credit->consumed <= credit->window / 4;
 
     if (fast && keeps_up)

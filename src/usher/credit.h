@@ -23,8 +23,8 @@ enum {
     CREDIT_EARLY_WINDOW = 256 * 1024,   // granted then, so that a young transfer does not stop every round trip
     CREDIT_CRUMB = 1024,                // less credit than this is not sent on: more comes, and a crumb costs a record
     CREDIT_OUTSTANDING_MAX = INT32_MAX, // more unused credit than this breaks section 5
-    CREDIT_GROW_WITHIN = (int)USEC_PER_SEC, // a window consumed within this time doubles
 };
+#define CREDIT_GROW_WITHIN USEC_PER_SEC // a window consumed within this time doubles
 
 struct credit {
     uint64_t sent;
@@ -50,8 +50,8 @@ void credit_fini(struct credit *credit, struct credit_budget *budget);
 
 // Bytes that may be sent now.
 uint64_t credit_room(const struct credit *credit);
-// Whether sending is worth it. Withholding the last crumb cannot stall: a receiver that has consumed all of it holds back
-// less than its window.
+// Whether sending is worth it while more data may follow. Withholding the last crumb cannot stall: a receiver that has
+// consumed everything owes us most of its window.
 bool credit_is_usable(const struct credit *credit);
 void credit_spend(struct credit *credit, uint32_t len);
 // UsherAck came. False, and nothing changed, when the credit would exceed CREDIT_OUTSTANDING_MAX.

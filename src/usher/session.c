@@ -158,6 +158,8 @@ bool session_wants_turn(const struct usher_session *session)
         return false;
     if ((session->flags & SESSION_STREAM) == 0)
         return !list_is_empty(&session->datagrams);
+    if ((session->flags & SESSION_FINISHING) != 0)
+        return (session->flags & SESSION_READY) != 0 && credit_room(&session->credit) > 0;
     return (session->flags & SESSION_READY) != 0 && credit_is_usable(&session->credit);
 }
 

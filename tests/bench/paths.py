@@ -100,7 +100,7 @@ class Relay(Path):
     """A TLS relay on both ends with haproxy, one TLS connection per flow, no TUN: what user space makes of TLS alone."""
 
     name, number = "haproxy TLS relay", 3
-    KEPT = "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\nglobal\n maxconn 40000\n nbthread 1\n"
+    KEPT = "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\nglobal\n maxconn 9000\n nbthread 1\n"
 
     def target(self, version=4):
         return "10.1.0.1" if version == 4 else "fd01::1"

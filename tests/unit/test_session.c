@@ -321,18 +321,32 @@ static void finish_waits_for_credit(void **state)
     struct fixture *f = *state;
 
     open_active(f->script, &f->edge, 2);
-    f->edge.to_send = USHER_WINDOW_START;
+    f->edge.to_send = USHER_WINDOW_START + 100;
     usher_session_ready(f->edge.session);
-    usher_session_finish(f->edge.session);
     assert_string_equal(pull_into(f->script, 1 << 20),
                         "send 2 [16376]; send 2 [16376]; send 2 [16376]; send 2 [16376]");
-    EXPECT_PULL(f->script, ""); // 32 bytes of credit are left: a crumb
+    EXPECT_PULL(f->script, ""); // 32 bytes of credit are left: a crumb, while more may follow
+    usher_session_finish(f->edge.session);
+    EXPECT_PULL(f->script, "send 2 [32]");
+    EXPECT_PULL(f->script, "");
+    feed_ack(f->script, 2, 101);
+    EXPECT_PULL(f->script, "send 2 [100]; read 2");
+    assert_int_equal(usher_session_sent(f->edge.session), USHER_WINDOW_START + 100);
+    assert_int_equal(usher_session_queued_room(f->edge.session), 1);
+}
+
+static void a_crumb_of_credit_is_not_sent_on(void **state)
+{
+    struct fixture *f = *state;
+
+    open_active(f->script, &f->edge, 2);
+    f->edge.to_send = 2 * USHER_WINDOW_START;
+    usher_session_ready(f->edge.session);
+    pull_into(f->script, 1 << 20);
     feed_ack(f->script, 2, CREDIT_CRUMB - 32 - 1);
     EXPECT_PULL(f->script, "");
     feed_ack(f->script, 2, 1);
-    EXPECT_PULL(f->script, "send 2 [32]; read 2");
-    assert_int_equal(usher_session_sent(f->edge.session), USHER_WINDOW_START);
-    assert_int_equal(usher_session_queued_room(f->edge.session), CREDIT_CRUMB - 32);
+    EXPECT_PULL(f->script, "send 2 [1024]");
 }
 
 static void close_write_twice_is_a_glitch(void **state)
@@ -387,6 +401,7 @@ int main(void)
         TEST(crossed_close_both),
         TEST(close_while_pending_waits_for_the_answer),
         TEST(finish_waits_for_credit),
+        TEST(a_crumb_of_credit_is_not_sent_on),
         TEST(close_write_twice_is_a_glitch),
         TEST(close_both_of_an_association_discards_its_queue),
     };
