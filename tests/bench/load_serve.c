@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
@@ -67,6 +68,7 @@ static void echo_datagrams(int fd)
 void run_serve(const struct target *target, char **args)
 {
     (void)args;
+    signal(SIGPIPE, SIG_IGN); // a client that leaves is an error of that connection
     int one = 1, buffer = 4 * 1024 * 1024, epoll = epoll_create1(EPOLL_CLOEXEC);
     int listener = open_socket(target, SOCK_STREAM | SOCK_NONBLOCK), udp = open_socket(target, SOCK_DGRAM);
     setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
