@@ -30,7 +30,8 @@ struct openssl {
 static struct openssl openssl_run(const char *command, const char *log)
 {
     int fds[2];
-    assert_int_equal(pipe(fds), 0);
+    // Packets: openssl takes a command letter only at the head of what one read gives it.
+    assert_int_equal(pipe2(fds, O_DIRECT), 0);
     pid_t pid = fork();
     if (pid == 0) {
         int out = open(log, O_WRONLY | O_CREAT | O_TRUNC, 0600);
@@ -316,7 +317,7 @@ static void test_key_update_flood(void **state)
     (void)state;
     struct openssl openssl;
     struct fault fault;
-    char log[128], flood[4096];
+    char log[128];
     bool established = false;
     snprintf(log, sizeof(log), "%s/openssl.log", certs_dir);
     struct tls_identity *identity = certs_identity(TLS_GATE, (struct certs_case){.stem = "pki/gate.example.net"});
@@ -324,11 +325,9 @@ static void test_key_update_flood(void **state)
     int fd = accept_openssl(&openssl, AS("pki/branch"), log);
     assert_int_equal(write(openssl.input, "hello\n", 6), 6);
     assert_int_equal(drive(tls, fd, &established, 6, PATIENCE_MS), TLS_OK);
-    for (size_t i = 0; i < sizeof(flood); i += 2)
-        memcpy(flood + i, "k\n", 2);
     pid_t pid = fork();
     if (pid == 0) {
-        while (write(openssl.input, flood, sizeof(flood)) > 0)
+        while (write(openssl.input, "k\n", 2) > 0)
             continue;
         _exit(0);
     }
