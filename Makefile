@@ -32,7 +32,7 @@ LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
 PACKAGES := libuv libcares libnl-3.0 libnl-route-3.0 inih jansson libseccomp libcap-ng
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
-VERSION  := $(shell cat VERSION)$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
+VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 
 # ---------------------------------------------------------------------------------------------------------- flags
 
@@ -49,7 +49,7 @@ WARN    := -Wall -Wextra -Werror
 # Only what a floor may see is on its path, so a header used outside its fence does not even compile.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),,$(FORTIFY)) $(SANITIZE) \
              $(EXTRA_CFLAGS) -MMD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
-WOLFSSL_CPPFLAGS = -Iwolfssl-port -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
+WOLFSSL_CPPFLAGS = -Isrc/link/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
 LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
 NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-route-3.0 2>/dev/null)
 PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
@@ -131,14 +131,14 @@ wolfssl_object = $(DEPS)/obj/$(1).o
 WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))
 WOLFSSL_SO := $(foreach f,$(WOLFSSL_S),$(call wolfssl_object,$(f)))
 
-$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags wolfssl-port/user_settings.h
+$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags src/link/wolfssl/user_settings.h
 $(call wolfssl_object,wolfcrypt/src/aes): MACHINE := $(if $(WOLFSSL_S),-maes -mpclmul -msse4.1)
 $(WOLFSSL_CO):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WOLFSSL_CFLAGS) $(MACHINE) -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.c) -o $@
 $(WOLFSSL_SO):
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include wolfssl-port/user_settings.h -Wa,--noexecstack \
+	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include src/link/wolfssl/user_settings.h -Wa,--noexecstack \
 	  -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.S) -o $@
 $(WOLFLIB): $(WOLFSSL_CO) $(WOLFSSL_SO)
 	$(call say,AR,$@)
@@ -236,7 +236,7 @@ bench: all tools
 bench-quick: all tools
 	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
 format:
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] lwip-port/*.[ch] wolfssl-port/*.h lwip-port/arch/*.h tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] lwip-port/*.[ch] src/link/wolfssl/*.h lwip-port/arch/*.h tests/*/*.[ch])
 
 # Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
 UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)
