@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "net"))
 from lab import Host, wire  # noqa: E402
 
 PATHS_MAX = 9
+SOURCES = [f"10.1.0.{100 + n}" for n in range(16)]  # more addresses of the client (load.c, crr)
 
 
 class Hosts:
@@ -24,7 +25,7 @@ class Hosts:
         wire(self.client, "lan", self.portal, "lan")
         self.link = wan(self.portal, self.gate) if wan else wire(self.portal, "wan", self.gate, "wan")
         wire(self.gate, "inner", self.server, "inner")
-        self.client.address("lan", "10.1.0.2/24", "fd01::2/64")
+        self.client.address("lan", "10.1.0.2/24", "fd01::2/64", *(f"{source}/24" for source in SOURCES))
         self.portal.address("lan", "10.1.0.1/24", "fd01::1/64")
         self.portal.address("wan", "10.2.0.2/24", "fd02::2/64")
         self.gate.address("wan", "10.2.0.1/24", "fd02::1/64")

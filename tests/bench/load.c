@@ -4,7 +4,7 @@
 //     load serve ADDRESS PORT                       TCP and UDP; runs until killed
 //     load bulk ADDRESS PORT up|down STREAMS SECONDS
 //     load rr ADDRESS PORT SECONDS                  1 byte there, 1 byte back, one at a time
-//     load crr ADDRESS PORT PARALLEL SECONDS        connect, 1 byte each way, close
+//     load crr ADDRESS PORT PARALLEL SECONDS SOURCE,...   connect, 1 byte each way, close; from these addresses in turn
 //     load hold ADDRESS PORT FLOWS SECONDS          opens FLOWS, says "held", then echoes over randomly chosen ones
 //     load udp ADDRESS PORT WINDOW SECONDS          64-byte echoes, WINDOW of them on the way
 //
@@ -115,7 +115,7 @@ int main(int argc, char **argv)
         void (*run)(const struct target *target, char **args);
     } modes[] = {
         {"serve", 4, run_serve}, {"bulk", 7, run_bulk}, {"rr", 5, run_rr},
-        {"crr", 6, run_crr},     {"hold", 6, run_hold}, {"udp", 6, run_udp},
+        {"crr", 7, run_crr},     {"hold", 6, run_hold}, {"udp", 6, run_udp},
     };
     struct rlimit files = {.rlim_cur = 200000, .rlim_max = 200000}; // 30,000 flows and room
     setrlimit(RLIMIT_NOFILE, &files);

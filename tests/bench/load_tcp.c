@@ -3,6 +3,7 @@
 #include "load.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -68,14 +69,40 @@ void run_rr(const struct target *target, char **args)
            samples.count);
 }
 
+// A client that closes first keeps each port for a minute of TIME_WAIT: one address has ports for a few seconds only.
+enum { SOURCES_MAX = 32 };
+
+struct sources {
+    struct target targets[SOURCES_MAX];
+    size_t count, next;
+};
+
+static void parse_sources(struct sources *sources, char *list)
+{
+    for (char *text = strtok(list, ","); text != NULL && sources->count < SOURCES_MAX; text = strtok(NULL, ","))
+        sources->targets[sources->count++] = parse_target(text, "0");
+    if (sources->count == 0)
+        fail("no source address");
+}
+
+static void bind_next(struct sources *sources, int fd)
+{
+    int one = 1;
+    const struct target *source = &sources->targets[sources->next++ % sources->count];
+    setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof(one));
+    if (bind(fd, (const struct sockaddr *)&source->addr, source->len) != 0)
+        fail("bind");
+}
+
 struct visit {
     int fd;
     int connected;
 };
 
-static void begin_visit(struct visit *visit, const struct target *target, int epoll)
+static void begin_visit(struct visit *visit, const struct target *target, struct sources *sources, int epoll)
 {
     visit->fd = open_socket(target, SOCK_STREAM | SOCK_NONBLOCK);
+    bind_next(sources, visit->fd);
     visit->connected = 0;
     if (connect(visit->fd, (const struct sockaddr *)&target->addr, target->len) != 0 && errno != EINPROGRESS)
         fail("connect");
@@ -107,15 +134,17 @@ void run_crr(const struct target *target, char **args)
     struct visit *visits = calloc((size_t)parallel, sizeof(*visits));
     double begin = now_seconds(), end = begin + atof(args[1]);
     unsigned long count = 0;
+    struct sources sources = {0};
+    parse_sources(&sources, args[2]);
     for (int i = 0; i < parallel; i++)
-        begin_visit(&visits[i], target, epoll);
+        begin_visit(&visits[i], target, &sources, epoll);
     while (now_seconds() < end) {
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(epoll, events, EVENTS, 1000);
         for (int i = 0; i < ready; i++) {
             if (continue_visit(events[i].data.ptr, epoll)) {
                 count++;
-                begin_visit(events[i].data.ptr, target, epoll);
+                begin_visit(events[i].data.ptr, target, &sources, epoll);
             }
         }
     }

@@ -7,6 +7,7 @@ import subprocess
 import time
 
 from lab import run
+from hosts import SOURCES
 from paths import PORT
 
 BUILD = pathlib.Path(os.environ.get("BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
@@ -84,7 +85,7 @@ class Meter:
         return {"beside_p50_us": figures["p50_us"], "beside_p99_us": figures["p99_us"], "beside_gbits": beside["gbits"]}
 
     def crr(self, path):
-        return {"crr_per_s": self.load(path, "crr", 16, self.seconds)["per_second"]}
+        return {"crr_per_s": self.load(path, "crr", 16, self.seconds, ",".join(SOURCES))["per_second"]}
 
     def udp(self, path):
         return {"udp_per_s": self.load(path, "udp", 32, self.seconds)["per_second"]}
