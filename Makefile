@@ -48,7 +48,7 @@ CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror
 # Only what a floor may see is on its path, so a header used outside its fence does not even compile.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),,$(FORTIFY)) $(SANITIZE) \
-             $(EXTRA_CFLAGS) -MMD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
+             $(EXTRA_CFLAGS) -MD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
 WOLFSSL_CPPFLAGS = -Isrc/link/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
 LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
 NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-route-3.0 2>/dev/null)

@@ -29,34 +29,27 @@ enum {
     OUT_OF_ORDER_COPY = 32768,
 };
 
-static void failed(void *arg, err_t err)
+static void failed(struct stack_flow *flow, err_t err)
 {
-    struct stack_flow *flow = arg;
     if (err == ERR_CLSD) // both halves are closed and all is acknowledged
         flow->closed = true;
 }
 
-static err_t received(void *arg, struct tcp_pcb *pcb, struct pbuf *data, err_t err)
+static void received(struct stack_flow *flow, struct tcp_pcb *pcb, struct pbuf *data)
 {
-    struct stack_flow *flow = arg;
-    (void)err;
     if (data != NULL) {
         inbox_put(&flow_traffic(flow)->inbox, data);
-        return ERR_OK;
+        return;
     }
     flow->finished = true;
     if (pcb->state == CLOSE_WAIT)
         tcp_clear_flags(pcb, TF_ACK_NOW); // flow_flush acknowledges it, with our own last words if it can
-    return ERR_OK;
 }
 
-static err_t sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+static void sent(struct stack_flow *flow, uint16_t len)
 {
-    struct stack_flow *flow = arg;
-    (void)pcb;
     outbox_acked(&flow->traffic->outbox, len);
     flow->traffic->acked += len;
-    return ERR_OK;
 }
 
 // Largest segments from here on. A multiple of the application's MSS, so that cutting leaves no runts.
@@ -69,13 +62,24 @@ static void raise_mss(struct stack_flow *flow, struct tcp_pcb *pcb)
         pcb->mss = flow->gso;
 }
 
-static err_t established(void *arg, struct tcp_pcb *pcb, err_t err)
+static void established(struct stack_flow *flow, struct tcp_pcb *pcb)
 {
-    struct stack_flow *flow = arg;
-    (void)err;
     flow->established = true;
     raise_mss(flow, pcb);
     tcp_nagle_disable(pcb);
+}
+
+// LWIP_EVENT_API: lwIP calls this by its name. Pointers to callbacks would cost every pcb 48 bytes.
+err_t lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, struct pbuf *data, u16_t size, err_t err)
+{
+    if (event == LWIP_EVENT_ACCEPT)
+        established(arg, pcb);
+    else if (event == LWIP_EVENT_RECV)
+        received(arg, pcb, data);
+    else if (event == LWIP_EVENT_SENT)
+        sent(arg, size);
+    else if (event == LWIP_EVENT_ERR)
+        failed(arg, err);
     return ERR_OK;
 }
 
@@ -123,9 +127,6 @@ static err_t opened(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pc
         pcb->rcv_wnd = pcb->rcv_ann_wnd = WINDOW_FIRST;
     flow->window = pcb->rcv_wnd;
     tcp_arg(pcb, flow);
-    tcp_recv(pcb, received);
-    tcp_sent(pcb, sent);
-    tcp_err(pcb, failed);
     tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
     tcp_ext_arg_set(pcb, id, flow);
     return ERR_OK;
@@ -167,7 +168,6 @@ void engine_open(struct stack *stack)
     tcp_bind(pcb, IP_ANY_TYPE, 1); // port 0 would make lwIP look for a free one
     stack->listener = tcp_listen(pcb);
     tcp_arg(stack->listener, stack);
-    tcp_accept(stack->listener, established);
     tcp_ext_arg_set_callbacks(stack->listener, 0, &listener_callbacks);
     tcp_bind_netif(stack->listener, &stack->netif);
     set_listener_port(stack, 0);
