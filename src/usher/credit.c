@@ -6,12 +6,17 @@
 
 #include <assert.h>
 
+static uint32_t milliseconds(usec_t now)
+{
+    return (uint32_t)(now / USEC_PER_MSEC);
+}
+
 void credit_init(struct credit *credit, usec_t now)
 {
     *credit = (struct credit){
         .limit = USHER_WINDOW_START,
         .granted = USHER_WINDOW_START,
-        .measured_at = now,
+        .measured_ms = milliseconds(now),
         .window = USHER_WINDOW_START,
     };
 }
@@ -121,22 +126,23 @@ bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_
 // A window's worth has been consumed: fast enough, and with little held, to deserve a larger one?
 static void measure(struct credit *credit, struct credit_budget *budget, usec_t now)
 {
-    bool fast = now - credit->measured_at <= CREDIT_GROW_WITHIN;
+    bool fast = milliseconds(now) - credit->measured_ms <= CREDIT_GROW_WITHIN_MS;
     bool keeps_up = credit->received - credit->consumed <= credit->window / 4;
 
     if (fast && keeps_up)
         grow(credit, budget, 2 * (uint64_t)credit->window);
-    credit->measured = credit->consumed;
-    credit->measured_at = now;
+    credit->measured = 0;
+    credit->measured_ms = milliseconds(now);
 }
 
 void credit_consume(struct credit *credit, struct credit_budget *budget, uint64_t len, usec_t now)
 {
     assert(len <= credit->received - credit->consumed);
     credit->consumed += len;
+    credit->measured += (uint32_t)len; // it may wrap only while windows shrink, which nobody measures
     if (budget->used > comfort(budget) && extra(credit) > share(budget))
         shrink(credit, budget, len);
-    else if (credit->consumed - credit->measured >= credit->window)
+    else if (credit->measured >= credit->window)
         measure(credit, budget, now);
 }
 

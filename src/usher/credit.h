@@ -23,8 +23,8 @@ enum {
     CREDIT_EARLY_WINDOW = 256 * 1024,   // granted then, so that a young transfer does not stop every round trip
     CREDIT_CRUMB = 1024,                // less credit than this is not sent on: more comes, and a crumb costs a record
     CREDIT_OUTSTANDING_MAX = INT32_MAX, // more unused credit than this breaks section 5
+    CREDIT_GROW_WITHIN_MS = 1000,       // a window consumed within this time doubles
 };
-#define CREDIT_GROW_WITHIN USEC_PER_SEC // a window consumed within this time doubles
 
 struct credit {
     uint64_t sent;
@@ -32,8 +32,8 @@ struct credit {
     uint64_t received;
     uint64_t consumed;
     uint64_t granted;
-    uint64_t measured;  // `consumed` when the present measurement of the rate began
-    usec_t measured_at; // and the time
+    uint32_t measured;    // bytes consumed since the present measurement of the rate began
+    uint32_t measured_ms; // when that was, in milliseconds modulo 2^32
     uint32_t window;
 };
 

@@ -31,12 +31,22 @@ void scheduler_add_control(struct scheduler *scheduler, struct usher_session *se
         list_push_back(&scheduler->control, &session->control);
 }
 
+// Once in a minute the clock's 16 bits make an old burst look fresh: a turn on the wrong list, no more.
 static void roll_burst(struct usher_session *session, usec_t now)
 {
-    if (now - session->burst_at < SCHEDULER_SPARSE_WINDOW)
+    uint16_t now_ms = (uint16_t)(now / USEC_PER_MSEC);
+
+    if ((uint16_t)(now_ms - session->burst_ms) < SCHEDULER_SPARSE_WINDOW / USEC_PER_MSEC)
         return;
-    session->burst_at = now;
+    session->burst_ms = now_ms;
     session->burst = 0;
+}
+
+static void add_burst(struct usher_session *session, uint32_t len)
+{
+    uint32_t burst = session->burst + len;
+
+    session->burst = burst < UINT16_MAX ? (uint16_t)burst : UINT16_MAX;
 }
 
 static void join_bulk(struct scheduler *scheduler, struct usher_session *session)
@@ -103,7 +113,7 @@ static void charge_bulk(struct scheduler *scheduler, struct usher_session *sessi
 void scheduler_charge(struct scheduler *scheduler, struct usher_session *session, uint32_t len, usec_t now)
 {
     roll_burst(session, now);
-    session->burst += len;
+    add_burst(session, len);
     if ((session->flags & SESSION_BULK) != 0) {
         charge_bulk(scheduler, session, len);
         return;

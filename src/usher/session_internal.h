@@ -76,10 +76,10 @@ struct usher_session {
         struct credit credit;  // SESSION_STREAM
         struct list datagrams; // else
     };
-    usec_t burst_at; // start of the present measurement of what it sends (scheduler.h)
-    uint32_t burst;  // bytes sent since
-    int32_t deficit; // bytes it may still send in this turn on the bulk list
-    uint16_t id;     // ours
+    int32_t deficit;   // bytes it may still send in this turn on the bulk list
+    uint16_t burst;    // bytes sent within the present SCHEDULER_SPARSE_WINDOW, 65,535 for more
+    uint16_t burst_ms; // when that began, in milliseconds modulo 2^16
+    uint16_t id;       // ours
     uint16_t peer_id;
     uint16_t flags; // enum session_flag
     uint8_t state;  // enum session_state
