@@ -23,7 +23,7 @@ struct options_link {
     uint64_t batch, batch_interactive;  // bytes
     uint64_t notsent_lowat;             // bytes
     uint64_t handshake_timeout;         // ms
-    char *congestion;                   // "system": the system's own
+    char *congestion;                   // "auto": by the path; "system": the system's own
 };
 
 #define OPTIONS_TLS_KEYS(SECTION, TYPE, TLS)                                                                           \
@@ -48,7 +48,7 @@ struct options_link {
         OPTIONS_BOUNDED(SECTION, "HandshakeTimeout", value_duration, TYPE, LINK.handshake_timeout, "10s", 1000,        \
                         60000),                                                                                        \
     {                                                                                                                  \
-        SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "cubic", .max = 15             \
+        SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "auto", .max = 15             \
     }
 
 // Reads the files and proves that they fit together; every mistake is reported at its key's line. NULL when there was

@@ -15,6 +15,8 @@
 // 19 s, inside the 30 s after which a tunnel counts as dead (doc/PROTOCOL.md section 9).
 enum { KEEPALIVE_IDLE_S = 10, KEEPALIVE_INTERVAL_S = 3, KEEPALIVE_COUNT = 3 };
 
+enum { NEAR_RTT_USEC = 3000 }; // a path within a site or a city: losses there are few, and repaired at once
+
 static int family_of(uint8_t version)
 {
     return version == 6 ? AF_INET6 : AF_INET;
@@ -140,8 +142,16 @@ void socket_set_notsent_lowat(int fd, uint32_t bytes)
     setsockopt(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &bytes, sizeof bytes);
 }
 
+static const char *congestion_for_path(int fd)
+{
+    uint32_t rtt = socket_rtt_usec(fd);
+    return rtt > 0 && rtt < NEAR_RTT_USEC ? "cubic" : "bbr";
+}
+
 bool socket_set_congestion(int fd, const char *name)
 {
+    if (strcmp(name, "auto") == 0)
+        name = congestion_for_path(fd);
     return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
 }
 

@@ -22,6 +22,8 @@ void socket_set_nodelay(int fd);
 // TCP_NOTSENT_LOWAT in bytes; TCP_CONGESTION by name (false when the kernel lacks it); SO_MARK; TCP_USER_TIMEOUT in ms
 // with keep-alives well inside it.
 void socket_set_notsent_lowat(int fd, uint32_t bytes);
+// "auto", for a connected socket, goes by its path: cubic on a near one, where bbr's pacing costs up to a third of the
+// rate; bbr on a far one, where cubic comes down to a thirtieth at a loss of half a percent (doc/PERFORMANCE.md).
 bool socket_set_congestion(int fd, const char *name);
 bool socket_set_mark(int fd, uint32_t mark);
 void socket_set_user_timeout(int fd, uint32_t ms);

@@ -116,7 +116,7 @@ static void test_briefing(void **state)
         assert_string_equal(briefing.name, "gate");
         assert_string_equal(briefing.user, "daemon");
         assert_string_equal(briefing.dns, "10.0.0.53,[fd00::53]");
-        assert_string_equal(briefing.link.congestion, "cubic");
+        assert_string_equal(briefing.link.congestion, "auto");
         assert_int_equal(briefing.link.window_max, 1 << 20);
         assert_int_equal(briefing.link.handshake_timeout, 10000);
         assert_int_equal(briefing.opens_per_second, 5);

@@ -72,7 +72,7 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(tunnel.batch_interactive, 64 << 10);
     assert_int_equal(tunnel.notsent_lowat, 128 << 10);
     assert_int_equal(tunnel.handshake_timeout_ms, 10000);
-    assert_string_equal(tunnel.congestion, "cubic");
+    assert_string_equal(tunnel.congestion, "auto");
 }
 
 static void test_keys(void **state)

@@ -168,6 +168,24 @@ static void test_refusal_and_no_route(void **state)
     close(fd);
 }
 
+// What "auto" takes for a connection within this machine.
+static const char *chosen_congestion(void)
+{
+    static char name[16];
+    struct fault fault;
+    struct endpoint here = at("127.0.0.1:0");
+    socklen_t len = sizeof name;
+    int listening = socket_listen(&here, 1, &fault), fd = socket_stream(4);
+    assert_true(socket_local(listening, &here));
+    assert_true(socket_connect(fd, &here) >= 0);
+    assert_int_equal(poll(&(struct pollfd){.fd = fd, .events = POLLOUT}, 1, 1000), 1);
+    assert_true(socket_set_congestion(fd, "auto"));
+    assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
+    close(fd);
+    close(listening);
+    return name;
+}
+
 static void test_options(void **state)
 {
     (void)state;
@@ -189,6 +207,7 @@ static void test_options(void **state)
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
     assert_string_equal(name, "reno");
     assert_false(socket_set_congestion(fd, "no-such-thing"));
+    assert_string_equal(chosen_congestion(), "cubic"); // nothing is nearer than this machine
     assert_int_equal(socket_rtt_usec(STDIN_FILENO), 0);
     close(fd);
 }
