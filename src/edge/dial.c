@@ -25,7 +25,6 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*
     dial->config = *config;
     dial->wake = wake;
     dial->owner = owner;
-    list_init(&dial->flows);
     list_init(&dial->retired);
     list_init(&dial->unflushed);
     list_init(&dial->spare);
@@ -41,29 +40,27 @@ static void free_retired(struct dial *dial)
         free(container_of(link, struct dial_flow, link));
 }
 
-void dial_handle_closed(uv_handle_t *handle)
+static void alarm_closed(uv_handle_t *handle)
 {
-    struct dial *dial = handle->data;
-    if (--dial->handles == 0)
-        free(dial);
+    free(handle->data);
 }
 
 void dial_free(struct dial *dial)
 {
     struct list *link;
-    list_for_each(node, &dial->flows) {
-        struct dial_flow *flow = container_of(node, struct dial_flow, link);
-        flow->kind->abandon(flow);
+    for (int i = 0; i < WAITS; i++) {
+        list_for_each(node, &dial->waits[i].flows) {
+            struct dial_flow *flow = container_of(node, struct dial_flow, link);
+            flow->kind->abandon(flow);
+        }
     }
     free_retired(dial);
     while ((link = list_pop_front(&dial->spare)))
         queue_free(container_of(link, struct dial_queue, link));
     table_fini(&dial->pings);
-    if (dial->pinger4.fd >= 0)
-        uv_close((uv_handle_t *)&dial->pinger4.poll, dial_handle_closed);
-    if (dial->pinger6.fd >= 0)
-        uv_close((uv_handle_t *)&dial->pinger6.poll, dial_handle_closed);
-    uv_close((uv_handle_t *)&dial->alarm, dial_handle_closed);
+    dial_pinger_stop(&dial->pinger4);
+    dial_pinger_stop(&dial->pinger6);
+    uv_close((uv_handle_t *)&dial->alarm, alarm_closed);
 }
 
 static const struct usher_session_ops no_ops;
@@ -82,9 +79,9 @@ static bool is_supported(const struct dial *dial, uint16_t protocol)
     case USHER_UDP:
         return true;
     case USHER_ICMP:
-        return dial->pinger4.fd >= 0;
+        return dial->pinger4.watch.fd >= 0;
     case USHER_ICMPV6:
-        return dial->pinger6.fd >= 0;
+        return dial->pinger6.watch.fd >= 0;
     default:
         return false;
     }
@@ -121,7 +118,7 @@ bool dial_turn(struct dial *dial, usec_t now)
 
 static const char *state_of(const struct dial_flow *flow)
 {
-    if (flow->lookup)
+    if (flow->resolving)
         return "resolving";
     if (flow->connecting)
         return "connecting";
@@ -130,24 +127,31 @@ static const char *state_of(const struct dial_flow *flow)
     return flow->closing ? "closing" : usher_session_state(flow->session);
 }
 
+static void describe(const struct dial_flow *flow, struct flow_info *info, usec_t now)
+{
+    usec_t since = flow->since * USEC_PER_SEC;
+    *info = (struct flow_info){
+        .protocol = flow->protocol,
+        .outside = flow->outside,
+        .state = state_of(flow),
+        .age = now > since ? now - since : 0,
+    };
+    if (flow->kind->inside)
+        info->inside = *flow->kind->inside(flow);
+    if (flow->session) {
+        info->bytes_out = usher_session_received(flow->session);
+        info->bytes_in = usher_session_sent(flow->session);
+    }
+}
+
 void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now)
 {
-    list_for_each(node, &dial->flows) {
-        const struct dial_flow *flow = container_of(node, struct dial_flow, link);
-        usec_t since = flow->since * USEC_PER_SEC;
-        struct flow_info info = {
-            .protocol = flow->protocol,
-            .outside = flow->outside,
-            .state = state_of(flow),
-            .age = now > since ? now - since : 0,
-        };
-        if (flow->kind->inside)
-            info.inside = *flow->kind->inside(flow);
-        if (flow->session) {
-            info.bytes_out = usher_session_received(flow->session);
-            info.bytes_in = usher_session_sent(flow->session);
+    for (int i = 0; i < WAITS; i++) {
+        list_for_each(node, &dial->waits[i].flows) {
+            struct flow_info info;
+            describe(container_of(node, struct dial_flow, link), &info, now);
+            visit(arg, &info);
         }
-        visit(arg, &info);
     }
 }
 

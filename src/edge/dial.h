@@ -6,6 +6,7 @@
 
 #include "edge/flows.h"
 #include "edge/policy.h"
+#include "os/poller.h"
 #include "os/resolver.h"
 #include "usher/engine.h"
 
@@ -15,6 +16,7 @@ struct dial;
 
 struct dial_config {
     struct policy *policy;       // of this peer; borrowed
+    struct poller *poller;       // borrowed
     struct resolver *resolver;   // borrowed; NULL: names are refused
     int icmp4_fd, icmp6_fd;      // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported
     uint32_t max_flows;          // live and draining

@@ -18,8 +18,7 @@ struct dial_flow *dial_flow_add(struct dial *dial, size_t size, const struct dia
     flow->by_name = open->by_name;
     flow->since = (uint32_t)(uv_now(dial->loop) / 1000);
     flow->connecting = true;
-    list_init(&flow->wait);
-    list_push_back(&dial->flows, &flow->link);
+    list_push_back(&dial->waits[WAIT_NOTHING].flows, &flow->link);
     dial->count++;
     dial->connecting++;
     usher_session_attach(session, kind->ops, flow);
@@ -39,15 +38,9 @@ void dial_flow_retire(struct dial_flow *flow)
     assert(!flow->session);
     answered(flow);
     dial_lookup_cancel(flow);
-    dial_flow_wait_stop(flow);
     list_remove(&flow->link);
-    flow->dial->count--;
-}
-
-void dial_flow_bury(struct dial_flow *flow)
-{
     list_push_back(&flow->dial->retired, &flow->link);
-    flow->dial->wake(flow->dial->owner);
+    flow->dial->count--;
 }
 
 void dial_flow_accept(struct dial_flow *flow)

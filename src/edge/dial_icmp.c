@@ -40,7 +40,6 @@ static void close_icmp(struct dial_icmp *icmp)
         table_remove(&icmp->flow.dial->pings, &icmp->node);
     remotes_fini(&icmp->remotes);
     dial_flow_retire(&icmp->flow);
-    dial_flow_bury(&icmp->flow);
 }
 
 static void fail(struct dial_icmp *icmp, int error)
@@ -83,7 +82,8 @@ static bool send_request(const struct dial_icmp *icmp, const struct address *to,
     struct msghdr message = {.msg_name = &sa, .msg_iov = iov, .msg_iovlen = 2};
     message.msg_namelen = endpoint_to_sockaddr(&end, &sa);
     echo_request_write(header, version, icmp->id, datagram->to.port, datagram->bytes, datagram->len);
-    return sendmsg(version == 6 ? dial->pinger6.fd : dial->pinger4.fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    return sendmsg(version == 6 ? dial->pinger6.watch.fd : dial->pinger4.watch.fd, &message,
+                   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
 }
 
 static void datagram(void *owner, const struct usher_datagram *datagram)
@@ -126,14 +126,16 @@ static void take_news(struct dial *dial, const struct echo_news *news)
     usher_session_datagram(icmp->flow.session, &datagram);
 }
 
-static void read_all(struct dial *dial, const struct dial_pinger *pinger)
+static void read_all(const struct dial_pinger *pinger)
 {
+    struct dial *dial = pinger->dial;
     for (int i = 0; i < DATAGRAM_BUDGET; i++) {
         struct sockaddr_storage sa;
         socklen_t sa_len = sizeof sa;
         struct endpoint from;
         struct echo_news news;
-        ssize_t n = recvfrom(pinger->fd, dial->room, DATAGRAM_ROOM, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
+        ssize_t n =
+            recvfrom(pinger->watch.fd, dial->room, DATAGRAM_ROOM, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
         if (n < 0)
             return;
         if (!endpoint_from_sockaddr(&from, (const struct sockaddr *)&sa))
@@ -144,26 +146,25 @@ static void read_all(struct dial *dial, const struct dial_pinger *pinger)
     }
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+static void on_event(struct poller_watch *watch, uint32_t events)
 {
-    struct dial_pinger *pinger = container_of(poll, struct dial_pinger, poll);
-    (void)events;
-    if (status < 0) { // EPOLLERR; libuv has stopped the handle
-        socket_error(pinger->fd);
-        uv_poll_start(&pinger->poll, UV_READABLE, on_event);
-    }
-    read_all(poll->data, pinger);
+    if (events & EPOLLERR)
+        socket_error(watch->fd);
+    read_all(container_of(watch, struct dial_pinger, watch));
 }
 
 void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd)
 {
-    pinger->fd = fd;
-    if (fd < 0)
-        return;
-    uv_poll_init(dial->loop, &pinger->poll, fd);
-    pinger->poll.data = dial;
-    dial->handles++;
-    uv_poll_start(&pinger->poll, UV_READABLE, on_event);
+    pinger->dial = dial;
+    pinger->watch.fd = fd;
+    if (fd >= 0 && !poller_add(dial->config.poller, &pinger->watch, fd, EPOLLIN, on_event))
+        pinger->watch.fd = -1;
+}
+
+void dial_pinger_stop(struct dial_pinger *pinger)
+{
+    if (pinger->watch.fd >= 0)
+        poller_delete(pinger->dial->config.poller, &pinger->watch);
 }
 
 // The life

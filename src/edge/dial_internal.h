@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the files of dial share: a flow is one session that the peer opened and the socket that serves it. A flow lives
 // from dial_flow_add to dial_flow_retire, which is called once, when both its session and its socket are done with;
-// its memory goes later, in dial_turn or when libuv has let go of its handle, so no callback frees its caller.
+// its memory goes later, in dial_turn, so no callback frees its caller.
 #ifndef EDGE_DIAL_INTERNAL_H
 #define EDGE_DIAL_INTERNAL_H
 
@@ -18,10 +18,12 @@ enum {
 };
 
 // What a flow can wait for. All flows that wait for the same thing wait equally long, so each list is in order of time
-// by itself and nothing is ever searched.
-enum dial_wait { WAIT_CONNECT, WAIT_DRAIN, WAIT_UDP, WAIT_UDP_DNS, WAIT_ECHO, WAITS };
+// by itself and nothing is ever searched. The first list is of those that wait for nothing.
+enum dial_wait { WAIT_NOTHING, WAIT_CONNECT, WAIT_DRAIN, WAIT_UDP, WAIT_UDP_DNS, WAIT_ECHO, WAITS };
 
 struct dial_flow;
+struct dial_queue;
+struct eyeballs;
 
 struct dial_kind {
     const struct usher_session_ops *ops;
@@ -35,26 +37,31 @@ struct dial_kind {
     const struct endpoint *(*inside)(const struct dial_flow *flow);
 };
 
+// 10,000 of these are held at once: what is needed one after the other shares its place.
 struct dial_flow {
-    struct list link; // in dial->flows, later in dial->retired
-    struct list wait; // in one of dial->waits
-    uint32_t due;     // of `wait`: milliseconds, compared as differences
-    uint32_t since;   // when it was opened: seconds
+    struct list link; // in one of dial->waits, later in dial->retired
     struct dial *dial;
     const struct dial_kind *kind;
     struct usher_session *session; // NULL: over
-    struct dial_lookup *lookup;    // while a name is being resolved
-    struct endpoint outside;       // what it goes to; for pings the port is the peer's echo identifier
+    union {
+        struct dial_lookup *lookup; // while `resolving`
+        struct eyeballs *eyeballs;  // of TCP, while it is `racing`
+        struct dial_queue *queue;   // of TCP, else: bytes that wait for the socket; NULL when there are none
+    };
+    uint32_t due;            // of its wait: milliseconds, compared as differences
+    uint32_t since;          // when it was opened: seconds
+    struct endpoint outside; // what it goes to; for pings the port is the peer's echo identifier
     uint8_t protocol;
-    bool connecting; // not answered yet
-    bool by_name;    // opened by HOSTNAME: one fixed far end (doc/PROTOCOL.md section 8)
-    bool closing;    // an association that was idle; waits for `ended`
+    bool connecting : 1; // not answered yet
+    bool resolving : 1;  // a name is being looked up
+    bool by_name : 1;    // opened by HOSTNAME: one fixed far end (doc/PROTOCOL.md section 8)
+    bool closing : 1;    // an association that was idle; waits for `ended`
 };
 
 // A raw ICMP socket, shared by all pings of its IP version.
 struct dial_pinger {
-    uv_poll_t poll;
-    int fd; // borrowed; -1: none
+    struct poller_watch watch; // fd: borrowed; -1: none
+    struct dial *dial;
 };
 
 struct dial {
@@ -62,8 +69,7 @@ struct dial {
     struct dial_config config;
     void (*wake)(void *owner);
     void *owner;
-    struct list flows;
-    uint32_t count;      // of `flows`
+    uint32_t count;      // of flows in `waits`
     uint32_t connecting; // of them, not answered yet
     uint32_t lookups;
     struct list retired;   // flows to be freed
@@ -79,7 +85,6 @@ struct dial {
     struct dial_pinger pinger4, pinger6;
     struct table pings; // by our echo identifier
     uint16_t next_echo;
-    unsigned handles; // that libuv has not let go of; the last one frees
     struct dial_counters counters;
     uint8_t room[DATAGRAM_ROOM]; // what was read last
 };
@@ -87,9 +92,8 @@ struct dial {
 // A new flow of `size` bytes that begins with a struct dial_flow; attached to `session`.
 struct dial_flow *dial_flow_add(struct dial *dial, size_t size, const struct dial_kind *kind,
                                 struct usher_session *session, const struct usher_open *open);
-// Out of every list and count. Then either dial_flow_bury, or libuv's close callback frees the memory.
+// Out of every list and count; the next turn frees it.
 void dial_flow_retire(struct dial_flow *flow);
-void dial_flow_bury(struct dial_flow *flow);
 // The far end is reached: accepts the session.
 void dial_flow_accept(struct dial_flow *flow);
 // Refuses the session; the caller closes and retires.
@@ -119,7 +123,6 @@ struct dial_flow *dial_icmp_new(struct dial *dial, struct usher_session *session
 // Writes what tcp flows gathered in this turn.
 void dial_tcp_flush(struct dial *dial);
 void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd);
-// A handle that is part of struct dial has been closed.
-void dial_handle_closed(uv_handle_t *handle);
+void dial_pinger_stop(struct dial_pinger *pinger);
 
 #endif

@@ -50,12 +50,13 @@ static void drop_lookup(struct dial_flow *flow)
 {
     free(flow->lookup);
     flow->lookup = NULL;
+    flow->resolving = false;
     flow->dial->lookups--;
 }
 
 void dial_lookup_cancel(struct dial_flow *flow)
 {
-    if (!flow->lookup)
+    if (!flow->resolving)
         return;
     resolver_cancel(flow->lookup->query);
     drop_lookup(flow);
@@ -88,6 +89,7 @@ static void look_up(struct dial_flow *flow, const char *host)
         struct dial_lookup *lookup = memory_new(sizeof *lookup);
         strcpy(lookup->host, host);
         flow->lookup = lookup;
+        flow->resolving = true;
         dial->lookups++;
         lookup->query = resolver_lookup(dial->config.resolver, host, resolved, flow);
     }

@@ -8,31 +8,25 @@
 #include "edge/dial_queue.h"
 #include "edge/eyeballs.h"
 
-// 10,000 of these are held at once; 160 bytes of it are libuv's.
 struct dial_tcp {
-    struct dial_flow flow; // first
-    uv_poll_t poll;
-    struct eyeballs *eyeballs; // while connecting to one of several addresses
-    struct dial_queue *queue;  // bytes that wait for the socket; NULL when there are none
-    int fd;                    // -1: none yet
+    struct dial_flow flow;     // first
+    struct poller_watch watch; // fd -1: none yet
     short error;               // the far end has broken the connection: errno
-    uint8_t events;            // what is watched, of enum uv_poll_event
-    bool polled : 1;           // `poll` is libuv's
+    bool racing : 1;           // `flow.eyeballs` connects to one of several addresses
     bool connected : 1;
     bool readable : 1;  // there may be bytes, or the end, to read
-    bool paused : 1;    // readable, and nobody takes it: not watched until it was read
-    bool unheld : 1;    // UV_PRIORITIZED would fire without end
-    bool blocked : 1;   // the socket takes no more: watched for room
+    bool insistent : 1; // a short read is not the last: there is an end or an urgent mark
+    bool blocked : 1;   // the socket takes no more
     bool broken : 1;    // see `error`; what came before it is still to be read
     bool eof : 1;       // the far end has finished
     bool deaf : 1;      // the peer takes no more
     bool finishing : 1; // the peer has finished: shut down once the queue is written
-    bool shut : 1;      // we have
 };
 
-// Watches for exactly what the flow's state asks for.
-void stream_watch(struct dial_tcp *tcp);
-void stream_event(uv_poll_t *poll, int status, int events);
+// All that a connecting or connected socket is ever watched for.
+enum { STREAM_EVENTS = EPOLLIN | EPOLLOUT | EPOLLPRI | EPOLLRDHUP };
+
+void stream_event(struct dial_tcp *tcp, uint32_t events);
 size_t stream_fill(void *owner, uint8_t *room, size_t size);
 void stream_data(void *owner, const struct slice *slice);
 void stream_finished(void *owner);

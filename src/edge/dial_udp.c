@@ -10,37 +10,28 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { DNS_PORT = 53 };
 
 struct dial_udp {
-    struct dial_flow flow; // first
-    uv_poll_t poll;
-    int fd;                      // -1: none yet; `poll` watches it
+    struct dial_flow flow;       // first
+    struct poller_watch watch;   // fd -1: none yet
     uint16_t last_port;          // that was sent to
     struct endpoint inside;      // where the latest datagram came from
     struct dial_remotes remotes; // of an unconnected socket
 };
 
-static void released(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void close_udp(struct dial_udp *udp)
 {
     remotes_fini(&udp->remotes);
     dial_flow_retire(&udp->flow);
-    if (udp->fd < 0) {
-        dial_flow_bury(&udp->flow);
+    if (udp->watch.fd < 0)
         return;
-    }
-    uv_close((uv_handle_t *)&udp->poll, released);
-    close(udp->fd);
-    udp->fd = -1;
+    poller_forget(udp->flow.dial->config.poller, &udp->watch);
+    close(udp->watch.fd);
+    udp->watch.fd = -1;
 }
 
 // Errors
@@ -75,14 +66,14 @@ static int queued_error(int fd)
 static bool take_errors(struct dial_udp *udp)
 {
     int error;
-    while ((error = queued_error(udp->fd)) != 0) {
+    while ((error = queued_error(udp->watch.fd)) != 0) {
         if (!is_fatal(udp, error))
             continue;
         dial_flow_reset_errno(&udp->flow, error);
         close_udp(udp);
         return false;
     }
-    socket_error(udp->fd); // the copy of the last one that the next call would fail with
+    socket_error(udp->watch.fd); // the copy of the last one that the next call would fail with
     return true;
 }
 
@@ -116,7 +107,7 @@ static void read_all(struct dial_udp *udp)
     for (int i = 0; i < DATAGRAM_BUDGET; i++) {
         struct sockaddr_storage sa;
         socklen_t sa_len = sizeof sa;
-        ssize_t n = recvfrom(udp->fd, room, DATAGRAM_ROOM, 0, (struct sockaddr *)&sa, &sa_len);
+        ssize_t n = recvfrom(udp->watch.fd, room, DATAGRAM_ROOM, 0, (struct sockaddr *)&sa, &sa_len);
         if (n >= 0)
             deliver(udp, &sa, (size_t)n);
         else if (errno == EAGAIN || errno == EWOULDBLOCK || !take_errors(udp))
@@ -124,16 +115,12 @@ static void read_all(struct dial_udp *udp)
     }
 }
 
-static void on_event(uv_poll_t *poll, int status, int events)
+// Told as long as there is something to read, so a socket that has used up its budget has another turn.
+static void on_event(struct poller_watch *watch, uint32_t events)
 {
-    struct dial_udp *udp = poll->data;
-    (void)events;
-    if (status < 0) { // EPOLLERR; libuv has stopped the handle
-        if (!take_errors(udp))
-            return;
-        uv_poll_start(&udp->poll, UV_READABLE, on_event);
-    }
-    read_all(udp);
+    struct dial_udp *udp = container_of(watch, struct dial_udp, watch);
+    if (!(events & EPOLLERR) || take_errors(udp))
+        read_all(udp);
 }
 
 // From the peer to the socket
@@ -154,9 +141,9 @@ static ssize_t send_to(const struct dial_udp *udp, const struct usher_datagram *
 {
     struct sockaddr_storage sa;
     if (udp->flow.by_name)
-        return send(udp->fd, datagram->bytes, datagram->len, MSG_NOSIGNAL);
+        return send(udp->watch.fd, datagram->bytes, datagram->len, MSG_NOSIGNAL);
     socklen_t len = endpoint_to_sockaddr(&datagram->to, &sa);
-    return sendto(udp->fd, datagram->bytes, datagram->len, MSG_NOSIGNAL, (struct sockaddr *)&sa, len);
+    return sendto(udp->watch.fd, datagram->bytes, datagram->len, MSG_NOSIGNAL, (struct sockaddr *)&sa, len);
 }
 
 static void datagram(void *owner, const struct usher_datagram *datagram)
@@ -187,10 +174,9 @@ static bool open_socket(struct dial_udp *udp)
     int fd = socket_datagram(flow->outside.addr.version);
     if (fd < 0)
         return false;
-    udp->fd = fd;
     udp->last_port = flow->outside.port;
-    uv_poll_init(flow->dial->loop, &udp->poll, fd);
-    udp->poll.data = udp;
+    if (!poller_add(flow->dial->config.poller, &udp->watch, fd, EPOLLIN, on_event))
+        return false;
     if (flow->by_name)
         return socket_connect(fd, &flow->outside) == 0;
     // An address of its own now, for answers; the port is the kernel's random choice (RFC 6056).
@@ -208,7 +194,6 @@ static void reach(struct dial_flow *flow, const struct address *addrs, size_t co
         close_udp(udp);
         return;
     }
-    uv_poll_start(&udp->poll, UV_READABLE, on_event);
     dial_flow_wait(flow, WAIT_UDP);
     dial_flow_accept(flow);
 }
@@ -216,7 +201,8 @@ static void reach(struct dial_flow *flow, const struct address *addrs, size_t co
 static void expired(struct dial_flow *flow)
 {
     struct dial_udp *udp = (struct dial_udp *)flow;
-    uv_poll_stop(&udp->poll);
+    if (!flow->closing) // what still comes is for nobody
+        poller_delete(flow->dial->config.poller, &udp->watch);
     if (dial_flow_idle(flow))
         close_udp(udp);
 }
@@ -257,6 +243,6 @@ static const struct dial_kind kind = {
 struct dial_flow *dial_udp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open)
 {
     struct dial_flow *flow = dial_flow_add(dial, sizeof(struct dial_udp), &kind, session, open);
-    ((struct dial_udp *)flow)->fd = -1;
+    ((struct dial_udp *)flow)->watch.fd = -1;
     return flow;
 }

@@ -30,7 +30,6 @@ void dial_waits_init(struct dial *dial)
     }
     uv_timer_init(dial->loop, &dial->alarm);
     dial->alarm.data = dial;
-    dial->handles++;
 }
 
 static void set_alarm(struct dial *dial, uint32_t due)
@@ -46,33 +45,34 @@ void dial_flow_wait(struct dial_flow *flow, enum dial_wait wait)
 {
     struct dial *dial = flow->dial;
     flow->due = now_ms(dial) + dial->waits[wait].ms;
-    list_remove(&flow->wait);
+    list_remove(&flow->link);
     if (list_is_empty(&dial->waits[wait].flows))
         set_alarm(dial, flow->due);
-    list_push_back(&dial->waits[wait].flows, &flow->wait);
+    list_push_back(&dial->waits[wait].flows, &flow->link);
 }
 
 void dial_flow_wait_stop(struct dial_flow *flow)
 {
-    list_remove(&flow->wait);
+    list_remove(&flow->link);
+    list_push_back(&flow->dial->waits[WAIT_NOTHING].flows, &flow->link);
 }
 
 static struct dial_flow *first_of(const struct dial *dial, int wait)
 {
-    return container_of(dial->waits[wait].flows.next, struct dial_flow, wait);
+    return container_of(dial->waits[wait].flows.next, struct dial_flow, link);
 }
 
 void dial_waits_run(struct dial *dial, usec_t now)
 {
     uint32_t ms = (uint32_t)(now / USEC_PER_MSEC);
-    for (int i = 0; i < WAITS; i++) {
+    for (int i = WAIT_NOTHING + 1; i < WAITS; i++) {
         while (!list_is_empty(&dial->waits[i].flows)) {
             struct dial_flow *flow = first_of(dial, i);
             if ((int32_t)(flow->due - ms) > 0) {
                 set_alarm(dial, flow->due);
                 break;
             }
-            list_remove(&flow->wait);
+            dial_flow_wait_stop(flow);
             flow->kind->expired(flow);
         }
     }

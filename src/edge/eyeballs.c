@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One timer and one watcher an attempt. Everything happens in callbacks of the loop, the first attempt too, and the
-// memory goes when libuv has let go of the last handle.
+// One timer, and one watch an attempt. Everything happens in callbacks of the loop, the first attempt too, and the
+// memory goes when libuv has let go of the timer.
 #include "edge/eyeballs.h"
 
+#include "base/list.h"
 #include "base/memory.h"
 #include "os/socket.h"
 
@@ -13,13 +14,13 @@
 enum { ATTEMPT_DELAY_MS = 250 }; // Connection Attempt Delay, RFC 8305 section 5
 
 struct attempt {
-    uv_poll_t poll;
-    int fd; // -1: not under way
+    struct poller_watch watch; // fd -1: not under way
+    struct eyeballs *eyeballs;
 };
 
 struct eyeballs {
     uv_timer_t timer;
-    uv_loop_t *loop;
+    struct poller *poller;
     eyeballs_done *done;
     void *owner;
     struct endpoint *to; // in the order of attempts
@@ -29,7 +30,6 @@ struct eyeballs {
     uint64_t deadline_ms; // for all together, on the loop's clock
     int error;            // the most telling failure, and
     size_t error_of;      // whose
-    unsigned handles;     // that libuv has not let go of
     struct attempt attempts[];
 };
 
@@ -56,8 +56,6 @@ static void interleave(struct eyeballs *e, const struct address *addrs, size_t c
 static void closed(uv_handle_t *handle)
 {
     struct eyeballs *e = handle->data;
-    if (--e->handles > 0)
-        return;
     free(e->to);
     free(e);
 }
@@ -65,17 +63,17 @@ static void closed(uv_handle_t *handle)
 // Ends one attempt; its descriptor is the caller's.
 static int take(struct eyeballs *e, struct attempt *attempt)
 {
-    int fd = attempt->fd;
-    attempt->fd = -1;
+    int fd = attempt->watch.fd;
+    poller_forget(e->poller, &attempt->watch);
+    attempt->watch.fd = -1;
     e->pending--;
-    uv_close((uv_handle_t *)&attempt->poll, closed);
     return fd;
 }
 
 void eyeballs_cancel(struct eyeballs *e)
 {
     for (size_t i = 0; i < e->next; i++)
-        if (e->attempts[i].fd >= 0)
+        if (e->attempts[i].watch.fd >= 0)
             close(take(e, &e->attempts[i]));
     uv_close((uv_handle_t *)&e->timer, closed);
 }
@@ -105,54 +103,45 @@ static void failed(struct eyeballs *e, size_t which, int error)
 
 static void try_next(struct eyeballs *e);
 
-static void on_attempt(uv_poll_t *poll, int status, int events)
+static void on_attempt(struct poller_watch *watch, uint32_t events)
 {
-    struct eyeballs *e = poll->data;
-    struct attempt *attempt = (struct attempt *)poll;
-    (void)status;
-    (void)events;
+    struct attempt *attempt = container_of(watch, struct attempt, watch);
+    struct eyeballs *e = attempt->eyeballs;
     size_t which = (size_t)(attempt - e->attempts);
-    int error = socket_error(attempt->fd);
+    bool broken = events & (EPOLLERR | EPOLLHUP);
+    int error = broken ? socket_error(watch->fd) : 0;
     int fd = take(e, attempt);
-    if (error == 0) {
+    if (!broken) {
         finish(e, fd, which, 0);
         return;
     }
     close(fd);
-    failed(e, which, error);
+    failed(e, which, error != 0 ? error : ECONNRESET);
     try_next(e);
 }
 
-// Begins one attempt. True when it is under way or has succeeded, which ends the eyeballs.
-static bool begin(struct eyeballs *e, size_t which, bool *over)
+// Begins one attempt. True when it is under way.
+static bool begin(struct eyeballs *e, size_t which)
 {
+    struct attempt *attempt = &e->attempts[which];
     int fd = socket_stream(e->to[which].addr.version);
-    int status = fd < 0 ? -1 : socket_connect(fd, &e->to[which]);
-    if (status == 0) {
-        *over = true;
-        finish(e, fd, which, 0);
+    attempt->eyeballs = e;
+    if (fd >= 0 && socket_connect(fd, &e->to[which]) >= 0 &&
+        poller_add(e->poller, &attempt->watch, fd, EPOLLOUT | EPOLLET, on_attempt)) {
+        e->pending++;
         return true;
     }
-    struct attempt *attempt = &e->attempts[which];
-    if (status < 0) {
-        failed(e, which, errno);
-        if (fd >= 0)
-            close(fd);
-        return false;
-    }
-    attempt->fd = fd;
-    attempt->poll.data = e;
-    uv_poll_init(e->loop, &attempt->poll, fd);
-    uv_poll_start(&attempt->poll, UV_WRITABLE, on_attempt);
-    e->handles++;
-    e->pending++;
-    return true;
+    failed(e, which, errno);
+    attempt->watch.fd = -1;
+    if (fd >= 0)
+        close(fd);
+    return false;
 }
 
 static void on_timer(uv_timer_t *timer)
 {
     struct eyeballs *e = timer->data;
-    if (uv_now(e->loop) < e->deadline_ms) {
+    if (uv_now(timer->loop) < e->deadline_ms) {
         try_next(e);
         return;
     }
@@ -163,37 +152,30 @@ static void on_timer(uv_timer_t *timer)
 
 static void try_next(struct eyeballs *e)
 {
-    bool over = false;
     bool begun = false;
-    while (e->next < e->count && !begun) {
-        e->attempts[e->next].fd = -1;
-        e->next++;
-        begun = begin(e, e->next - 1, &over);
-        if (over)
-            return;
-    }
+    while (e->next < e->count && !begun)
+        begun = begin(e, e->next++);
     if (e->pending == 0) {
         finish(e, -1, e->error_of, e->error);
         return;
     }
-    uint64_t now = uv_now(e->loop);
+    uint64_t now = uv_now(e->timer.loop);
     uint64_t left = e->deadline_ms > now ? e->deadline_ms - now : 0;
     bool more = e->next < e->count && left > ATTEMPT_DELAY_MS;
     uv_timer_start(&e->timer, on_timer, more ? ATTEMPT_DELAY_MS : left, 0);
 }
 
-struct eyeballs *eyeballs_new(uv_loop_t *loop, const struct address *addrs, size_t count, uint16_t port,
-                              uint32_t timeout_ms, eyeballs_done *done, void *owner)
+struct eyeballs *eyeballs_new(uv_loop_t *loop, struct poller *poller, const struct address *addrs, size_t count,
+                              uint16_t port, uint32_t timeout_ms, eyeballs_done *done, void *owner)
 {
     struct eyeballs *e = memory_new(sizeof *e + count * sizeof e->attempts[0]);
-    e->loop = loop;
+    e->poller = poller;
     e->done = done;
     e->owner = owner;
     e->to = memory_new(count * sizeof e->to[0]);
     interleave(e, addrs, count, port);
     uv_timer_init(loop, &e->timer);
     e->timer.data = e;
-    e->handles = 1;
     e->deadline_ms = uv_now(loop) + timeout_ms;
     uv_timer_start(&e->timer, on_timer, 0, 0);
     return e;

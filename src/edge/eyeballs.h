@@ -5,6 +5,7 @@
 #define EDGE_EYEBALLS_H
 
 #include "base/address.h"
+#include "os/poller.h"
 
 #include <stddef.h>
 #include <uv.h>
@@ -12,12 +13,13 @@
 struct eyeballs;
 
 // `done` comes once, never from within eyeballs_new, and ends the eyeballs: with a connected descriptor, the callee's
-// own, or with -1 and errno of the most telling failure; `to` is the address it is about.
+// own, or with -1 and errno of the most telling failure; `to` is the address it is about. The descriptor is still in
+// the poller, for a watch that has been forgotten: poller_move or close it.
 typedef void eyeballs_done(void *owner, int fd, const struct endpoint *to, int error);
 
 // `count` is at least 1.
-struct eyeballs *eyeballs_new(uv_loop_t *loop, const struct address *addrs, size_t count, uint16_t port,
-                              uint32_t timeout_ms, eyeballs_done *done, void *owner);
+struct eyeballs *eyeballs_new(uv_loop_t *loop, struct poller *poller, const struct address *addrs, size_t count,
+                              uint16_t port, uint32_t timeout_ms, eyeballs_done *done, void *owner);
 // Gives up, without a callback.
 void eyeballs_cancel(struct eyeballs *eyeballs);
 

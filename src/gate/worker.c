@@ -10,6 +10,7 @@
 #include "gate/channel.h"
 #include "link/tunnel.h"
 #include "os/clock.h"
+#include "os/poller.h"
 #include "os/resolver.h"
 #include "os/sandbox.h"
 #include "os/socket.h"
@@ -29,13 +30,14 @@ enum {
 
 struct worker {
     struct briefing briefing;
-    struct address *locals;
+    struct prefix *locals;
     size_t local_count;
 
     uv_loop_t loop;
     uv_prepare_t turn;
     uv_idle_t awake;
     uv_poll_t channel;
+    struct poller *poller; // of the sockets that dial makes
 
     struct tls_identity *identity;
     struct tunnel *tunnel;
@@ -68,7 +70,7 @@ static void tell_denials(struct worker *worker, usec_t now)
     uint64_t denied = counters->denied + counters->datagrams_denied;
     if (denied == worker->denied_told || now < worker->denied_next)
         return;
-    log_warning("%s: denied %llu opens and datagrams, %llu in all", worker->who,
+    log_warning("%s: opens and datagrams denied: %llu, in all %llu", worker->who,
                 (unsigned long long)(denied - worker->denied_told), (unsigned long long)denied);
     worker->denied_told = denied;
     worker->denied_next = now + DENIAL_PAUSE_S * USEC_PER_SEC;
@@ -79,11 +81,13 @@ static void turn(uv_prepare_t *handle)
     struct worker *worker = handle->data;
     usec_t now = clock_now();
     uv_idle_stop(&worker->awake); // first: a wake from within the turn keeps its effect
-    bool work = tunnel_turn(worker->tunnel, now);
+    poller_turn(worker->poller);
+    // What dial writes gives credit back, which the tunnel then sends along.
+    bool work = worker->dial && dial_turn(worker->dial, now);
+    work |= tunnel_turn(worker->tunnel, now);
     if (worker->dial) {
         if (tunnel_engine(worker->tunnel))
             worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
-        work |= dial_turn(worker->dial, now);
         tell_denials(worker, now);
     }
     if (work)
@@ -129,6 +133,7 @@ static void tunnel_came(void *owner)
     policy_set_local(worker->policy, worker->locals, worker->local_count);
     struct dial_config config = {
         .policy = worker->policy,
+        .poller = worker->poller,
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,
         .icmp6_fd = worker->icmp6_fd,
@@ -164,7 +169,7 @@ static void tunnel_went(void *owner, const char *why)
 {
     struct worker *worker = owner;
     if (worker->dial)
-        log_info("%s: ended: %s; %llu sessions, %llu bytes in, %llu bytes out", worker->who, why,
+        log_info("%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu", worker->who, why,
                  (unsigned long long)worker->counters.sessions_accepted,
                  (unsigned long long)worker->counters.data_received, (unsigned long long)worker->counters.data_sent);
     else
@@ -176,7 +181,7 @@ static void take_locals(struct worker *worker, const struct channel_message *mes
 {
     size_t size = message->locals.count * sizeof(*worker->locals);
     worker->locals = memory_resize(worker->locals, size + 1);
-    memcpy(worker->locals, message->locals.addrs, size);
+    memcpy(worker->locals, message->locals.prefixes, size);
     worker->local_count = message->locals.count;
     if (worker->policy)
         policy_set_local(worker->policy, worker->locals, worker->local_count);
@@ -275,6 +280,7 @@ static void open_handles(struct worker *worker)
     uv_prepare_init(&worker->loop, &worker->turn);
     uv_idle_init(&worker->loop, &worker->awake);
     uv_poll_init(&worker->loop, &worker->channel, WORKER_CHANNEL_FD);
+    worker->poller = poller_new(&worker->loop);
     worker->turn.data = worker->awake.data = worker->channel.data = worker;
     uv_prepare_start(&worker->turn, turn);
     uv_poll_start(&worker->channel, UV_READABLE | UV_DISCONNECT, channel_event);
@@ -315,6 +321,7 @@ static void tear_down(struct worker *worker)
     tunnel_free(worker->tunnel); // its sessions end before the dial goes
     if (worker->dial)
         dial_free(worker->dial);
+    poller_free(worker->poller);
     resolver_free(worker->resolver);
     uv_close((uv_handle_t *)&worker->turn, NULL);
     uv_close((uv_handle_t *)&worker->awake, NULL);

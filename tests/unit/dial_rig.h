@@ -57,6 +57,7 @@ struct rig {
     struct usher_engine *gate;
     struct policy *policy;
     struct resolver *resolver; // NULL: none
+    struct poller *poller;
     struct dial *dial;
     bool blocked;     // nothing goes from gate to portal
     uint64_t skew_ms; // dial is told a time so much later, once
@@ -279,6 +280,7 @@ static inline struct rig *rig_new_named(const char *allow, struct dial_config co
         assert_non_null(rig->resolver);
     }
     config.policy = rig->policy;
+    config.poller = rig->poller = poller_new(&rig->loop);
     config.resolver = rig->resolver;
     config.max_flows = config.max_flows ? config.max_flows : 1000;
     config.max_connecting = config.max_connecting ? config.max_connecting : 256;
@@ -314,6 +316,7 @@ static inline void rig_free(struct rig *rig)
     if (rig->resolver)
         resolver_free(rig->resolver);
     dial_free(rig->dial);
+    poller_free(rig->poller);
     uv_run(&rig->loop, UV_RUN_NOWAIT);
     assert_int_equal(count_descriptors(), rig->descriptors);
     assert_int_equal(uv_loop_close(&rig->loop), 0);

@@ -223,6 +223,28 @@ static void sizes(void **state)
     rig_free(rig);
 }
 
+// More than one socket may read in a turn: the rest is told again.
+static void a_burst_comes_through(void **state)
+{
+    (void)state;
+    enum { BURST = 150 };
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct endpoint at, from;
+    char room[16];
+    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
+    pump(rig, app.opened);
+    send_datagram(&app, &at, "x", 1);
+    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    for (int i = 0; i < BURST; i++)
+        reply(server, &from, "y", 1);
+    pump(rig, app.datagram_count == BURST);
+    assert_true(idle_turns(rig, 50) < 10);
+    close(server);
+    rig_free(rig);
+}
+
 static void idle_associations_end(void **state)
 {
     (void)state;
@@ -247,16 +269,26 @@ static void a_peer_that_does_not_answer_the_close(void **state)
     (void)state;
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", 9);
+    struct endpoint at, from;
+    char room[16];
+    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
     pump(rig, app.opened);
+    send_datagram(&app, &at, "x", 1);
+    pump(rig, receive(server, room, sizeof room, &from) == 1);
     rig->blocked = true;
     rig->skew_ms = UDP_IDLE_MS + 1000;
     settle(rig, 10);
     assert_int_equal(dial_flows(rig->dial), 1);
+    // What comes now is for nobody, and does not keep the loop awake.
+    reply(server, &from, "late", 4);
+    assert_true(idle_turns(rig, 50) < 10);
     rig->skew_ms = 5 * 60 * 1000 + 1000;
     pump(rig, dial_flows(rig->dial) == 0);
     rig->blocked = false;
     pump(rig, app.ended);
+    assert_int_equal(app.datagram_count, 0);
+    close(server);
     rig_free(rig);
 }
 
@@ -317,6 +349,7 @@ int main(void)
         cmocka_unit_test(a_refusal_ends_an_association_with_one_far_end),
         cmocka_unit_test(a_refusal_by_one_of_several_does_not),
         cmocka_unit_test(sizes),
+        cmocka_unit_test(a_burst_comes_through),
         cmocka_unit_test(idle_associations_end),
         cmocka_unit_test(a_peer_that_does_not_answer_the_close),
         cmocka_unit_test(the_alarm_rings_by_itself),

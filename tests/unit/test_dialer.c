@@ -23,6 +23,7 @@ struct world {
     bool gate_down;
     struct dialer *dialer;
     int ups, downs, lost; // `lost`: downs of a tunnel that was up
+    enum dialer_end end;  // of the last down
     char why[512];
     usec_t down_at[DOWNS_MAX];
 };
@@ -68,14 +69,15 @@ static void on_up(void *owner, struct tunnel *tunnel)
     world->ups++;
 }
 
-static void on_down(void *owner, bool was_up, const char *why)
+static void on_down(void *owner, enum dialer_end end, const char *why)
 {
     struct world *world = owner;
     assert_null(dialer_tunnel(world->dialer));
     if (world->downs < DOWNS_MAX)
         world->down_at[world->downs] = clock_now();
     world->downs++;
-    world->lost += was_up;
+    world->lost += end == DIALER_LOST;
+    world->end = end;
     snprintf(world->why, sizeof(world->why), "%s", why);
 }
 
@@ -116,7 +118,7 @@ static void gate_accepts(struct world *world)
         tunnel_new(&world->loop, fd, world->gate_identity, TLS_GATE, NULL, &tunnel_config, &gate_ops, world, &fault);
 }
 
-static struct world *world_new(const char *host)
+static struct world *world_of(const char *host, struct certs_case portal, const char *peer_name)
 {
     struct fault fault = {""};
     struct world *world = calloc(1, sizeof(*world));
@@ -124,18 +126,23 @@ static struct world *world_new(const char *host)
     uv_timer_init(&world->loop, &world->limit);
     world->limit.data = world;
     world->gate_identity = certs_identity(TLS_GATE, (struct certs_case){.stem = "pki/gate.example.net"});
-    world->portal_identity = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
+    world->portal_identity = certs_identity(TLS_PORTAL, portal);
     endpoint_parse(&world->at, "127.0.0.1:0");
     gate_opens(world);
     const struct dialer_config config = {.host = host,
                                          .port = world->at.port,
-                                         .peer_name = "gate.example.net",
+                                         .peer_name = peer_name,
                                          .identity = world->portal_identity,
                                          .tunnel = tunnel_config};
     world->dialer = dialer_new(&world->loop, &config, &dialer_ops, world, &fault);
     if (!world->dialer)
         fail_msg("%s", fault.text);
     return world;
+}
+
+static struct world *world_new(const char *host)
+{
+    return world_of(host, (struct certs_case){.stem = "pki/branch"}, "gate.example.net");
 }
 
 static bool run(struct world *world, bool (*done)(struct world *world), unsigned ms)
@@ -218,6 +225,7 @@ static void test_unknown_host(void **state)
     struct world *world = world_new("no-such-host.invalid");
     assert_true(run(world, down, 8000));
     CASE(world->why, strstr(world->why, "cannot resolve no-such-host.invalid: "));
+    assert_int_equal(world->end, DIALER_UNREACHABLE);
     world_free(world);
 }
 
@@ -299,8 +307,27 @@ static void test_mute_gate(void **state)
     world->listener = -1;
     assert_true(run(world, down, 3000));
     CASE(world->why, strstr(world->why, "did not complete the TLS handshake"));
+    assert_int_equal(world->end, DIALER_UNREACHABLE);
     close(listener);
     world_free(world);
+}
+
+// Either end refuses the other: the owner learns that waiting is of no use.
+static void test_untrusted(void **state)
+{
+    static const struct {
+        const char *portal, *gate_name, *says;
+    } rows[] = {
+        {"pki/branch", "other.example.net", "is for another name"},
+        {"expired-portal", "gate.example.net", "refused our certificate: it has expired"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct world *world = world_of("127.0.0.1", (struct certs_case){.stem = rows[i].portal}, rows[i].gate_name);
+        assert_true(run(world, down, 3000));
+        CASE(world->why, strstr(world->why, rows[i].says) && world->end == DIALER_UNTRUSTED && world->ups == 0);
+        world_free(world);
+    }
 }
 
 int main(void)
@@ -313,6 +340,7 @@ int main(void)
         cmocka_unit_test(test_lost_and_again),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_mute_gate),
+        cmocka_unit_test(test_untrusted),
     };
     struct fault fault;
     if (!tls_library_start(&fault))
