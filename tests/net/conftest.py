@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 import os
 import pathlib
+import shutil
 import sys
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from lab import Lab  # noqa: E402
-from programs import Gate, Portal, make_pki  # noqa: E402
+from programs import joined, make_pki  # noqa: E402
 
 
 def pytest_collection_modifyitems(items):
@@ -24,7 +25,7 @@ def pki(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def lab():
-    lab = Lab()
+    lab = Lab(os.environ.get("LAB_WAN"))
     yield lab
     lab.delete()
 
@@ -32,12 +33,22 @@ def lab():
 @pytest.fixture(scope="module")
 def tunnel(lab, pki, tmp_path_factory):
     """A gate and a portal that is up; for tests that leave both as they found them."""
-    directory = tmp_path_factory.mktemp("tunnel")
-    gate = Gate(lab, directory, pki).start()
-    portal = Portal(lab, directory, pki).start()
-    yield portal, gate
-    portal.down(check=False)
-    gate.stop()
+    with joined(lab, tmp_path_factory.mktemp("tunnel"), pki) as both:
+        yield both
+
+
+FIGURES = []
+
+
+@pytest.fixture
+def figure():
+    """Keeps a line of what was measured for the end of the run."""
+    return FIGURES.append
+
+
+def pytest_terminal_summary(terminalreporter):
+    for line in FIGURES:
+        terminalreporter.write_line(f"figure: {line}")
 
 
 @pytest.hookimpl(hookwrapper=True, tryfirst=True)
@@ -48,3 +59,9 @@ def pytest_runtest_makereport(item, call):
     if report.failed:
         for program in item.funcargs.get("tunnel", ()):
             report.sections.append((f"log of {program.name}", program.log()[-4000:]))
+
+
+def pytest_sessionfinish():
+    """Instances that were killed on purpose leave their names behind; ours end with this process's id."""
+    for left in pathlib.Path("/run/usher").glob(f"*{os.getpid()}"):
+        shutil.rmtree(left, ignore_errors=True)

@@ -9,16 +9,28 @@
 
 The client knows nothing of the tunnel: its default route is the portal. The portal has no route to 10.73.0.0/24 but the
 tunnel's. The wan host is where wires are cut. Every name carries this process's id, so that runs do not meet.
+
+With LAB_WAN="delay=10 rate=200 loss=0.5 seed=7" (tests/wan/wan.c) the wire between portal and wan host is an emulated
+long link, for every test that does not bring a link of its own.
 """
 
 import contextlib
 import ctypes
 import os
+import pathlib
 import subprocess
 import threading
+import time
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 
 CLONE_NEWNET = 0x40000000
 LIBC = ctypes.CDLL(None, use_errno=True)
+
+# Sanitized programs take longer than the real ones, and keep what they freed.
+SANITIZED = bool(os.environ.get("SAN"))
+SLOWNESS = 5 if SANITIZED else 1
 
 SERVER4, SERVER6 = "10.73.0.2", "fd73::2"
 SERVER2 = ("10.73.0.3", "fd73::3")
@@ -27,6 +39,23 @@ DENIED4, DENIED6 = "10.73.0.66", "fd73::66"
 SILENT4, SILENT6 = "10.73.0.77", "fd73::77"
 ABSENT4, ABSENT6 = "10.73.0.88", "fd73::88"
 NAMESERVER4, NAMESERVER6 = "10.73.0.53", "fd73::53"
+
+
+def patience(seconds):
+    """The time that something may take in this build: every upper bound of a test goes through here."""
+    return seconds * SLOWNESS
+
+
+def wait_until(predicate, seconds, what):
+    """Polls `predicate` until it gives something true, and returns that."""
+    deadline = time.monotonic() + patience(seconds)
+    while True:
+        value = predicate()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise AssertionError(f"not within {patience(seconds)} s: {what}")
+        time.sleep(0.01)
 
 
 def run(*argv, check=True, **kwargs):
@@ -101,11 +130,29 @@ def wire(left, left_device, right, right_device):
         right.name)
 
 
-class Lab:
-    """The five hosts, with plain addresses and routes and nothing running."""
+class LongWire:
+    """A wire that takes time, loses packets and has a rate; between its ends a TUN device each."""
 
-    def __init__(self):
-        self.hosts = []
+    def __init__(self, left, left_device, right, right_device, options):
+        self.process = subprocess.Popen([BUILD / "wan", left.name, left_device, right.name, right_device, *options],
+                                        stdout=subprocess.DEVNULL)
+        for host, device in ((left, left_device), (right, right_device)):
+            wait_until(lambda: host.run("ip", "link", "show", device, check=False).returncode == 0, 5, "the emulated link")
+
+    def delete(self):
+        self.process.terminate()
+        self.process.wait()
+
+
+class Lab:
+    """The five hosts, with plain addresses and routes and nothing running; `wan` are the options of a long wire."""
+
+    def __init__(self, wan=None):
+        self.hosts, self.long_wire, self.round_trip = [], None, 0  # seconds
+        self.wan_options = (wan or "").split()
+        for option in self.wan_options:
+            if option.startswith("delay="):
+                self.round_trip = 2 * float(option[6:]) / 1000
         try:
             self.build()
         except BaseException:
@@ -119,7 +166,10 @@ class Lab:
         self.gate = self.host("gate")
         self.server = self.host("server")
         wire(self.client, "lan", self.portal, "lan")
-        wire(self.portal, "wan", self.wan, "left")
+        if self.wan_options:
+            self.long_wire = LongWire(self.portal, "wan", self.wan, "left", self.wan_options)
+        else:
+            wire(self.portal, "wan", self.wan, "left")
         wire(self.wan, "right", self.gate, "wan")
         wire(self.gate, "inner", self.server, "inner")
         self.client.address("lan", "10.1.0.2/24", "fd01::2/64")
@@ -162,5 +212,7 @@ class Lab:
         self.wan.run("nft", "flush chain inet cut forward")
 
     def delete(self):
+        if self.long_wire:
+            self.long_wire.delete()
         for host in self.hosts:
             host.delete()

@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The real programs, started as a user would, inside a lab's namespaces."""
 
+import contextlib
 import json
 import os
 import pathlib
 import signal
-import time
 
-from lab import run
+from lab import BUILD, ROOT, patience, run, wait_until
 
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-BUILD = pathlib.Path(os.environ.get("BUILD", ROOT / "build"))
 USHER_TUN, USHER_GATE = BUILD / "usher-tun", BUILD / "usher-gate"
 USHER_PKI = ROOT / "scripts" / "usher-pki"
 
@@ -20,18 +18,6 @@ Deny = 10.73.0.66/32, fd73::66/128
 Allow = 10.73.0.0/24, fd73::/64, *.corp.example
 """
 GATE_NAME = "gate.example.net"
-
-
-def wait_until(predicate, seconds, what):
-    """Polls `predicate` until it gives something true, and returns that."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = predicate()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise AssertionError(f"not within {seconds} s: {what}")
-        time.sleep(0.01)
 
 
 def make_pki(directory):
@@ -51,25 +37,39 @@ class Program:
         self.conf = directory / f"{self.name}.conf"
         self.log_path = directory / f"{self.name}.log"
         self.process = None
+        self.crashed_on_demand = False
+        self.prepare = None  # called in the new process before the program begins
 
     def log(self):
         return self.log_path.read_text(errors="replace") if self.log_path.exists() else ""
 
     def launch(self, *argv):
         with open(self.log_path, "ab") as log:
-            self.process = self.host.start(*argv, stdout=log, stderr=log)
+            self.process = self.host.start(*argv, stdout=log, stderr=log, preexec_fn=self.prepare)
 
     def pid(self):
         """`ip netns exec` has become the program by the time it answers."""
         return self.process.pid
 
+    def slot(self):
+        """The one it holds of the machine's; nothing of an earlier life is left."""
+        slots = int(pathlib.Path(f"/run/usher/{self.name}/slot").read_text())
+        assert slots.bit_count() == 1
+        return slots.bit_length() - 1
+
+    def judge(self):
+        """No sanitizer had anything to say, in a build that has any. A crash that a test asked for is none of theirs."""
+        if not self.crashed_on_demand:
+            assert "Sanitizer" not in self.log() and "runtime error:" not in self.log(), self.log()
+
     def kill(self, number=signal.SIGKILL):
+        self.crashed_on_demand |= number == signal.SIGSEGV
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
         return self.wait()
 
     def wait(self, seconds=15):
-        return self.process.wait(seconds) if self.process is not None else None
+        return self.process.wait(patience(seconds)) if self.process is not None else None
 
 
 class Gate(Program):
@@ -99,7 +99,9 @@ CRL = {pki}/crl.pem
         return [portal["pid"] for portal in self.status()["portals"]]
 
     def stop(self):
-        return self.kill(signal.SIGTERM)
+        code = self.kill(signal.SIGTERM)
+        self.judge()
+        return code
 
 
 class Portal(Program):
@@ -149,7 +151,20 @@ Name = {gate_name}
         done = self.host.run(USHER_TUN, "down", self.conf, check=check)
         if self.process is not None:
             self.wait()
+        self.judge()
         return done
+
+
+@contextlib.contextmanager
+def joined(lab, directory, pki):
+    """A portal that is up, and its gate."""
+    gate = Gate(lab, directory, pki).start()
+    portal = Portal(lab, directory, pki)
+    try:
+        yield portal.start(), gate
+    finally:
+        portal.down(check=False)
+        gate.stop()
 
 
 def descriptors(pid):

@@ -101,20 +101,23 @@ def play_reset(one, other, answer, there, back):
     assert (answer == "late" and sends_into_reset(other, back)) or ends_with_reset(other)
 
 
-@pytest.mark.parametrize("version", [4, 6])
-@pytest.mark.parametrize("first,ending,answer,ways", ORDERS)
-def test_order(tunnel, lab, first, ending, answer, ways, version):
-    address = net.SERVER4 if version == 4 else net.SERVER6
+def play(lab, address, amount, first, ending, answer, ways):
+    there, back = pattern(f"there{amount}", amount), pattern(f"back{amount}", amount if ways == "both" else 0)
+    with connected(lab, address) as (client, server):
+        one, other = (client, server) if first == "client" else (server, client)
+        if ending == "half":
+            play_half(one, other, answer, there, back)
+        elif ending == "full":
+            play_full(one, other, there, back)
+        else:
+            play_reset(one, other, answer, there, back)
+
+
+@pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
+@pytest.mark.parametrize("order", ORDERS, ids="-".join)
+def test_order(tunnel, lab, order, address):
     for amount in AMOUNTS:
-        there, back = pattern(f"there{amount}", amount), pattern(f"back{amount}", amount if ways == "both" else 0)
-        with connected(lab, address) as (client, server):
-            one, other = (client, server) if first == "client" else (server, client)
-            if ending == "half":
-                play_half(one, other, answer, there, back)
-            elif ending == "full":
-                play_full(one, other, there, back)
-            else:
-                play_reset(one, other, answer, there, back)
+        play(lab, address, amount, *order)
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])

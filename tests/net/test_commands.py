@@ -5,7 +5,8 @@ import json
 
 import pytest
 
-from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, run, wait_until
+from lab import run, wait_until
+from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal
 
 
 def good_portal(pki):

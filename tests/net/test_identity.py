@@ -9,7 +9,8 @@ import time
 import pytest
 from certificates import Authority
 
-from programs import USHER_TUN, Gate, Portal, wait_until
+from lab import wait_until
+from programs import USHER_TUN, Gate, Portal
 from traffic import stream
 
 LOG_SECONDS = 8

@@ -8,10 +8,11 @@ import time
 import pytest
 
 import lab as net
-from programs import descriptors, resident_kib, wait_until
+from lab import SANITIZED, patience, wait_until
+from programs import descriptors, resident_kib
 from traffic import Server, listener, stream
 
-FLOWS, PER_SECOND, BYTES, PIECE = 1000, 500, 40000, 8000
+PER_SECOND, BYTES, PIECE = 500, 40000, 8000
 
 
 def tagged(flow, offset, length):
@@ -37,13 +38,13 @@ def serve_forever(sock):
     asyncio.run(main())
 
 
-async def echo_one(host, where, flow, opened):
+async def echo_one(host, where, flow, flows, opened):
     sock = stream(host)(where[0])
     sock.setblocking(False)
     await asyncio.get_running_loop().sock_connect(sock, where)
     reader, writer = await asyncio.open_connection(sock=sock)
     opened.append(flow)
-    while len(opened) < FLOWS:  # all of them are open at once before the first one talks
+    while len(opened) < flows:  # all of them are open at once before the first one talks
         await asyncio.sleep(0.05)
     for offset in range(0, BYTES, PIECE):
         wanted = tagged(flow, offset, PIECE)
@@ -54,12 +55,12 @@ async def echo_one(host, where, flow, opened):
     writer.close()
 
 
-async def open_all(host, where):
+async def echo_all(host, where, flows):
     opened, tasks, begin = [], [], time.monotonic()
-    for flow in range(FLOWS):
-        tasks.append(asyncio.create_task(echo_one(host, where, flow, opened)))
+    for flow in range(flows):
+        tasks.append(asyncio.create_task(echo_one(host, where, flow, flows, opened)))
         await asyncio.sleep(max(0, begin + (flow + 1) / PER_SECOND - time.monotonic()))
-    await asyncio.wait_for(asyncio.gather(*tasks), 60)
+    await asyncio.wait_for(asyncio.gather(*tasks), patience(60))
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
@@ -67,10 +68,11 @@ def test_a_thousand_flows(tunnel, lab, address):
     portal, gate = tunnel
     worker = gate.worker_pids()[0]
     with Server(listener(lab.server, address, backlog=4096), serve_forever) as where:
-        asyncio.run(open_all(lab.client, where))  # once to warm every cache
+        asyncio.run(echo_all(lab.client, where, 1000))  # once to warm every cache
         before = [descriptors(pid) for pid in (portal.pid(), worker)], [resident_kib(pid) for pid in (portal.pid(), worker)]
-        asyncio.run(open_all(lab.client, where))
+        asyncio.run(echo_all(lab.client, where, 1000))
         wait_until(lambda: not portal.flows() and gate.status()["portals"][0]["sessions"] == 0, 10, "flows gone")
         wait_until(lambda: [descriptors(pid) for pid in (portal.pid(), worker)] == before[0], 10, "descriptors back")
-    for pid, kib in zip((portal.pid(), worker), before[1]):
-        assert resident_kib(pid) < kib + 2048  # KiB: allocator noise, far below what 1,000 flows need
+    if not SANITIZED:  # its leak check judges that better
+        for pid, kib in zip((portal.pid(), worker), before[1]):
+            assert resident_kib(pid) < kib + 2048  # KiB: allocator noise, far below what 1,000 flows need

@@ -11,6 +11,7 @@ import time
 import pytest
 
 import lab as net
+from lab import patience
 from traffic import (BLOCK, Server, connected, each_connection, listener, numbered_block, pattern, receive_all,
                      serve_sink, serve_source, stream)
 
@@ -62,7 +63,7 @@ def test_both_ways_at_once(tunnel, lab, address):
         for thread in threads:
             thread.start()
         for thread in threads:
-            thread.join(60)
+            thread.join(patience(60))
         assert got["server"] == there
         assert got["client"] == back
 
@@ -76,7 +77,7 @@ def test_a_slow_reader_stops_the_sender_and_loses_nothing(tunnel, lab, address):
         time.sleep(1)
         assert sender.is_alive()  # 40 MiB do not fit into the windows on the way
         assert receive_all(client) == data
-        sender.join(10)
+        sender.join(patience(10))
 
 
 @ADDRESSES

@@ -6,6 +6,7 @@ import socket
 import pytest
 
 import lab as net
+from lab import patience
 from traffic import Server, datagram, pattern, serve_datagram_echo
 
 SIZES = [0, 1, 1472, 1473, 9000, 65507]
@@ -38,7 +39,7 @@ def test_size(tunnel, lab, address, size):
         size = 65487  # what fits an IPv6 packet without a jumbo payload, behind a fragment header
     data = pattern(size, size)
     with echo_server(lab, address) as where, datagram(lab.client, address) as sock:
-        sock.settimeout(2)
+        sock.settimeout(patience(2))
         assert exchange(sock, where, data) == data
 
 

@@ -7,11 +7,14 @@ import hashlib
 import multiprocessing
 import random
 import socket
+import statistics
 import struct
 import threading
 import time
 
-TIMEOUT = 20  # seconds that any one socket call may take in a test
+from lab import patience
+
+TIMEOUT = patience(20)  # seconds that any one socket call may take in a test
 
 
 def family(address):
@@ -80,6 +83,14 @@ def connect_error(lab, address, port, timeout=15):
     return 0, time.monotonic() - begin
 
 
+def refusal(lab, address, port):
+    """The errno that every one of five connects gets, and the seconds that the median one took: a single one may wait for
+    a lost packet, or for the machine."""
+    results = [connect_error(lab, address, port) for _ in range(5)]
+    (error,) = {error for error, _ in results}
+    return error, statistics.median(seconds for _, seconds in results)
+
+
 def pattern(seed, length):
     return random.Random(seed).randbytes(length)
 
@@ -123,6 +134,9 @@ def each_connection(handle):
     return serve
 
 
+PAGE = "A page from the far side.\n" * 1000
+
+
 def serve_sink(sock):
     """Reads to end-of-file and answers with the digest of what came."""
     digest, room = hashlib.sha256(), bytearray(1 << 20)
@@ -152,6 +166,15 @@ def serve_echo(sock):
     with sock:
         while data := sock.recv(65536):
             sock.sendall(data)
+
+
+def serve_page(sock):
+    """Answers one HTTP request with PAGE."""
+    with sock:
+        request = b""
+        while b"\r\n\r\n" not in request:
+            request += sock.recv(65536)
+        sock.sendall(b"HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\n\r\n" + PAGE.encode())
 
 
 def serve_datagram_echo(sock):

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Sessions opened by host name: resolved at the gate, by its sealed worker, and judged by name and by address. Our own
+portal captures packets and so names nothing yet; the peer here is Python's TLS with the records written by hand."""
+
+import contextlib
+import ipaddress
+import socket
+import ssl
+import struct
+import threading
+
+import pytest
+
+from lab import NAMESERVER4, SERVER2, SERVER4, patience, wait_until
+from programs import Gate
+
+TCP, UDP = 6, 17
+OPEN, OPEN_REPLY, SEND, SEND_UDP = 1, -1, 3, 4
+HEADER = struct.Struct(">ihH")
+
+ACCESS = """
+[Access branch]
+Allow = tcp:*.corp.example:22, udp:*.corp.example:53
+"""
+NAMES = {
+    "web": SERVER4,
+    "closed": SERVER2[0],
+    "ns": NAMESERVER4,
+    "rebound": "127.0.0.1",
+    "metadata": "169.254.169.254",
+    "own": "10.73.0.1",
+}
+
+
+class Peer:
+    """A portal by hand: one record out, one record in."""
+
+    def __init__(self, lab, pki):
+        context = ssl.create_default_context(cafile=pki / "ca.crt")
+        context.load_cert_chain(pki / "branch.crt", pki / "branch.key")
+        context.set_alpn_protocols(["usher/1"])
+        with lab.portal.enter():
+            plain = socket.create_connection(("10.3.0.2", 4433), timeout=patience(10))
+        self.tls = context.wrap_socket(plain, server_hostname="gate.example.net")
+        self.next_id = 2
+
+    def send(self, kind, session, body):
+        self.tls.sendall(HEADER.pack(len(body), kind, session) + body)
+
+    def read(self, length):
+        data = b""
+        while len(data) < length:
+            part = self.tls.recv(length - len(data))
+            assert part, "the gate ended the tunnel"
+            data += part
+        return data
+
+    def receive(self, kind, session):
+        """The body of the next record of that kind and session."""
+        while True:
+            length, got_kind, got_session = HEADER.unpack(self.read(HEADER.size))
+            body = self.read(length)
+            if (got_kind, got_session) == (kind, session):
+                return body
+
+    def open(self, protocol, host, port):
+        """The session's id and "", or None and the reason."""
+        session, self.next_id = self.next_id, self.next_id + 2
+        self.send(OPEN, session, struct.pack(">hhH", protocol, 2, port) + host.encode() + b"\0")
+        body = self.receive(OPEN_REPLY, session)
+        if struct.unpack(">H", body[:2])[0] == session:
+            return session, ""
+        return None, body[2:-1].decode()
+
+    def close(self):
+        self.tls.close()
+
+
+@contextlib.contextmanager
+def name_server(lab):
+    records = [f"--host-record={name}.corp.example,{address}" for name, address in NAMES.items()]
+    server = lab.server.start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-hosts",
+                              "--no-resolv", "--bind-interfaces", f"--listen-address={NAMESERVER4}",
+                              "--local=/corp.example/", *records)
+    try:
+        wait_until(lambda: f"{NAMESERVER4}:53" in lab.server.run("ss", "-lun").stdout, 5, "the name server")
+        yield
+    finally:
+        server.terminate()
+        server.wait()
+
+
+@contextlib.contextmanager
+def echo_server(lab):
+    def serve():
+        with contextlib.suppress(OSError):
+            while True:
+                with listener.accept()[0] as client:
+                    client.sendall(client.recv(100))
+
+    with lab.server.enter():
+        listener = socket.create_server((SERVER4, 22))
+    threading.Thread(target=serve, daemon=True).start()
+    try:
+        yield
+    finally:
+        listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+
+
+@pytest.fixture(scope="module")
+def peer(lab, pki, tmp_path_factory):
+    gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, access=ACCESS, extra=f"DNS = {NAMESERVER4}").start()
+    try:
+        with name_server(lab), echo_server(lab), contextlib.closing(Peer(lab, pki)) as peer:
+            yield peer
+    finally:
+        gate.stop()
+
+
+@pytest.mark.parametrize("host", ["web.corp.example", "WEB.Corp.Example", "web.corp.example."])
+def test_a_name_is_reached(peer, host):
+    session, reason = peer.open(TCP, host, 22)
+    assert session is not None, reason
+    peer.send(SEND, session, b"hello")
+    assert peer.receive(SEND, session) == b"hello"
+
+
+@pytest.mark.parametrize("host,port,word", [
+    ("web.corp.example", 23, "denied"),
+    ("web.other.example", 22, "denied"),
+    ("corp.example", 22, "denied"),  # the rule is for what lies below
+    ("closed.corp.example", 22, "refused"),
+    ("nothing.corp.example", 22, "resolve"),
+    ("rebound.corp.example", 22, "denied"),  # a name does not open what no wide rule opens
+    ("metadata.corp.example", 22, "denied"),
+    ("own.corp.example", 22, "denied"),
+    ("fd73::2", 22, "denied"),
+])
+def test_a_name_is_refused(peer, host, port, word):
+    session, reason = peer.open(TCP, host, port)
+    assert session is None
+    assert reason.split(":")[0] == word, reason
+
+
+def test_datagrams_to_a_name(peer):
+    """One fixed far end, and so no addresses in the records."""
+    session, reason = peer.open(UDP, "ns.corp.example", 53)
+    assert session is not None, reason
+    question = b"".join(bytes([len(part)]) + part for part in b"web.corp.example".split(b".")) + b"\0\0\1\0\1"
+    peer.send(SEND_UDP, session, bytes(12) + struct.pack(">6H", 0x1234, 0x0100, 1, 0, 0, 0) + question)
+    body = peer.receive(SEND_UDP, session)
+    assert body[:12] == bytes(12)
+    assert body[12:14] == b"\x12\x34" and body.endswith(ipaddress.ip_address(SERVER4).packed)
+
+
+def test_a_prefix_that_becomes_the_gates_own(peer, lab):
+    """What the gate's host answers for as a whole (AnyIP) is its own as well, from the moment it is so."""
+    def outcome():
+        return peer.open(TCP, "closed.corp.example", 22)[1].split(":")[0]
+
+    assert outcome() == "refused"
+    lab.gate.run("ip", "route", "add", "local", "10.73.0.0/29", "dev", "inner")
+    try:
+        wait_until(lambda: outcome() == "denied", 5, "a denial")
+    finally:
+        lab.gate.run("ip", "route", "delete", "local", "10.73.0.0/29", "dev", "inner")
+    wait_until(lambda: outcome() == "refused", 5, "the far host's own answer again")
