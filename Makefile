@@ -30,7 +30,7 @@ endif
 WOLFSSL := $(or $(WOLFSSL_DIR),$(DEPS)/wolfssl)
 LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
-PACKAGES := libuv libcares libnl-3.0 libnl-route-3.0 inih jansson libseccomp libcap-ng
+PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 
@@ -51,7 +51,7 @@ ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),
              $(EXTRA_CFLAGS) -MD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
 WOLFSSL_CPPFLAGS = -Isrc/link/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
 LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
-NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 libnl-route-3.0 2>/dev/null)
+NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null)
 PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
 
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(EXTRA_CFLAGS) $(LDFLAGS)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Text both ways, prefixes, and what IPv6 addresses carry. Bits of a prefix are counted from the first byte's highest.
 #include "base/address.h"
 
 #include <arpa/inet.h>
@@ -180,35 +181,45 @@ bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa)
     return false;
 }
 
-// Where each transition mechanism keeps the IPv4 address; `inverted` for Teredo, which stores the client's address
-// with all bits flipped (RFC 4380 section 4).
+// Where each transition mechanism keeps the IPv4 address. The translator's own prefix of RFC 8215 leaves its length to
+// the operator, so each layout of RFC 6052 section 2.2 is tried there; what must be zero in one tells most of them apart.
 static const struct embedding {
     uint8_t prefix[16];
     uint8_t len;
-    uint8_t at;
-    bool inverted;
+    uint8_t at[4];  // its bytes
+    uint8_t suffix; // from this byte on all is zero; 16: nothing is behind
+    bool inverted;  // all bits are flipped
+    bool guessed;   // one of several layouts: 0.0.0.0/8, which no translator sends to, means that it is not this one
 } EMBEDDINGS[] = {
-    {{[10] = 0xff, [11] = 0xff}, 96, 12, false},           // ::ffff:0:0/96 mapped (RFC 4291)
-    {{0}, 96, 12, false},                                  // ::/96 compatible (RFC 4291)
-    {{0x00, 0x64, 0xff, 0x9b}, 96, 12, false},             // 64:ff9b::/96 NAT64 (RFC 6052)
-    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, 12, false}, // 64:ff9b:1::/48 local NAT64 (RFC 8215)
-    {{0x20, 0x02}, 16, 2, false},                          // 2002::/16 6to4 (RFC 3056)
-    {{0x20, 0x01, 0x00, 0x00}, 32, 12, true},              // 2001::/32 Teredo (RFC 4380)
+    {{[10] = 0xff, [11] = 0xff}, 96, {12, 13, 14, 15}, 16, false, false},          // ::ffff:0:0/96 mapped (RFC 4291)
+    {{0}, 96, {12, 13, 14, 15}, 16, false, false},                                 // ::/96 compatible (RFC 4291)
+    {{0x00, 0x64, 0xff, 0x9b}, 96, {12, 13, 14, 15}, 16, false, false},            // 64:ff9b::/96 NAT64 (RFC 6052)
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {12, 13, 14, 15}, 16, false, true}, // 64:ff9b:1::/48 (RFC 8215), by /96
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {9, 10, 11, 12}, 13, false, true},  // by /64
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {7, 9, 10, 11}, 12, false, true},   // by /56
+    {{0x00, 0x64, 0xff, 0x9b, 0x00, 0x01}, 48, {6, 7, 9, 10}, 11, false, true},    // by /48
+    {{0x20, 0x02}, 16, {2, 3, 4, 5}, 16, false, false},                            // 2002::/16 6to4 (RFC 3056)
+    {{0x20, 0x01, 0x00, 0x00}, 32, {12, 13, 14, 15}, 16, true, false}, // 2001::/32 Teredo (RFC 4380 section 4)
 };
 
-bool address_unwrap_v4(const struct address *addr, struct address *out)
+static bool unwrap(const struct embedding *e, const uint8_t v6[16], uint8_t v4[4])
 {
-    if (addr->version != 6)
+    static const uint8_t zeros[16];
+    if (!same_bits(v6, e->prefix, e->len) || memcmp(v6 + e->suffix, zeros, 16u - e->suffix) != 0)
         return false;
-    for (size_t i = 0; i < sizeof(EMBEDDINGS) / sizeof(EMBEDDINGS[0]); i++) {
-        const struct embedding *e = &EMBEDDINGS[i];
-        uint8_t v4[4];
-        if (!same_bits(addr->bytes, e->prefix, e->len))
-            continue;
-        for (int b = 0; b < 4; b++)
-            v4[b] = addr->bytes[e->at + b] ^ (e->inverted ? 0xff : 0);
-        *out = address_v4(v4);
-        return true;
-    }
-    return false;
+    for (int i = 0; i < 4; i++)
+        v4[i] = v6[e->at[i]] ^ (e->inverted ? 0xff : 0);
+    return !e->guessed || v4[0] != 0;
+}
+
+size_t address_unwrap_v4(const struct address *addr, struct address out[ADDRESS_UNWRAP_MAX])
+{
+    size_t count = 0;
+    uint8_t v4[4];
+    if (addr->version != 6)
+        return 0;
+    for (size_t i = 0; i < sizeof(EMBEDDINGS) / sizeof(EMBEDDINGS[0]); i++)
+        if (unwrap(&EMBEDDINGS[i], addr->bytes, v4))
+            out[count++] = address_v4(v4);
+    return count;
 }

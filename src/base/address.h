@@ -5,6 +5,7 @@
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
 
@@ -52,8 +53,10 @@ const char *prefix_text(const struct prefix *prefix, char room[PREFIX_TEXT_SIZE]
 socklen_t endpoint_to_sockaddr(const struct endpoint *ep, struct sockaddr_storage *out);
 bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa);
 
-// If `addr` carries an IPv4 address inside IPv6 (mapped ::ffff:0:0/96, compatible ::/96, NAT64 64:ff9b::/96 and
-// 64:ff9b:1::/48, 6to4 2002::/16, Teredo 2001::/32), stores that IPv4 address and returns true.
-bool address_unwrap_v4(const struct address *addr, struct address *out);
+// The IPv4 addresses that an IPv6 one may carry (mapped ::ffff:0:0/96, compatible ::/96, NAT64 64:ff9b::/96 and
+// 64:ff9b:1::/48, 6to4 2002::/16, Teredo 2001::/32); returns how many. More than one, where the layout cannot be told
+// from the address: then it may be each of them.
+enum { ADDRESS_UNWRAP_MAX = 4 };
+size_t address_unwrap_v4(const struct address *addr, struct address out[ADDRESS_UNWRAP_MAX]);
 
 #endif

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// The level is kept in tokens times a million, so that no fraction of a token is lost between two looks.
 #include "base/bucket.h"
 
 static uint64_t full(const struct bucket *bucket)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Every access goes through reader_bytes or claim, which alone move the cursor and know the end.
 #include "base/cursor.h"
 
 #include <string.h>
@@ -40,6 +41,15 @@ uint32_t reader_u32(struct reader *r)
 {
     const uint8_t *b = reader_bytes(r, 4);
     return b == NULL ? 0 : (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+}
+
+uint64_t reader_u64(struct reader *r)
+{
+    const uint8_t *b = reader_bytes(r, 8);
+    uint64_t value = 0;
+    for (int i = 0; b != NULL && i < 8; i++)
+        value = value << 8 | b[i];
+    return value;
 }
 
 const char *reader_text(struct reader *r)
@@ -101,6 +111,13 @@ void writer_u32(struct writer *w, uint32_t value)
     at[1] = (uint8_t)(value >> 16);
     at[2] = (uint8_t)(value >> 8);
     at[3] = (uint8_t)value;
+}
+
+void writer_u64(struct writer *w, uint64_t value)
+{
+    uint8_t *at = claim(w, 8);
+    for (int i = 0; at != NULL && i < 8; i++)
+        at[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
 void writer_bytes(struct writer *w, const void *bytes, size_t len)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// The variable names are those of the paper.
 #include "base/hash.h"
 
 #include <string.h>

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Invariant: a node is in the bucket of its hash, and there are never more nodes than buckets, so chains stay short.
 #include "base/table.h"
 
 #include "base/memory.h"

@@ -6,8 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/signalfd.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void point_at_nothing(int fd)
@@ -20,11 +23,34 @@ static void point_at_nothing(int fd)
         close(null);
 }
 
-static bool wait_for_verdict(int fd, struct fault *fault)
+// What a person ends a command with.
+static sigset_t interruptions(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
+// Waits until one of the two has something to say. A signal that is read does not strike later.
+static bool is_interrupted(int verdict, int signals)
+{
+    struct signalfd_siginfo info;
+    struct pollfd fds[] = {{.fd = verdict, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
+    while (poll(fds, 2, -1) < 0 && errno == EINTR)
+        ;
+    return !fds[0].revents && read(signals, &info, sizeof(info)) == sizeof(info);
+}
+
+static bool wait_for_verdict(int fd, int signals, struct fault *fault)
 {
     char text[FAULT_TEXT_SIZE];
     size_t len = 0;
     for (;;) {
+        if (is_interrupted(fd, signals))
+            return fault_set(fault, "interrupted; everything is undone");
         ssize_t got = read(fd, text + len, sizeof(text) - 1 - len);
         if (got < 0 && errno == EINTR)
             continue;
@@ -38,31 +64,48 @@ static bool wait_for_verdict(int fd, struct fault *fault)
     return fault_set(fault, "%s", len ? text : "the program ended before it was ready");
 }
 
-bool background_start(struct background *background, int *code, struct fault *fault)
+static int await(pid_t pid, int verdict, int signals, struct fault *fault)
 {
-    int ends[2];
-    if (pipe2(ends, O_CLOEXEC) < 0) {
-        *code = 1;
-        return fault_errno(fault, errno, "pipe");
-    }
-    pid_t pid = fork();
-    if (pid < 0) {
-        *code = 1;
-        return fault_errno(fault, errno, "fork");
-    }
-    if (pid > 0) {
-        close(ends[1]);
-        *code = wait_for_verdict(ends[0], fault) ? 0 : 1;
-        close(ends[0]);
-        return false;
-    }
-    close(ends[0]);
+    bool ok = wait_for_verdict(verdict, signals, fault);
+    close(verdict);
+    if (!ok)
+        while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
+            ;
+    return ok ? 0 : 1;
+}
+
+static void become_child(struct background *background, int verdict)
+{
     setsid();
     signal(SIGPIPE, SIG_IGN);
     point_at_nothing(STDIN_FILENO);
-    background->verdict = ends[1];
+    background->verdict = verdict;
     background->log = -1;
-    return true;
+}
+
+bool background_start(struct background *background, int *code, struct fault *fault)
+{
+    int ends[2];
+    sigset_t set = interruptions(), before;
+    *code = 1;
+    if (pipe2(ends, O_CLOEXEC) < 0)
+        return fault_errno(fault, errno, "pipe");
+    sigprocmask(SIG_BLOCK, &set, &before);
+    int signals = signalfd(-1, &set, SFD_CLOEXEC);
+    pid_t pid = signals < 0 ? -1 : fork();
+    if (pid < 0)
+        fault_errno(fault, errno, "fork");
+    else if (pid == 0)
+        become_child(background, ends[1]);
+    close(ends[pid == 0 ? 0 : 1]);
+    if (pid > 0)
+        *code = await(pid, ends[0], signals, fault);
+    else if (pid < 0)
+        close(ends[0]);
+    if (signals >= 0)
+        close(signals);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return pid == 0;
 }
 
 bool background_open_log(struct background *background, const char *path, struct fault *fault)

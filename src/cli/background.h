@@ -17,12 +17,13 @@ struct background {
 #define BACKGROUND_NONE ((struct background){-1, -1})
 
 // Forks. In the child: true. In the parent, once the child has given its verdict: false, with the exit code and, if that
-// is not 0, the reason.
+// is not 0, the reason; the child has ended then. A person who interrupts the parent interrupts the child: it finds
+// nobody at the other end of `verdict` (POLLERR), and the parent waits until it has undone everything.
 bool background_start(struct background *background, int *code, struct fault *fault);
 // Opens the file that messages go to later; while the rights for it are still there.
 bool background_open_log(struct background *background, const char *path, struct fault *fault);
-// All is well: the command returns 0. From here on messages go to the log. False when nobody waits any more, for
-// a person has interrupted the command; then the program should end.
+// All is well: the command returns 0. From here on messages go to the log. False when nobody waits any more; then the
+// program should end.
 bool background_ready(struct background *background);
 // It failed: the command says why and returns 1.
 void background_failed(struct background *background, const char *why);

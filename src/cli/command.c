@@ -14,11 +14,24 @@ static int refuse(const struct command_program *program, const char *what, const
     return EXIT_WRONG;
 }
 
+static bool is_help(const char *arg)
+{
+    return !strcmp(arg, "--help") || !strcmp(arg, "-h");
+}
+
+static int help(const struct command_program *program)
+{
+    fputs(program->usage, stdout);
+    return EXIT_DONE;
+}
+
 static int run(const struct command_program *program, const struct command *command, int argc, char **argv)
 {
     struct command_line line = {0};
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
+        if (is_help(arg))
+            return help(program);
         if (command->takes_foreground && (!strcmp(arg, "-f") || !strcmp(arg, "--foreground")))
             line.foreground = true;
         else if (command->takes_json && !strcmp(arg, "--json"))
@@ -31,7 +44,7 @@ static int run(const struct command_program *program, const struct command *comm
             line.argument = arg;
     }
     if (command->needs_argument && !line.argument)
-        return refuse(program, "an argument is missing", "");
+        return refuse(program, "which one? NAME or FILE is missing", "");
     return command->run(&line);
 }
 
@@ -43,10 +56,8 @@ int command_main(const struct command_program *program, int argc, char **argv)
         version_print(stdout, program->name);
         return EXIT_DONE;
     }
-    if (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h")) {
-        fputs(program->usage, stdout);
-        return EXIT_DONE;
-    }
+    if (is_help(argv[1]))
+        return help(program);
     for (unsigned i = 0; i < program->count; i++)
         if (!strcmp(program->commands[i].name, argv[1]))
             return run(program, &program->commands[i], argc - 2, argv + 2);

@@ -249,10 +249,12 @@ bool config_read(struct config *config, FILE *in)
     config->lines = memory_new((config->key_count + 1) * sizeof(*config->lines));
     config->section_lines = memory_new((config->section_count + 1) * sizeof(*config->section_lines));
     int line = ini_parse_stream(next_line, config, take, config);
+    if (ferror(in)) { // a directory, say
+        config_mistake_at(config, 0, "%s", strerror(errno));
+        return false;
+    }
     if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="
         config_mistake_at(config, line > 0 ? (unsigned)line : 0, "not understood");
-    if (ferror(in))
-        config_mistake_at(config, 0, "%s", strerror(errno));
     finish(config);
     return !config->mistakes;
 }

@@ -14,10 +14,10 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 64,
-    CONNECTIONS_MAX = 16,
+    LINE_MAX_BYTES = 64,  // of a request, which is one word
+    CONNECTIONS_MAX = 16, // people and their scripts ask one at a time
     BACKLOG = 16,
-    LIFETIME_MS = 5000,
+    LIFETIME_MS = 5000, // of a connection; who asks writes and reads at once
 };
 
 struct control {

@@ -10,7 +10,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-enum { PATIENCE_S = 10 };
+enum { PATIENCE_S = 10 }; // twice what the other end keeps a connection
 
 static int dial(const char *path)
 {

@@ -4,7 +4,7 @@
 
 #include <strings.h>
 
-bool log_level_parse(enum log_level *out, const char *name)
+bool value_log_level(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     static const char *const names[] = {
         [LOG_LEVEL_ERROR] = "error",
@@ -12,10 +12,11 @@ bool log_level_parse(enum log_level *out, const char *name)
         [LOG_LEVEL_INFO] = "info",
         [LOG_LEVEL_DEBUG] = "debug",
     };
+    (void)key;
     for (unsigned i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-        if (!strcasecmp(names[i], name)) {
-            *out = (enum log_level)i;
+        if (!strcasecmp(names[i], entry->value)) {
+            *(enum log_level *)field = (enum log_level)i;
             return true;
         }
-    return false;
+    return fault_set(fault, "is none of error, warning, info, debug");
 }

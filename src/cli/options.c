@@ -82,6 +82,12 @@ bool options_allow_tls12(const struct options_tls *tls)
     return tls->version && !strcmp(tls->version, "1.2");
 }
 
+void options_check_link(struct config *config, const char *section, const struct options_link *link)
+{
+    if (link->batch_interactive > link->batch)
+        config_mistake(config, section, "BatchInteractive", "BatchInteractive must not be larger than Batch");
+}
+
 const char *options_congestion(const char *name)
 {
     return name && strcmp(name, "system") ? name : NULL;

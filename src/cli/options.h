@@ -42,15 +42,18 @@ struct options_link {
     OPTIONS_BOUNDED(SECTION, "MaxSessions", value_number, TYPE, LINK.max_sessions, "32000", 1, 32766),                 \
         OPTIONS_BOUNDED(SECTION, "WindowMax", value_size, TYPE, LINK.window_max, "16M", 65536, 16 << 20),              \
         OPTIONS_BOUNDED(SECTION, "WindowBudget", value_size, TYPE, LINK.window_budget, "256M", 0, 1ull << 40),         \
-        OPTIONS_BOUNDED(SECTION, "Batch", value_size, TYPE, LINK.batch, "256K", 32768, 1 << 20),                       \
-        OPTIONS_BOUNDED(SECTION, "BatchInteractive", value_size, TYPE, LINK.batch_interactive, "64K", 32768, 1 << 20), \
+        OPTIONS_BOUNDED(SECTION, "Batch", value_size, TYPE, LINK.batch, "256K", 32768, TLS_BATCH_MAX),                 \
+        OPTIONS_BOUNDED(SECTION, "BatchInteractive", value_size, TYPE, LINK.batch_interactive, "64K", 32768,           \
+                        TLS_BATCH_MAX),                                                                                \
         OPTIONS_BOUNDED(SECTION, "NotSentLowat", value_size, TYPE, LINK.notsent_lowat, "128K", 16384, 16 << 20),       \
         OPTIONS_BOUNDED(SECTION, "HandshakeTimeout", value_duration, TYPE, LINK.handshake_timeout, "10s", 1000,        \
                         60000),                                                                                        \
     {                                                                                                                  \
-        SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "auto", .max = 15             \
+        SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "auto", .max = 15              \
     }
 
+// What the bounds of single keys cannot say.
+void options_check_link(struct config *config, const char *section, const struct options_link *link);
 // Reads the files and proves that they fit together; every mistake is reported at its key's line. NULL when there was
 // one. `material` holds what was read until options_material_wipe.
 struct tls_identity *options_judge(struct config *config, const char *section, const struct options_tls *tls,

@@ -3,10 +3,12 @@
 
 #include "cli/query.h"
 
+#include "cli/command.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
 
 #include <string.h>
+#include <unistd.h>
 
 struct round {
     const struct query *query;
@@ -54,7 +56,7 @@ static int show(const struct query *query, json_t *answers)
             query->print(stdout, json_array_get(answers, i));
         }
     }
-    return 0;
+    return EXIT_DONE;
 }
 
 // Nobody answered: a named one is "down", and that is what a program that asked by --json gets to read as well.
@@ -65,11 +67,12 @@ static int show_none(const struct query *query)
         print_json(down);
         json_decref(down);
     }
+    const char *hint = geteuid() ? " as far as you may see: try sudo" : ""; // the sockets are root's
     if (query->name)
-        fprintf(stderr, "%s: %s is not running\n", query->program, query->name);
+        fprintf(stderr, "%s: %s is not running%s\n", query->program, query->name, hint);
     else
-        fprintf(stderr, "%s: no %s is running\n", query->program, query->role);
-    return 1;
+        fprintf(stderr, "%s: no %s is running%s\n", query->program, query->role, hint);
+    return EXIT_FAILED;
 }
 
 int query_run(const struct query *query)
@@ -125,6 +128,16 @@ const char *query_text(char *room, size_t size, const json_t *object, const char
 
 enum { CELL_SIZE = 280, COLUMNS_MAX = 16 };
 
+// Numbers to the right; nothing behind the last text of a line.
+static void put_cell(FILE *out, const char *cell, enum query_kind kind, int width, bool last)
+{
+    if (kind != QUERY_TEXT)
+        fprintf(out, "%*s", width, cell);
+    else
+        fprintf(out, "%-*s", last ? 0 : width, cell);
+    fputs(last ? "\n" : "  ", out);
+}
+
 void query_table(FILE *out, const json_t *rows, const struct query_column *columns, size_t count)
 {
     int widths[COLUMNS_MAX];
@@ -139,13 +152,12 @@ void query_table(FILE *out, const json_t *rows, const struct query_column *colum
             widths[c] = len > widths[c] ? len : widths[c];
         }
     }
-    for (size_t c = 0; c < count; c++) // numbers to the right
-        fprintf(out, "%*s%s", columns[c].kind == QUERY_TEXT ? -widths[c] : widths[c], columns[c].title,
-                c + 1 < count ? "  " : "\n");
+    for (size_t c = 0; c < count; c++)
+        put_cell(out, columns[c].title, columns[c].kind, widths[c], c + 1 == count);
     json_array_foreach(rows, index, row)
     {
         for (size_t c = 0; c < count; c++)
-            fprintf(out, "%*s%s", columns[c].kind == QUERY_TEXT ? -widths[c] : widths[c],
-                    query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind), c + 1 < count ? "  " : "\n");
+            put_cell(out, query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind), columns[c].kind,
+                     widths[c], c + 1 == count);
     }
 }

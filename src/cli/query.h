@@ -19,7 +19,7 @@ struct query {
 // Returns the exit code. With --json one instance is one object, several are {"instances": [...]}.
 int query_run(const struct query *query);
 
-enum query_kind { QUERY_TEXT, QUERY_BYTES, QUERY_SECONDS };
+enum query_kind { QUERY_TEXT, QUERY_NUMBER, QUERY_BYTES, QUERY_SECONDS };
 
 struct query_column {
     const char *title;

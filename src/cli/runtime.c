@@ -134,7 +134,10 @@ struct slots {
 static void note_slots(void *arg, const char *name)
 {
     struct slots *slots = arg;
-    slots->used |= runtime_slots(slots->root, name);
+    uint64_t held = runtime_slots(slots->root, name);
+    if (!held && !runtime_pid(slots->root, name)) // ended in order, but had no right any more to remove its place
+        runtime_remove(slots->root, name);
+    slots->used |= held;
 }
 
 // `left` is in use as well: it belongs to a dead instance whose routes still stand.
@@ -148,13 +151,10 @@ static bool choose_slot(const char *root, uint64_t left, unsigned *slot)
     return false;
 }
 
-static bool write_slots(const struct runtime *runtime, const char *path, struct fault *fault)
+static bool write_slots(struct runtime *runtime, const char *path, struct fault *fault)
 {
-    int fd = create(path, runtime->left | UINT64_C(1) << runtime->slot);
-    if (fd < 0)
-        return fault_errno(fault, errno, "write %s", path);
-    close(fd);
-    return true;
+    runtime->slots = create(path, runtime->left | UINT64_C(1) << runtime->slot);
+    return runtime->slots >= 0 || fault_errno(fault, errno, "write %s", path);
 }
 
 static bool fill(struct runtime *out, const char *root, const char *name, struct fault *fault)
@@ -176,7 +176,7 @@ static bool fill(struct runtime *out, const char *root, const char *name, struct
 bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
-    *out = (struct runtime){.lock = -1};
+    *out = (struct runtime){.lock = -1, .slots = -1};
     snprintf(out->dir, sizeof(out->dir), "%s/%s", root, name);
     if (mkdir(root, 0755) < 0 && errno != EEXIST)
         return fault_errno(fault, errno, "make %s", root);
@@ -188,7 +188,7 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, stru
     bool ok = false;
     pid_t pid = runtime_pid(root, name);
     if (pid) {
-        fault_set(fault, "%s is already running (pid %d)", name, (int)pid);
+        fault_set(fault, "already running (pid %d)", (int)pid);
     } else {
         out->left = runtime_slots(root, name);
         runtime_remove(root, name);
@@ -208,19 +208,30 @@ bool runtime_settle(struct runtime *runtime, struct fault *fault)
     char path[RUNTIME_PATH_SIZE];
     runtime_path(path, runtime->dir, "slot", "");
     unlink(path);
+    close(runtime->slots);
     runtime->left = 0;
     return write_slots(runtime, path, fault);
 }
 
-void runtime_release(struct runtime *runtime)
+static void remove_files(const struct runtime *runtime)
 {
     char path[RUNTIME_PATH_SIZE];
+    if (runtime->slots >= 0 && ftruncate(runtime->slots, 0) < 0)
+        return; // cannot be on a file of ours; but then it stays taken
     for (size_t i = 0; i < FILE_COUNT; i++) {
         runtime_path(path, runtime->dir, FILES[i], "");
         unlink(path);
     }
     rmdir(runtime->dir);
+}
+
+void runtime_release(struct runtime *runtime)
+{
+    if (!runtime->stained)
+        remove_files(runtime);
+    if (runtime->slots >= 0)
+        close(runtime->slots);
     if (runtime->lock >= 0)
         close(runtime->lock);
-    runtime->lock = -1;
+    runtime->lock = runtime->slots = -1;
 }

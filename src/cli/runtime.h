@@ -24,6 +24,8 @@ struct runtime {
     unsigned slot;
     uint64_t left; // slots that a dead instance of this name left routes in: a set, bit n is slot n
     int lock;      // the locked pid file
+    int slots;     // the file that says which are taken
+    bool stained;  // routes of ours could not be removed: whatever happens, our slots stay taken
 };
 
 // "branch" of "branch", "/etc/usher/branch.conf" or "./branch.conf". False when it is no usable name.
@@ -37,8 +39,8 @@ void runtime_config_path(char *room, size_t size, const char *name_or_file);
 bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault);
 // The slots in `left` have been cleaned up: only our own counts from now on.
 bool runtime_settle(struct runtime *runtime, struct fault *fault);
-// Removes everything, as far as we may: a program that has given its rights away may not. What stays behind is removed
-// by whoever waits for it to end (runtime_remove), or by the next claim.
+// Gives the slots back and removes everything, as far as we may: a program that has given its rights away may not.
+// What stays behind is removed by whoever waits for it to end (runtime_remove), or by the next claim of any name.
 void runtime_release(struct runtime *runtime);
 
 // The process of a live instance, 0 when there is none.

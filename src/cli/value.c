@@ -15,7 +15,8 @@ struct unit {
     uint64_t factor;
 };
 
-// "<digits><unit>" with a unit of the table, within the key's bounds; `what` names the kind for the refusal.
+// "<digits><unit>" with a unit of the table, whose first has the factor 1; within the key's bounds. `what` names the kind
+// for the refusal.
 static bool parse_scaled(uint64_t *out, const char *text, const struct unit *units, const struct config_key *key,
                          const char *what, struct fault *fault)
 {
@@ -35,8 +36,8 @@ static bool parse_scaled(uint64_t *out, const char *text, const struct unit *uni
         return fault_set(fault, "is too large");
     value *= unit->factor;
     if (value < key->min || (key->max && value > key->max))
-        return fault_set(fault, "is out of bounds: %llu to %llu", (unsigned long long)key->min,
-                         (unsigned long long)key->max);
+        return fault_set(fault, "is out of bounds: %llu to %llu%s", (unsigned long long)key->min,
+                         (unsigned long long)key->max, units->name);
     *out = value;
     return true;
 }

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// The versions of what is linked come from the libraries themselves, lwIP's from its source package.
 
 #include "cli/version.h"
 

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Without a service manager that asks for it there is no watchdog, and the pointer is NULL.
 
 #include "cli/watchdog.h"
 

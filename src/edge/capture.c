@@ -11,14 +11,14 @@
 #include <string.h>
 
 enum {
-    PACKETS_CACHED = 64, // free buffers of 64 KiB: one reading's worth
-    PACKETS_KEPT_IDLE = 4,
+    PACKETS_CACHED = 64,      // free buffers of 64 KiB: one reading's worth
+    PACKETS_KEPT_IDLE = 4,    // while there is no flow
     HELD_MAX = 4096,          // SYNs without an answer
     HELD_PER_SOURCE = 512,    // a laptop is one source, and a browser opens hundreds at once
     TCP_CLOSING_SECONDS = 60, // as the kernel's own tcp_fin_timeout
-    ECHO_IDLE_SECONDS = 30,
-    FAILED_SECONDS = 1,
-    CLOSING_SECONDS = 10, // a peer that lives answers within a round trip
+    ECHO_IDLE_SECONDS = 30,   // as the kernel's own nf_conntrack_icmp_timeout
+    FAILED_SECONDS = 1,       // an application that tries again each second gets a fresh answer
+    CLOSING_SECONDS = 10,     // a peer that lives answers within a round trip
 };
 
 static const usec_t ms = USEC_PER_MSEC;
@@ -179,7 +179,7 @@ static void arm(struct capture *capture, usec_t now)
     uv_timer_start(&capture->timer, on_timer, (wait + USEC_PER_MSEC - 1) / USEC_PER_MSEC, 0);
 }
 
-bool capture_turn(struct capture *capture, bool link_blocked, usec_t now)
+void capture_turn(struct capture *capture, bool link_blocked, usec_t now)
 {
     capture->now = now;
     if (stack_deadline(capture->stack) <= now)
@@ -197,9 +197,7 @@ bool capture_turn(struct capture *capture, bool link_blocked, usec_t now)
         timeline_settle(&capture->lines[line], now);
     if (capture_flows(capture) == 0)
         packet_pool_trim(capture->packets, PACKETS_KEPT_IDLE);
-    arm(capture, now);
-    // Packets that the budget left on the device make it readable again; nothing else is left behind.
-    return false;
+    arm(capture, now); // packets that the budget left on the device make it readable again
 }
 
 void capture_each_flow(struct capture *capture, flow_visit *visit, void *arg, usec_t now)

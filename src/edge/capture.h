@@ -50,13 +50,13 @@ void capture_free(struct capture *capture);
 // get RST), then capture_detach.
 void capture_attach(struct capture *capture, struct usher_engine *engine);
 void capture_detach(struct capture *capture);
-// End of turn, after the tunnel has pulled (see stack_flush). True when work is left: do not sleep.
-bool capture_turn(struct capture *capture, bool link_blocked, usec_t now);
+// End of turn, after the tunnel has pulled (see stack_flush). Leaves nothing behind that no event will announce.
+void capture_turn(struct capture *capture, bool link_blocked, usec_t now);
 
 // An application waits for a tunnel.
 bool capture_is_waiting(const struct capture *capture);
 
-// The device was deleted under us: nothing can be captured any more.
+// The device was deleted under us, of which `wake` told: nothing can be captured any more.
 bool capture_is_gone(const struct capture *capture);
 
 void capture_each_flow(struct capture *capture, flow_visit *visit, void *arg, usec_t now);

@@ -22,7 +22,7 @@ struct tcp_flow {
 };
 
 enum {
-    DISCARD_ROOM = 16384,
+    DISCARD_ROOM = 16384, // bytes a call: as the pull takes them
 };
 
 static const struct usher_session_ops session_ops;

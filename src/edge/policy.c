@@ -18,7 +18,7 @@ struct policy {
     struct policy_rule *rules;
     size_t count;
     size_t size;
-    struct prefix *local; // the gate's own addresses, each as its own /32 or /128
+    struct prefix *local; // the gate's own addresses
     size_t local_count;
 };
 
@@ -74,26 +74,24 @@ bool policy_add(struct policy *policy, bool allow, const char *rules, struct fau
     return good;
 }
 
-void policy_set_local(struct policy *policy, const struct address *addrs, size_t count)
+void policy_set_local(struct policy *policy, const struct prefix *prefixes, size_t count)
 {
     policy->local = memory_resize(policy->local, (count ? count : 1) * sizeof policy->local[0]);
     policy->local_count = 0;
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < count; i++)
         // Loopback is special as a whole: a rule for 127.0.0.0/8 is clear enough.
-        if (special_is_loopback(&addrs[i]))
-            continue;
-        policy->local[policy->local_count++] =
-            (struct prefix){.addr = addrs[i], .len = addrs[i].version == 4 ? 32 : 128};
-    }
+        if (!special_is_loopback(&prefixes[i].addr))
+            policy->local[policy->local_count++] = prefixes[i];
 }
 
-// The range that a rule must lie inside to open `addr`; NULL for an ordinary address.
+// The range that a rule must lie inside to open `addr`, the narrowest that holds it; NULL for an ordinary address.
 static const struct prefix *range_of(const struct policy *policy, const struct address *addr)
 {
+    const struct prefix *narrowest = special_range(addr);
     for (size_t i = 0; i < policy->local_count; i++)
-        if (address_equal(&policy->local[i].addr, addr))
-            return &policy->local[i];
-    return special_range(addr);
+        if (prefix_contains(&policy->local[i], addr) && (!narrowest || policy->local[i].len > narrowest->len))
+            narrowest = &policy->local[i];
+    return narrowest;
 }
 
 struct question {
@@ -101,8 +99,17 @@ struct question {
     uint16_t port;
     const char *host; // NULL: none
     const struct address *addr;
-    const struct address *inner; // the IPv4 address that `addr` carries, or NULL
+    struct address inner[ADDRESS_UNWRAP_MAX]; // the IPv4 addresses that `addr` may carry
+    size_t inner_count;
 };
+
+static bool prefix_contains_any(const struct prefix *prefix, const struct address *addrs, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (prefix_contains(prefix, &addrs[i]))
+            return true;
+    return false;
+}
 
 static bool matches(const struct policy_rule *rule, const struct question *q)
 {
@@ -112,7 +119,7 @@ static bool matches(const struct policy_rule *rule, const struct question *q)
         return q->host && name_matches(rule->name, q->host);
     // What is denied stays denied in every wrapping; an Allow for the inner address says nothing about the outer one.
     return prefix_contains(&rule->prefix, q->addr) ||
-           (!rule->allow && q->inner && prefix_contains(&rule->prefix, q->inner));
+           (!rule->allow && prefix_contains_any(&rule->prefix, q->inner, q->inner_count));
 }
 
 static bool is_allowed(const struct policy *policy, const struct question *q)
@@ -136,23 +143,30 @@ static bool is_mapped(const struct address *addr)
     return addr->version == 6 && memcmp(addr->bytes, mapped, sizeof mapped) == 0;
 }
 
+// Whether what `q` carries is special and not allowed on its own.
+static bool carries_forbidden(const struct policy *policy, const struct question *q)
+{
+    for (size_t i = 0; i < q->inner_count; i++) {
+        struct question inside = {.protocol = q->protocol, .port = q->port, .host = q->host, .addr = &q->inner[i]};
+        if (range_of(policy, &q->inner[i]) && !is_allowed(policy, &inside))
+            return true;
+    }
+    return false;
+}
+
 enum policy_verdict policy_judge(const struct policy *policy, uint8_t protocol, const char *host,
                                  const struct address *addr, uint16_t port)
 {
     struct question q = {.protocol = protocol, .port = port, .host = host, .addr = addr};
-    struct address inner;
     // An address that is special by itself needs a rule of its own anyway (and ::1 carries nothing).
-    if (!range_of(policy, addr) && address_unwrap_v4(addr, &inner)) {
-        struct question inside = {.protocol = protocol, .port = port, .host = host, .addr = &inner};
-        // A socket takes a mapped address as the IPv4 address it is; so do the rules.
-        if (is_mapped(addr))
-            q = inside;
-        else if (range_of(policy, &inner) && !is_allowed(policy, &inside))
-            return POLICY_DENIED;
-        else
-            q.inner = &inner;
+    if (!range_of(policy, addr))
+        q.inner_count = address_unwrap_v4(addr, q.inner);
+    // A socket takes a mapped address as the IPv4 address it is; so do the rules.
+    if (q.inner_count && is_mapped(addr)) {
+        q.addr = &q.inner[0];
+        q.inner_count = 0;
     }
-    return is_allowed(policy, &q) ? POLICY_ALLOWED : POLICY_DENIED;
+    return !carries_forbidden(policy, &q) && is_allowed(policy, &q) ? POLICY_ALLOWED : POLICY_DENIED;
 }
 
 enum policy_verdict policy_judge_name(const struct policy *policy, uint8_t protocol, const char *host, uint16_t port)

@@ -20,11 +20,11 @@ enum policy_verdict {
 
 struct policy *policy_new(void);
 void policy_free(struct policy *policy);
-// One comma-separated list of rules as in interface.md: "10.73.0.0/24", "tcp:10.80.0.0/16:443", "udp:[fd73::53]:53",
+// One comma-separated list of rules as in usher.conf(5): "10.73.0.0/24", "tcp:10.80.0.0/16:443", "udp:[fd73::53]:53",
 // "tcp:*.corp.example:22", "icmp:10.73.0.0/24". Ports may be ranges "8000-8099".
 bool policy_add(struct policy *policy, bool allow, const char *rules, struct fault *fault);
-// Addresses that are the gate's own; replaces the earlier set.
-void policy_set_local(struct policy *policy, const struct address *addrs, size_t count);
+// The gate's own addresses, and prefixes that its host answers for as a whole; replaces the earlier set.
+void policy_set_local(struct policy *policy, const struct prefix *prefixes, size_t count);
 
 // Judges a host name before it is resolved: ALLOWED when a name rule allows it (its addresses must still pass
 // policy_judge), DENIED when no rule could allow it.

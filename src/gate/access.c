@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Lines are kept as they were written, not as rules: they are checked once at start, travel to the workers as text, and
+// become rules there, for the one portal that a worker serves.
 
 #include "gate/access.h"
 

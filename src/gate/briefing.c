@@ -18,18 +18,6 @@ enum {
     FIXED_ROOM = 4096,               // texts and numbers
 };
 
-static void put_u64(struct writer *w, uint64_t value)
-{
-    writer_u32(w, (uint32_t)(value >> 32));
-    writer_u32(w, (uint32_t)value);
-}
-
-static uint64_t get_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 static void put_blob(struct writer *w, const struct blob *blob)
 {
     writer_u32(w, (uint32_t)blob->len);
@@ -63,7 +51,7 @@ static void put_numbers(struct writer *w, const struct gate_conf *conf)
         conf->dns_idle,
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        put_u64(w, numbers[i]);
+        writer_u64(w, numbers[i]);
 }
 
 // In the order of put_numbers.
@@ -77,7 +65,7 @@ static void get_numbers(struct reader *r, struct briefing *out)
         &out->dns_idle,
     };
     for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-        *numbers[i] = get_u64(r);
+        *numbers[i] = reader_u64(r);
 }
 
 static void encode(struct writer *w, const struct gate_conf *conf, const struct options_material *material,

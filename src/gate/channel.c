@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Encoding is for our own; decoding trusts nobody: lengths are exact, texts end within the message, numbers fit.
 
 #include "gate/channel.h"
 
@@ -9,24 +10,14 @@
 #include <string.h>
 #include <sys/socket.h>
 
-static void put_u64(struct writer *w, uint64_t value)
-{
-    writer_u32(w, (uint32_t)(value >> 32));
-    writer_u32(w, (uint32_t)value);
-}
-
-static uint64_t get_u64(struct reader *r)
-{
-    uint64_t high = reader_u32(r);
-    return high << 32 | reader_u32(r);
-}
-
 static void put_locals(struct writer *w, const struct channel_message *message)
 {
     writer_u32(w, (uint32_t)message->locals.count);
     for (size_t i = 0; i < message->locals.count; i++) {
-        writer_u8(w, message->locals.addrs[i].version);
-        writer_bytes(w, message->locals.addrs[i].bytes, sizeof(message->locals.addrs[i].bytes));
+        const struct prefix *prefix = &message->locals.prefixes[i];
+        writer_u8(w, prefix->addr.version);
+        writer_u8(w, prefix->len);
+        writer_bytes(w, prefix->addr.bytes, sizeof(prefix->addr.bytes));
     }
 }
 
@@ -39,14 +30,15 @@ static void get_locals(struct reader *r, struct channel_message *out)
     }
     out->locals.count = count;
     for (uint32_t i = 0; i < count; i++) {
-        struct address *addr = &out->locals.addrs[i];
-        addr->version = reader_u8(r);
-        const uint8_t *bytes = reader_bytes(r, sizeof(addr->bytes));
-        if (!bytes || (addr->version != 4 && addr->version != 6)) {
+        struct prefix *prefix = &out->locals.prefixes[i];
+        uint8_t version = prefix->addr.version = reader_u8(r);
+        prefix->len = reader_u8(r);
+        const uint8_t *bytes = reader_bytes(r, sizeof(prefix->addr.bytes));
+        if (!bytes || (version != 4 && version != 6) || prefix->len > (version == 4 ? 32 : 128)) {
             r->failed = true;
             return;
         }
-        memcpy(addr->bytes, bytes, sizeof(addr->bytes));
+        memcpy(prefix->addr.bytes, bytes, sizeof(prefix->addr.bytes));
     }
 }
 
@@ -78,13 +70,13 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         writer_text(&w, message->up.name);
         writer_text(&w, message->up.serial);
         writer_text(&w, message->up.cipher);
-        put_u64(&w, message->up.expires);
+        writer_u64(&w, message->up.expires);
         break;
     case CHANNEL_STATS:
         writer_u32(&w, message->stats.sessions);
-        put_u64(&w, message->stats.bytes_in);
-        put_u64(&w, message->stats.bytes_out);
-#define PUT(name, help) put_u64(&w, message->stats.dial.name);
+        writer_u64(&w, message->stats.bytes_in);
+        writer_u64(&w, message->stats.bytes_out);
+#define PUT(name, help) writer_u64(&w, message->stats.dial.name);
         DIAL_COUNTERS(PUT)
 #undef PUT
         break;
@@ -110,13 +102,13 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         get_text(&r, out->up.name, sizeof(out->up.name));
         get_text(&r, out->up.serial, sizeof(out->up.serial));
         get_text(&r, out->up.cipher, sizeof(out->up.cipher));
-        out->up.expires = get_u64(&r);
+        out->up.expires = reader_u64(&r);
         break;
     case CHANNEL_STATS:
         out->stats.sessions = reader_u32(&r);
-        out->stats.bytes_in = get_u64(&r);
-        out->stats.bytes_out = get_u64(&r);
-#define GET(name, help) out->stats.dial.name = get_u64(&r);
+        out->stats.bytes_in = reader_u64(&r);
+        out->stats.bytes_out = reader_u64(&r);
+#define GET(name, help) out->stats.dial.name = reader_u64(&r);
         DIAL_COUNTERS(GET)
 #undef GET
         break;

@@ -8,7 +8,7 @@
 #include "link/tls.h"
 
 enum {
-    CHANNEL_LOCALS_MAX = 2048, // addresses of the gate's host
+    CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
 };
 
@@ -28,7 +28,7 @@ struct channel_message {
     union {
         struct {
             size_t count;
-            struct address addrs[CHANNEL_LOCALS_MAX];
+            struct prefix prefixes[CHANNEL_LOCALS_MAX];
         } locals;
         char text[CHANNEL_TEXT_SIZE];
         struct {
@@ -46,7 +46,7 @@ struct channel_message {
 };
 
 // Bytes of the longest message.
-enum { CHANNEL_BYTES_MAX = 8 + CHANNEL_LOCALS_MAX * sizeof(struct address) };
+enum { CHANNEL_BYTES_MAX = 8 + CHANNEL_LOCALS_MAX * sizeof(struct prefix) };
 
 // 0 when it does not fit.
 size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size);

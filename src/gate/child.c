@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// A worker as the supervisor sees it. Two handles (process and channel) belong to it, and the structure goes when both are
+// closed. Whatever a worker does against the rules of the channel costs it its life, never the supervisor's.
 
 #include "gate/child.h"
 
@@ -52,7 +54,7 @@ static void take_stats(struct child *child, const struct channel_message *messag
 
 static void take_refusal(struct child *child, const struct channel_message *message)
 {
-    char why[CHANNEL_TEXT_SIZE];
+    char why[CHANNEL_TEXT_SIZE]; // escaped already by an honest worker; nothing but plain text passes from any other
     size_t i = 0;
     for (; message->text[i]; i++)
         why[i] = isprint((unsigned char)message->text[i]) ? message->text[i] : '?';

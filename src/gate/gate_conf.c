@@ -16,7 +16,7 @@ static const struct config_section SECTIONS[] = {{.name = "Gate"}, {.name = "Acc
 static const struct config_key KEYS[] = {
     {"Gate", "Listen", value_endpoints, FIELD(listen), .fallback = "0.0.0.0:4433, [::]:4433", .list = true},
     {"Gate", "User", value_word, FIELD(user), .fallback = "nobody"},
-    {"Gate", "LogLevel", value_word, FIELD(log_level_name), .fallback = "info"},
+    {"Gate", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     {"Gate", "DNS", value_servers, FIELD(dns), .list = true},
     {"Gate", "Duplicate", value_word, FIELD(duplicate_word), .fallback = "replace"},
     CONFIG_BOUNDED("Gate", "MaxPortals", value_number, FIELD(max_portals), "1024", 1, 65536),
@@ -43,15 +43,11 @@ bool gate_conf_parse(struct gate_conf *conf, struct config *config, FILE *in)
     config->key_count = sizeof(KEYS) / sizeof(KEYS[0]);
     config->into = conf;
     config_read(config, in);
-    if (conf->log_level_name && !log_level_parse(&conf->log_level, conf->log_level_name))
-        config_mistake(config, "Gate", "LogLevel", "LogLevel: \"%s\" is none of error, warning, info, debug",
-                       conf->log_level_name);
     conf->replace = conf->duplicate_word && !strcasecmp(conf->duplicate_word, "replace");
     if (conf->duplicate_word && !conf->replace && strcasecmp(conf->duplicate_word, "allow"))
         config_mistake(config, "Gate", "Duplicate", "Duplicate: \"%s\" is neither replace nor allow",
                        conf->duplicate_word);
-    if (conf->link.batch_interactive > conf->link.batch)
-        config_mistake(config, "Gate", "BatchInteractive", "BatchInteractive must not be larger than Batch");
+    options_check_link(config, "Gate", &conf->link);
     return !config->mistakes;
 }
 
@@ -93,7 +89,6 @@ void gate_conf_free(struct gate_conf *conf)
     options_link_fini(&conf->link);
     access_fini(&conf->access);
     free(conf->user);
-    free(conf->log_level_name);
     free(conf->dns);
     free(conf->duplicate_word);
     free(conf);

@@ -16,7 +16,6 @@ struct gate_conf {
     struct access access;
 
     char *user; // whom workers become
-    char *log_level_name;
     enum log_level log_level;
     char *dns; // servers, comma separated; NULL: the system's own
     char *duplicate_word;

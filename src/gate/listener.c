@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 256,
-    ACCEPTS_A_TURN = 64, // so that a flood leaves time for the workers' messages
-    SHORTAGE_PAUSE_MS = 200,
+    BACKLOG = 256,           // connections that come between two turns of a busy loop
+    ACCEPTS_A_TURN = 64,     // so that a flood leaves time for the workers' messages
+    SHORTAGE_PAUSE_MS = 200, // workers end meanwhile; a portal does not notice it
 };
 
 struct listener {

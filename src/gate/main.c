@@ -57,9 +57,9 @@ static int run(const struct command_line *line)
 static void print_status(FILE *out, const json_t *status)
 {
     static const struct query_column columns[] = {
-        {"PORTAL", "identity", QUERY_TEXT},   {"ADDRESS", "address", QUERY_TEXT}, {"SINCE", "since", QUERY_TEXT},
-        {"SESSIONS", "sessions", QUERY_TEXT}, {"IN", "bytes_in", QUERY_BYTES},    {"OUT", "bytes_out", QUERY_BYTES},
-        {"PID", "pid", QUERY_TEXT},
+        {"PORTAL", "identity", QUERY_TEXT},     {"ADDRESS", "address", QUERY_TEXT}, {"SINCE", "since", QUERY_TEXT},
+        {"SESSIONS", "sessions", QUERY_NUMBER}, {"IN", "bytes_in", QUERY_BYTES},    {"OUT", "bytes_out", QUERY_BYTES},
+        {"PID", "pid", QUERY_NUMBER},
     };
     char name[64], since[64], pid[64];
     const json_t *portals = json_object_get(status, "portals");

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Listens, admits, starts workers and keeps the books. It parses no byte from the network: what it knows of a portal, its
+// worker has told it. Everything that anybody outside can cause (processes, log lines) is bounded here.
 
 #include "gate/supervisor.h"
 
@@ -26,11 +28,11 @@
 #include <unistd.h>
 
 enum {
-    FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
-    FDS_A_WORKER = 4,   // channel, and what is open while it starts
-    SPARE_FDS = 128,
-    REFUSALS_PER_S = 2, // log lines
-    REFUSALS_BURST = 20,
+    FAREWELL_MS = 3000,  // workers need 1 s at most to end in order; all is over within 5 s
+    FDS_A_WORKER = 4,    // channel, and what is open while it starts
+    SPARE_FDS = 128,     // loop, listeners, netlink, control connections, with room
+    REFUSALS_PER_S = 2,  // log lines
+    REFUSALS_BURST = 20, // a screenful: enough to see what is going on
 };
 
 // Anybody can cause these lines, so their number is bounded.
@@ -60,13 +62,18 @@ struct supervisor {
     bool stopping;
 };
 
-static void refresh_locals(struct supervisor *supervisor)
+// True when they are not what they were.
+static bool refresh_locals(struct supervisor *supervisor)
 {
-    struct channel_message *locals = supervisor->locals;
-    locals->type = CHANNEL_LOCALS;
-    locals->locals.count = netlink_local_addresses(supervisor->nl, locals->locals.addrs, CHANNEL_LOCALS_MAX);
-    if (locals->locals.count == CHANNEL_LOCALS_MAX)
+    struct channel_message *now = memory_new(sizeof(*now));
+    now->type = CHANNEL_LOCALS;
+    now->locals.count = netlink_local_prefixes(supervisor->nl, now->locals.prefixes, CHANNEL_LOCALS_MAX);
+    bool changed = memcmp(now, supervisor->locals, sizeof(*now)) != 0;
+    free(supervisor->locals);
+    supervisor->locals = now;
+    if (changed && now->locals.count == CHANNEL_LOCALS_MAX)
         log_warning("this host has more addresses than the %d that are guarded", CHANNEL_LOCALS_MAX);
+    return changed;
 }
 
 static void network_changed(uv_poll_t *poll, int status, int events)
@@ -74,9 +81,10 @@ static void network_changed(uv_poll_t *poll, int status, int events)
     struct supervisor *supervisor = poll->data;
     (void)status;
     (void)events;
-    if (!(netlink_watch_read(supervisor->nl) & NETLINK_CHANGED_ADDRESS))
+    // A prefix that the host answers for as a whole is a route and no address.
+    if (!(netlink_watch_read(supervisor->nl) & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE)) ||
+        !refresh_locals(supervisor))
         return;
-    refresh_locals(supervisor);
     list_for_each(node, &supervisor->children)
         child_tell(container_of(node, struct child, node), supervisor->locals);
 }
@@ -293,6 +301,8 @@ static bool start(struct supervisor *supervisor, const struct options_material *
     sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + SPARE_FDS);
     if (!runtime_claim(&supervisor->runtime, RUNTIME_ROOT, conf->name, fault))
         return false;
+    if (!runtime_settle(&supervisor->runtime, fault)) // a gate that was killed has left nothing that must be cleaned up
+        return false;
     runtime_path(path, RUNTIME_ROOT, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
     return supervisor->control && brief(supervisor, material, fault) && watch_network(supervisor, fault) &&
@@ -329,7 +339,7 @@ bool supervisor_run(const struct gate_conf *conf, const struct options_material 
 {
     struct supervisor supervisor = {
         .conf = conf,
-        .runtime.lock = -1,
+        .runtime = {.lock = -1, .slots = -1},
         .briefing_fd = -1,
         .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// `status` asks every worker for its numbers and waits for the slowest, but not for long. Requests that come meanwhile
+// share the answer.
 
 #include "gate/survey.h"
 
@@ -10,7 +12,7 @@
 #include <unistd.h>
 
 enum {
-    PATIENCE_MS = 500,
+    PATIENCE_MS = 500, // a worker that is merely busy answers within a turn of its loop
     REQUESTS_MAX = 16, // the control socket serves no more at once
 };
 

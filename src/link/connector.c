@@ -16,11 +16,10 @@
 enum {
     STAGGER_MS = 250,    // RFC 8305 section 5, "Connection Attempt Delay"
     PATIENCE_MS = 10000, // for an address that says nothing
-    WHY_SIZE = 160,
+    WHY_SIZE = 160,      // bytes of a sentence with one endpoint in it
 };
 
-struct
-try {
+struct attempt {
     struct connector *connector;
     struct endpoint to;
     uv_poll_t poll;
@@ -38,7 +37,7 @@ struct connector {
     void (*done)(void *owner, int fd, const char *why);
     void *owner;
     char why[WHY_SIZE]; // of the first failure, that of the address preferred most
-    struct try tries[CONNECTOR_MAX];
+    struct attempt attempts[CONNECTOR_MAX];
 };
 
 static void on_closed(uv_handle_t *handle)
@@ -49,15 +48,15 @@ static void on_closed(uv_handle_t *handle)
 }
 
 // Takes the socket off the loop; the caller closes it or passes it on.
-static int detach(struct try *try)
+static int detach(struct attempt *attempt)
 {
-    int fd = try->fd;
+    int fd = attempt->fd;
     if (fd < 0)
         return -1;
-    try->fd = -1;
-    try->poll.data = try->connector;
-    try->connector->running--;
-    uv_close((uv_handle_t *)&try->poll, on_closed);
+    attempt->fd = -1;
+    attempt->poll.data = attempt->connector;
+    attempt->connector->running--;
+    uv_close((uv_handle_t *)&attempt->poll, on_closed);
     return fd;
 }
 
@@ -67,7 +66,7 @@ void connector_free(struct connector *connector)
         return;
     connector->freed = true;
     for (size_t i = 0; i < connector->started; i++) {
-        int fd = detach(&connector->tries[i]);
+        int fd = detach(&connector->attempts[i]);
         if (fd >= 0)
             close(fd);
     }
@@ -96,37 +95,37 @@ static void on_timer(uv_timer_t *timer);
 
 static void on_decided(uv_poll_t *poll, int status, int events)
 {
-    struct try *try = poll->data;
-    struct connector *connector = try->connector;
+    struct attempt *attempt = poll->data;
+    struct connector *connector = attempt->connector;
     (void)status;
     (void)events;
-    int error = socket_error(try->fd);
-    int fd = detach(try);
+    int error = socket_error(attempt->fd);
+    int fd = detach(attempt);
     if (error == 0) {
         settle(connector, fd);
         return;
     }
     close(fd);
-    note_failure(connector, &try->to, error);
+    note_failure(connector, &attempt->to, error);
     if (connector->running == 0)
         uv_timer_start(&connector->timer, on_timer, 0, 0);
 }
 
 static void begin(struct connector *connector)
 {
-    struct try *try = &connector->tries[connector->started++];
-    int fd = socket_stream(try->to.addr.version);
+    struct attempt *attempt = &connector->attempts[connector->started++];
+    int fd = socket_stream(attempt->to.addr.version);
     bool marked = fd >= 0 && (connector->mark == 0 || socket_set_mark(fd, connector->mark));
-    if (!marked || socket_connect(fd, &try->to) < 0) {
-        note_failure(connector, &try->to, errno);
+    if (!marked || socket_connect(fd, &attempt->to) < 0) {
+        note_failure(connector, &attempt->to, errno);
         if (fd >= 0)
             close(fd);
         return;
     }
-    try->fd = fd;
-    try->poll.data = try;
-    uv_poll_init(connector->loop, &try->poll, fd);
-    uv_poll_start(&try->poll, UV_WRITABLE, on_decided);
+    attempt->fd = fd;
+    attempt->poll.data = attempt;
+    uv_poll_init(connector->loop, &attempt->poll, fd);
+    uv_poll_start(&attempt->poll, UV_WRITABLE, on_decided);
     connector->running++;
     connector->handles++;
 }
@@ -147,8 +146,8 @@ static void on_timer(uv_timer_t *timer)
         return;
     }
     for (size_t i = 0; i < connector->started; i++) {
-        if (connector->tries[i].fd >= 0)
-            note_failure(connector, &connector->tries[i].to, ETIMEDOUT);
+        if (connector->attempts[i].fd >= 0)
+            note_failure(connector, &connector->attempts[i].to, ETIMEDOUT);
     }
     settle(connector, -1);
 }
@@ -164,7 +163,7 @@ struct connector *connector_new(uv_loop_t *loop, const struct endpoint *to, size
     connector->done = done;
     connector->owner = owner;
     for (size_t i = 0; i < connector->count; i++)
-        connector->tries[i] = (struct try){.connector = connector, .to = to[i], .fd = -1};
+        connector->attempts[i] = (struct attempt){.connector = connector, .to = to[i], .fd = -1};
     uv_timer_init(loop, &connector->timer);
     connector->timer.data = connector;
     connector->handles = 1;

@@ -19,7 +19,7 @@
 #include <unistd.h>
 
 enum {
-    RESOLVE_TIMEOUT_MS = 5000,
+    RESOLVE_TIMEOUT_MS = 5000, // each name server is asked twice within it (os/resolver.c)
     // An attempt that is younger than this goes on when the network changes: our own routes are news too.
     FRESH_USEC = 1 * USEC_PER_SEC,
     // While somebody waits (dialer_want). A connection attempt is given up after a second, because its next packet may be
@@ -49,6 +49,7 @@ struct dialer {
     struct connector *connector;
     struct tunnel *tunnel;
     bool up;
+    bool untrusted; // as the last attempt ended
     bool stopping;
     bool at_once; // the next attempt does not wait
     bool wanted;
@@ -90,6 +91,7 @@ static void on_opened(void *owner, struct usher_session *session, const struct u
 static void on_down(void *owner, const char *why)
 {
     struct dialer *dialer = owner;
+    dialer->untrusted = tunnel_is_untrusted(dialer->tunnel);
     tunnel_free(dialer->tunnel);
     dialer->tunnel = NULL;
     fail(dialer, "%s", why);
@@ -145,7 +147,7 @@ static void start(struct dialer *dialer)
     struct address addr;
     struct fault fault;
     dialer->begun_at = clock_now();
-    dialer->at_once = false;
+    dialer->untrusted = dialer->at_once = false;
     if (address_parse(&addr, dialer->host)) {
         connect_to(dialer, &addr, 1);
         return;
@@ -187,17 +189,17 @@ static void abandon(struct dialer *dialer)
 
 static void report(struct dialer *dialer, usec_t now)
 {
-    bool was_up = dialer->up;
+    enum dialer_end end = dialer->up ? DIALER_LOST : dialer->untrusted ? DIALER_UNTRUSTED : DIALER_UNREACHABLE;
     char why[WHY_SIZE];
     memcpy(why, dialer->why, sizeof(why));
     dialer->up = false;
-    if (was_up && now - dialer->up_at >= BACKOFF_STABLE_USEC)
+    if (end == DIALER_LOST && now - dialer->up_at >= BACKOFF_STABLE_USEC)
         backoff_reset(&dialer->backoff);
     if (dialer->stopping)
         dialer->phase = STOPPED;
     else
         wait_for_next(dialer);
-    dialer->ops->down(dialer->owner, was_up, why);
+    dialer->ops->down(dialer->owner, end, why);
 }
 
 bool dialer_turn(struct dialer *dialer, usec_t now)

@@ -17,11 +17,17 @@ struct dialer_config {
     struct tunnel_config tunnel;
 };
 
+enum dialer_end {
+    DIALER_LOST,        // the tunnel was up
+    DIALER_UNREACHABLE, // it never came up
+    DIALER_UNTRUSTED,   // nor will it: one end has refused the other, for its certificate, say
+};
+
 struct dialer_ops {
     void (*up)(void *owner, struct tunnel *tunnel);
     void (*opened)(void *owner, struct usher_session *session, const struct usher_open *open);
-    // The tunnel was lost (`was_up`) or an attempt failed; the next one comes by itself.
-    void (*down)(void *owner, bool was_up, const char *why);
+    // The tunnel or an attempt has ended; the next one comes by itself.
+    void (*down)(void *owner, enum dialer_end end, const char *why);
     void (*wake)(void *owner);
 };
 

@@ -20,9 +20,9 @@ enum {
     RECORD_PROTECTED_MIN = 17, // a content type and a tag of 16 bytes
     APPLICATION_DATA = 23,
     CHANGE_CIPHER_SPEC = 20,
-    INPUT_LIMIT = 256 * 1024,                   // one recv(2) of a fast link
-    OUTPUT_LIMIT = 256 * 1024 + 4 * RECORD_MAX, // the largest batch, and what the library writes of its own accord
-    TURN_MAX = 64 * 1024,                       // bytes that one call may take: about 3 ms of empty records
+    INPUT_LIMIT = 256 * 1024,                      // one recv(2) of a fast link
+    OUTPUT_LIMIT = TLS_BATCH_MAX + 4 * RECORD_MAX, // and what the library writes of its own accord
+    TURN_MAX = 64 * 1024,                          // bytes that one call may take: about 3 ms of empty records
     BARREN_MAX = 1024 * 1024,   // bytes without plaintext: nobody honest sends 38,000 key updates in a row
     HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
 };
@@ -44,8 +44,10 @@ static bool open_record(struct tls *tls)
         return false;
     size_t body = (size_t)head[3] << 8 | head[4];
     bool known = head[0] >= CHANGE_CIPHER_SPEC && head[0] <= APPLICATION_DATA && head[1] == 3;
-    if (!known)
+    if (!known) {
+        tls->untrusted = true;
         return tls_fail(tls, "the %s does not speak TLS", tls_peer_role(tls));
+    }
     if (body > RECORD_MAX || body == 0 || (head[0] == APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
         return tls_fail(tls, "the %s sent a TLS record of %zu bytes, which cannot be", tls_peer_role(tls), body);
     tls->record_left = RECORD_HEADER + body;
@@ -231,8 +233,10 @@ enum tls_result tls_handshake(struct tls *tls)
         tls_fail(tls, "the %s's handshake is longer than %d bytes", tls_peer_role(tls), HANDSHAKE_MAX);
     if (done != WOLFSSL_SUCCESS || tls->failed)
         return settle(tls, wolfSSL_get_error(tls->ssl, done));
-    if (!check_agreement(tls))
+    if (!check_agreement(tls)) {
+        tls->untrusted = true;
         return TLS_FAILED;
+    }
     tls->established = true;
     // In TLS 1.2 the gate's Finished comes after it has judged us.
     tls->confirmed = strcmp(wolfSSL_get_version(tls->ssl), "TLSv1.3") != 0;
@@ -326,7 +330,7 @@ void tls_output_taken(struct tls *tls, size_t len)
 
 bool tls_output_room(const struct tls *tls, size_t limit)
 {
-    assert(limit <= OUTPUT_LIMIT - 4 * RECORD_MAX);
+    assert(limit <= TLS_BATCH_MAX);
     return buffer_len(&tls->output) + RECORD_MAX <= limit;
 }
 
@@ -339,6 +343,11 @@ void tls_trim(struct tls *tls)
 const char *tls_reason(const struct tls *tls)
 {
     return tls->reason;
+}
+
+bool tls_is_untrusted(const struct tls *tls)
+{
+    return tls->untrusted;
 }
 
 const char *tls_peer_name(const struct tls *tls)

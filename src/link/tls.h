@@ -15,7 +15,11 @@ struct tls;          // one connection
 
 enum tls_role { TLS_PORTAL, TLS_GATE };
 
-enum { TLS_NAME_SIZE = 256, TLS_SERIAL_SIZE = 64 };
+enum {
+    TLS_NAME_SIZE = 256,
+    TLS_SERIAL_SIZE = 64,
+    TLS_BATCH_MAX = 256 * 1024, // bytes of ciphertext that may be gathered for one send
+};
 
 // PEM texts; `crl` may be NULL. Borrowed during the call only.
 struct tls_material {
@@ -31,7 +35,8 @@ bool tls_library_start(struct fault *fault);
 const char *tls_library_version(void);
 
 // Parses and checks everything (key matches certificate, certificate carries our own EKU, CRL is by the CA and in date)
-// and proves that a forged clone of the CA is refused.
+// and proves that a forged clone of the CA is refused. What is wrong with one of the texts is a sentence that begins with
+// "CA", "Certificate", "Key" or "CRL".
 struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault);
 void tls_identity_free(struct tls_identity *identity);
 usec_t tls_identity_expires(const struct tls_identity *identity); // Unix time, microseconds: the certificate's notAfter
@@ -68,12 +73,15 @@ void tls_input_added(struct tls *tls, size_t len);
 bool tls_input_is_waiting(const struct tls *tls);
 const uint8_t *tls_output(struct tls *tls, size_t *len);
 void tls_output_taken(struct tls *tls, size_t len);
-// Whether another record of CHUNK_SIZE plaintext fits within `limit` bytes of ciphertext (64 to 256 KiB).
+// Whether another record of CHUNK_SIZE plaintext fits within `limit` bytes of ciphertext (at most TLS_BATCH_MAX).
 bool tls_output_room(const struct tls *tls, size_t limit);
 // Gives buffer memory back while idle.
 void tls_trim(struct tls *tls);
 
-const char *tls_reason(const struct tls *tls);    // why it failed: one sentence, peer text escaped
+const char *tls_reason(const struct tls *tls); // why it failed: one sentence, peer text escaped
+// Whether it failed for what one of the ends is or has (certificate, version, cipher), and not by a mishap on the way:
+// another attempt would end the same.
+bool tls_is_untrusted(const struct tls *tls);
 const char *tls_peer_name(const struct tls *tls); // first DNS SAN, else CN
 const char *tls_peer_serial(const struct tls *tls);
 usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds

@@ -55,6 +55,7 @@ struct tls {
     bool alpn;            // usher/1 was agreed
     bool closing;         // close_notify is sent
     bool failed;          // `reason` says why
+    bool untrusted;       // and it would again
     bool library_content; // with the peer's chain
     bool peer_verified;   // by the second check; without it no handshake is done
     int verify_error;     // what the library found wrong with the peer's chain, or 0

@@ -110,6 +110,7 @@ int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
     const WOLFSSL_BUFFER_INFO *chain = store->certs;
     int at = store->error_depth;
     if (!preverify) {
+        tls->untrusted = true;
         // Never content where the library is not; this only puts its finding into words.
         struct certificate culprit;
         bool known =
@@ -122,5 +123,6 @@ int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
         return 1;
     tls->library_content = true;
     tls->peer_verified = tls->identity && judge(tls, chain, store->totalCerts);
+    tls->untrusted = !tls->peer_verified;
     return tls->peer_verified;
 }

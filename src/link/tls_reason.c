@@ -105,7 +105,7 @@ void tls_reason_chain(struct tls *tls, int error, const struct certificate *cert
 static const struct word alerts[] = {
     {handshake_failure, "found no common cipher or parameter"},
     {illegal_parameter, "found no key exchange in common (X25519 or P-256), or an illegal parameter"},
-    {bad_certificate, "refused our certificate as bad: revoked, or not meant for this use (its log says why)"},
+    {bad_certificate, "refused our certificate as bad: revoked, for another name or another use (its log says why)"},
     {unsupported_certificate, "refused our certificate as unsupported: not meant for this use"},
     {certificate_revoked, "refused our certificate: it is revoked"},
     {certificate_expired, "refused our certificate: it has expired or is not yet valid"},
@@ -118,6 +118,9 @@ static const struct word alerts[] = {
     {certificate_required, "wants a certificate and got none"},
     {no_application_protocol, "does not speak usher/1"},
     {decrypt_error, "refused our certificate: the signature of the handshake is wrong"},
+};
+
+static const struct word mishap_alerts[] = {
     {bad_record_mac, "got a record that was altered on the way"},
     {internal_error, "failed inside"},
 };
@@ -128,6 +131,9 @@ static bool fail_by_alert(struct tls *tls)
     if (wolfSSL_get_alert_history(tls->ssl, &history) != WOLFSSL_SUCCESS || history.last_rx.code < 0)
         return tls_fail(tls, "the %s gave up without a reason", tls_peer_role(tls));
     const char *text = LOOK_UP(alerts, history.last_rx.code);
+    tls->untrusted = text;
+    if (!text)
+        text = LOOK_UP(mishap_alerts, history.last_rx.code);
     if (!text)
         return tls_fail(tls, "the %s gave up with TLS alert %d", tls_peer_role(tls), history.last_rx.code);
     return tls_fail(tls, "the %s %s", tls_peer_role(tls), text);
@@ -140,16 +146,7 @@ static const struct word faults_of_peer[] = {
     {UNSUPPORTED_SUITE, "chose a cipher that we did not offer"},
     {INVALID_PARAMETER, "sent a parameter that TLS forbids"},
     {UNKNOWN_ALPN_PROTOCOL_NAME_E, "offers only application protocols that are not usher/1"},
-    {VERIFY_MAC_ERROR, "sent a record that was altered on the way"},
-    {DECRYPT_ERROR, "sent a record that was altered on the way"},
-    {AES_GCM_AUTH_E, "sent a record that was altered on the way"},
-    {MAC_CMP_FAILED_E, "sent a record that was altered on the way"},
     {UNKNOWN_RECORD_TYPE, "does not speak TLS"},
-    {UNKNOWN_HANDSHAKE_TYPE, "sent a handshake message that TLS does not know"},
-    {OUT_OF_ORDER_E, "sent handshake messages out of order"},
-    {SANITY_MSG_E, "sent handshake messages out of order"},
-    {BUFFER_ERROR, "sent a malformed handshake message"},
-    {INCOMPLETE_DATA, "sent a malformed handshake message"},
     {EXT_MISSING, "left out an extension that TLS 1.3 demands"},
     {BAD_KEY_SHARE_DATA, "offers no key exchange in common (X25519 or P-256)"},
     {VERIFY_SIGN_ERROR, "does not hold the key of its certificate"},
@@ -157,15 +154,30 @@ static const struct word faults_of_peer[] = {
     {BAD_CERTIFICATE_STATUS_ERROR, "sent a bad certificate status"},
 };
 
+// What may befall any connection, as the faults above do not.
+static const struct word mishaps[] = {
+    {VERIFY_MAC_ERROR, "sent a record that was altered on the way"},
+    {DECRYPT_ERROR, "sent a record that was altered on the way"},
+    {AES_GCM_AUTH_E, "sent a record that was altered on the way"},
+    {MAC_CMP_FAILED_E, "sent a record that was altered on the way"},
+    {UNKNOWN_HANDSHAKE_TYPE, "sent a handshake message that TLS does not know"},
+    {OUT_OF_ORDER_E, "sent handshake messages out of order"},
+    {SANITY_MSG_E, "sent handshake messages out of order"},
+    {BUFFER_ERROR, "sent a malformed handshake message"},
+    {INCOMPLETE_DATA, "sent a malformed handshake message"},
+};
+
 bool tls_reason_library(struct tls *tls, int error)
 {
     if (error == FATAL_ERROR)
         return fail_by_alert(tls);
-    const char *text = LOOK_UP(faults_of_peer, error);
-    if (text)
-        return tls_fail(tls, "the %s %s", tls_peer_role(tls), text);
-    text = LOOK_UP(findings, error);
-    if (text)
-        return tls_fail(tls, "the %s's certificate %s", tls_peer_role(tls), text);
+    const char *fault = LOOK_UP(faults_of_peer, error), *finding = LOOK_UP(findings, error);
+    tls->untrusted = fault || finding;
+    if (finding)
+        return tls_fail(tls, "the %s's certificate %s", tls_peer_role(tls), finding);
+    if (!fault)
+        fault = LOOK_UP(mishaps, error);
+    if (fault)
+        return tls_fail(tls, "the %s %s", tls_peer_role(tls), fault);
     return tls_fail(tls, "TLS failed: %s (%d)", wolfSSL_ERR_reason_error_string((unsigned long)error), error);
 }

@@ -15,12 +15,12 @@
 #include <unistd.h>
 
 enum {
-    CHUNKS_CACHED = 64,      // 1 MiB: what a burst of one batch each way and a few slow flows need
-    CHUNKS_KEPT_IDLE = 2,    // of those while nothing moves
-    USER_TIMEOUT_MS = 15000, // unacknowledged for so long means gone
-    LAST_WORDS_USEC = 1 * USEC_PER_SEC,
+    CHUNKS_CACHED = 64,                    // 1 MiB: what a burst of one batch each way and a few slow flows need
+    CHUNKS_KEPT_IDLE = 2,                  // of those while nothing moves
+    USER_TIMEOUT_MS = 15000,               // unacknowledged for so long means gone
+    LAST_WORDS_USEC = 1 * USEC_PER_SEC,    // a round trip and then some: nobody waits longer for a farewell
     EXPIRY_CHECK_USEC = 60 * USEC_PER_SEC, // the wall clock may be set at any time
-    ORPHAN_CHECK_MS = 1000,
+    ORPHAN_CHECK_MS = 1000,                // for chunks of a tunnel that is gone; what hurry is there
 };
 
 const char *tunnel_peer_role(const struct tunnel *tunnel)
@@ -360,6 +360,11 @@ bool tunnel_is_blocked(const struct tunnel *tunnel)
 bool tunnel_is_up(const struct tunnel *tunnel)
 {
     return tunnel->state == TUNNEL_UP;
+}
+
+bool tunnel_is_untrusted(const struct tunnel *tunnel)
+{
+    return tls_is_untrusted(tunnel->tls);
 }
 
 struct usher_engine *tunnel_engine(struct tunnel *tunnel)

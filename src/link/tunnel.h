@@ -18,7 +18,7 @@ struct tunnel_config {
     uint32_t batch;                    // bytes of ciphertext per send while nothing interactive is active (256 KiB)
     uint32_t batch_interactive;        // while something is (64 KiB)
     uint32_t notsent_lowat;            // bytes, TCP_NOTSENT_LOWAT of the socket
-    const char *congestion;            // TCP_CONGESTION of the socket, or NULL for the system's own
+    const char *congestion;            // of the socket (os/socket.h), or NULL for the system's own
     uint32_t handshake_timeout_ms;     // 10,000
 };
 
@@ -51,6 +51,8 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now);
 // The socket takes no more at the moment: bare acknowledgements can wait (stack_flush).
 bool tunnel_is_blocked(const struct tunnel *tunnel);
 bool tunnel_is_up(const struct tunnel *tunnel);
+// Within `down`: whether one end has refused the other, so that another attempt would end the same.
+bool tunnel_is_untrusted(const struct tunnel *tunnel);
 
 struct usher_engine *tunnel_engine(struct tunnel *tunnel); // NULL before `up`
 const struct tls *tunnel_tls(const struct tunnel *tunnel);

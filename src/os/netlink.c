@@ -202,7 +202,7 @@ bool netlink_address_add(struct netlink *nl, unsigned ifindex, const struct pref
 }
 
 struct locals {
-    struct address *room;
+    struct prefix *room;
     size_t count;
     size_t max;
 };
@@ -216,10 +216,10 @@ static void note_local(struct nlmsghdr *hdr, void *owner)
         return;
     struct address addr = netlink_address(nlmsg_find_attr(hdr, sizeof *rt, RTA_DST));
     if (addr.version != 0 && locals->count < locals->max)
-        locals->room[locals->count++] = addr;
+        locals->room[locals->count++] = (struct prefix){.addr = addr, .len = rt->rtm_dst_len};
 }
 
-size_t netlink_local_addresses(struct netlink *nl, struct address *room, size_t max)
+size_t netlink_local_prefixes(struct netlink *nl, struct prefix *room, size_t max)
 {
     struct locals locals = {room, 0, max};
     static const uint8_t families[] = {AF_INET, AF_INET6};

@@ -51,9 +51,9 @@ bool netlink_table_purge(struct netlink *nl, uint32_t table, uint32_t first, uin
 bool netlink_rule_exists(struct netlink *nl, const struct netlink_rule *rule);
 bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route);
 
-// Addresses that are local to this host (RTN_LOCAL of table local, every family); returns how many were stored. A local
-// route to more than one address (127.0.0.0/8, or an AnyIP prefix) is there with its first.
-size_t netlink_local_addresses(struct netlink *nl, struct address *room, size_t max);
+// What is local to this host (RTN_LOCAL of table local, every family): its addresses, and prefixes that it answers for
+// as a whole (127.0.0.0/8, AnyIP); returns how many were stored.
+size_t netlink_local_prefixes(struct netlink *nl, struct prefix *room, size_t max);
 
 // News: a descriptor to poll for reading, and the reading of it, which takes all that waits and says what kinds of
 // thing changed. Own changes are reported too; after news were lost, every kind is. (Not NETLINK_ROUTE and so on:

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Randomness for keys, identifiers and jitter.
 #ifndef OS_RANDOM_H
 #define OS_RANDOM_H
 

@@ -15,6 +15,14 @@
 // 19 s, inside the 30 s after which a tunnel counts as dead (doc/PROTOCOL.md section 9).
 enum { KEEPALIVE_IDLE_S = 10, KEEPALIVE_INTERVAL_S = 3, KEEPALIVE_COUNT = 3 };
 
+// What is lost is sent again at least this often, the least that the kernel takes. By default the pauses double up to two
+// minutes, and a path that was gone for ten seconds would be found again up to ten seconds after it is back.
+enum { RETRANSMIT_MS = 1000 };
+
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 // Linux 6.15; the headers may be older than the kernel
+#endif
+
 enum { NEAR_RTT_USEC = 3000 }; // a path within a site or a city: losses there are few, and repaired at once
 
 static int family_of(uint8_t version)
@@ -163,6 +171,7 @@ bool socket_set_mark(int fd, uint32_t mark)
 void socket_set_user_timeout(int fd, uint32_t ms)
 {
     setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &ms, sizeof ms);
+    set_int(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, RETRANSMIT_MS);
     set_int(fd, IPPROTO_TCP, TCP_KEEPIDLE, KEEPALIVE_IDLE_S);
     set_int(fd, IPPROTO_TCP, TCP_KEEPINTVL, KEEPALIVE_INTERVAL_S);
     set_int(fd, IPPROTO_TCP, TCP_KEEPCNT, KEEPALIVE_COUNT);

@@ -19,13 +19,14 @@ int socket_connect(int fd, const struct endpoint *to);
 int socket_error(int fd); // SO_ERROR, cleared
 
 void socket_set_nodelay(int fd);
-// TCP_NOTSENT_LOWAT in bytes; TCP_CONGESTION by name (false when the kernel lacks it); SO_MARK; TCP_USER_TIMEOUT in ms
-// with keep-alives well inside it.
-void socket_set_notsent_lowat(int fd, uint32_t bytes);
-// "auto", for a connected socket, goes by its path: cubic on a near one, where bbr's pacing costs up to a third of the
-// rate; bbr on a far one, where cubic comes down to a thirtieth at a loss of half a percent (doc/PERFORMANCE.md).
+void socket_set_notsent_lowat(int fd, uint32_t bytes); // TCP_NOTSENT_LOWAT
+// TCP_CONGESTION by name; false when the kernel lacks it. "auto", for a connected socket, goes by its path: cubic on a near
+// one, where bbr's pacing costs up to a third of the rate; bbr on a far one, where cubic comes down to a thirtieth at a
+// loss of half a percent (doc/PERFORMANCE.md).
 bool socket_set_congestion(int fd, const char *name);
-bool socket_set_mark(int fd, uint32_t mark);
+bool socket_set_mark(int fd, uint32_t mark); // SO_MARK
+// TCP_USER_TIMEOUT, with keep-alives well inside it, and with pauses between retransmissions that stay short, so that a
+// path that is back is found at once (where the kernel can: Linux 6.15).
 void socket_set_user_timeout(int fd, uint32_t ms);
 // Closes with RST instead of FIN (SO_LINGER 0).
 void socket_close_reset(int fd);

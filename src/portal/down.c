@@ -11,7 +11,10 @@
 #include <stdio.h>
 #include <unistd.h>
 
-enum { STEP_MS = 20, PATIENCE_MS = 10000 };
+enum {
+    STEP_MS = 20,        // between looks
+    PATIENCE_MS = 10000, // a portal ends within 3 s (FAREWELL_MS)
+};
 
 static bool ask(const char *name, pid_t pid, struct fault *fault)
 {
@@ -51,6 +54,10 @@ int command_down(const struct command_line *line)
 {
     char name[RUNTIME_NAME_MAX + 1];
     struct fault fault = {""};
+    if (geteuid() != 0) {
+        fprintf(stderr, "usher-tun: taking an interface down needs root: try sudo usher-tun down %s\n", line->argument);
+        return EXIT_FAILED;
+    }
     if (!runtime_name(name, line->argument, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_WRONG;
@@ -58,6 +65,7 @@ int command_down(const struct command_line *line)
     uint64_t slots = runtime_slots(RUNTIME_ROOT, name);
     pid_t pid = runtime_pid(RUNTIME_ROOT, name);
     if (!pid && !slots) {
+        runtime_remove(RUNTIME_ROOT, name); // what it was not allowed to remove itself
         fprintf(stderr, "usher-tun: %s is not running\n", name);
         return EXIT_FAILED;
     }

@@ -31,6 +31,8 @@ void portal_wake(void *owner)
     uv_idle_start(&portal->awake, stay_awake);
 }
 
+static void device_gone(void *owner);
+
 static void turn(uv_prepare_t *handle)
 {
     struct portal *portal = handle->data;
@@ -41,7 +43,9 @@ static void turn(uv_prepare_t *handle)
     bool up = tunnel && tunnel_is_up(tunnel);
     if (up)
         portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
-    work |= capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
+    capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
+    if (capture_is_gone(portal->capture))
+        device_gone(portal);
     dialer_want(portal->dialer, capture_is_waiting(portal->capture));
     if (work)
         portal_wake(portal);
@@ -49,14 +53,9 @@ static void turn(uv_prepare_t *handle)
 
 static void enter(struct portal *portal, enum portal_state state)
 {
-    static const char *const texts[] = {
-        [PORTAL_CONNECTING] = "connecting",
-        [PORTAL_UP] = "up",
-        [PORTAL_DOWN] = "down",
-    };
     portal->state = state;
     portal->since = time(NULL);
-    notify_status("%s, gate %s:%u", texts[state], portal->conf->gate.host, portal->conf->gate.port);
+    notify_status("%s, gate %s:%u", portal_state_text(state), portal->conf->gate.host, portal->conf->gate.port);
 }
 
 static void finish(struct portal *portal)
@@ -97,10 +96,35 @@ static void signalled(uv_signal_t *handle, int number)
     stop(handle->data, "the portal is going down");
 }
 
+static void deserted(uv_poll_t *poll, int status, int events)
+{
+    struct portal *portal = poll->data;
+    (void)status;
+    (void)events;
+    log_info("ending: `up` was interrupted");
+    uv_poll_stop(poll);
+    stop(portal, "the portal was interrupted");
+}
+
+// The pipe is never readable: only its other end can go.
+static void watch_command(struct portal *portal)
+{
+    uv_poll_init(portal->loop, &portal->command, portal->background->verdict);
+    portal->command.data = portal;
+    uv_poll_start(&portal->command, UV_DISCONNECT, deserted);
+}
+
+static bool is_watching_command(const struct portal *portal)
+{
+    return portal->command.data && !uv_is_closing((const uv_handle_t *)&portal->command);
+}
+
 static void announce(struct portal *portal)
 {
     portal->was_up = true;
     uv_timer_stop(&portal->patience);
+    if (is_watching_command(portal))
+        uv_close((uv_handle_t *)&portal->command, NULL);
     notify_ready();
     if (!background_ready(portal->background))
         stop(portal, "the portal was interrupted");
@@ -122,7 +146,7 @@ static void tunnel_came(void *owner, struct tunnel *tunnel)
     log_info("up: gate %s at %s, %s", tls_peer_name(tls), text, tls_cipher(tls));
 }
 
-// The log lies in memory (/run) and grows by a line for every attempt to connect.
+// The log lies in memory (/run), and nobody rotates it.
 static void bound_log(void)
 {
     struct stat st;
@@ -131,18 +155,12 @@ static void bound_log(void)
         log_info("the log was full and begins anew");
 }
 
-// Whether another attempt would end like this one. The link tells by words alone: these stand in what TLS finds wrong
-// with either end, and in nothing that the network does to a connection.
-static bool is_verdict(const char *why)
-{
-    return strstr(why, "certificate") || strstr(why, "cipher") || strstr(why, "speak");
-}
-
-static void tunnel_went(void *owner, bool was_up, const char *why)
+static void tunnel_went(void *owner, enum dialer_end end, const char *why)
 {
     struct portal *portal = owner;
+    bool is_news = end == DIALER_LOST || strcmp(portal->last_error.text, why);
     fault_set(&portal->last_error, "%s", why);
-    if (was_up) {
+    if (end == DIALER_LOST) {
         capture_detach(portal->capture);
         portal->bytes_out += portal->counters.data_sent;
         portal->bytes_in += portal->counters.data_received;
@@ -153,12 +171,14 @@ static void tunnel_went(void *owner, bool was_up, const char *why)
         finish(portal);
         return;
     }
-    log_warning("%s: %s", was_up ? "tunnel lost" : "no tunnel", why);
-    bound_log();
-    if (!portal->was_up && is_verdict(why)) {
+    if (!portal->was_up && end == DIALER_UNTRUSTED) {
         fault_set(&portal->failure, "%s:%u: %.400s", portal->conf->gate.host, portal->conf->gate.port, why);
         stop(portal, "refused");
+        return;
     }
+    if (is_news)
+        log_warning("%s: %s", end == DIALER_LOST ? "tunnel lost" : "no tunnel", why);
+    bound_log();
 }
 
 // A portal serves nothing yet: left unattached, the session is refused as unsupported.
@@ -186,6 +206,8 @@ static void network_changed(void *owner)
 static void device_gone(void *owner)
 {
     struct portal *portal = owner;
+    if (portal->stopping)
+        return;
     fault_set(&portal->failure, "%s was deleted by another program", portal->tun.name);
     stop(portal, "the portal's device is gone");
 }
@@ -224,6 +246,8 @@ static void open_handles(struct portal *portal)
     portal->turn.data = portal->awake.data = portal->patience.data = portal;
     watch_signal(portal, &portal->terminate, SIGTERM);
     watch_signal(portal, &portal->interrupt, SIGINT);
+    if (portal->background->verdict >= 0)
+        watch_command(portal);
 }
 
 static void close_handles(struct portal *portal)
@@ -233,6 +257,8 @@ static void close_handles(struct portal *portal)
     uv_close((uv_handle_t *)&portal->patience, NULL);
     uv_close((uv_handle_t *)&portal->terminate, NULL);
     uv_close((uv_handle_t *)&portal->interrupt, NULL);
+    if (is_watching_command(portal))
+        uv_close((uv_handle_t *)&portal->command, NULL);
 }
 
 int portal_run(struct portal *portal)

@@ -36,6 +36,7 @@ struct portal {
     uv_idle_t awake;   // active while work is left, so that the loop does not sleep
     uv_signal_t terminate, interrupt;
     uv_timer_t patience; // how long `up`, and later the farewell, may take
+    uv_poll_t command;   // the pipe to the command that waits for `up`, while it does
     bool stopping;
     bool was_up; // at least once: `up` has succeeded
 
@@ -56,6 +57,7 @@ void portal_wake(void *owner);
 extern const struct dialer_ops PORTAL_DIALER_OPS;
 extern const struct repair_ops PORTAL_REPAIR_OPS;
 
+const char *portal_state_text(enum portal_state state);
 // JSON objects for the control socket (interface: status, flows).
 json_t *portal_status(const struct portal *portal);
 json_t *portal_flows(const struct portal *portal);

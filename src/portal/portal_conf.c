@@ -23,7 +23,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
     {"Portal", "User", value_word, FIELD(user), .fallback = "nobody"},
-    {"Portal", "LogLevel", value_word, FIELD(log_level_name), .fallback = "info"},
+    {"Portal", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     CONFIG_BOUNDED("Portal", "UpTimeout", value_duration, FIELD(up_timeout), "15s", 0, 3600000),
     CONFIG_BOUNDED("Portal", "HoldTimeout", value_duration, FIELD(hold), "5s", 100, 60000),
     CONFIG_BOUNDED("Portal", "UdpTimeout", value_duration, FIELD(udp_idle), "120s", 1000, 86400000),
@@ -44,13 +44,9 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, FILE *in
     config->key_count = sizeof(KEYS) / sizeof(KEYS[0]);
     config->into = conf;
     config_read(config, in);
-    if (conf->log_level_name && !log_level_parse(&conf->log_level, conf->log_level_name))
-        config_mistake(config, "Portal", "LogLevel", "LogLevel: \"%s\" is none of error, warning, info, debug",
-                       conf->log_level_name);
     if (!routes_fit(&conf->routes))
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
-    if (conf->link.batch_interactive > conf->link.batch)
-        config_mistake(config, "Portal", "BatchInteractive", "BatchInteractive must not be larger than Batch");
+    options_check_link(config, "Portal", &conf->link);
     if (!conf->peer_name && conf->gate.host)
         conf->peer_name = memory_text(conf->gate.host);
     return !config->mistakes;
@@ -104,6 +100,5 @@ void portal_conf_free(struct portal_conf *conf)
     free(conf->device);
     free(conf->route_congestion);
     free(conf->user);
-    free(conf->log_level_name);
     free(conf);
 }

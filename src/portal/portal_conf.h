@@ -22,7 +22,6 @@ struct portal_conf {
     char *route_congestion; // NULL: cubic where the system's own is bbr
 
     char *user;
-    char *log_level_name;
     enum log_level log_level;
     uint64_t up_timeout;     // ms; 0 is forever
     uint64_t hold;           // ms

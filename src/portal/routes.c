@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Invariant: the order of the plan is the order in which it is safe to install: for each prefix the unreachable route
+// before the one into the device, all routes before the rules that lead to them.
 
 #include "portal/routes.h"
 

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Set-up as a list of steps, each with its undo; undone in reverse, from wherever it failed. What needs a privilege stands
+// before the step that gives them away, and every undo makes do with the CAP_NET_ADMIN that is left.
 
 #include "portal/setup.h"
 
@@ -85,8 +87,10 @@ static bool purge_left(struct portal *portal, struct fault *fault)
 static void undo_routes(struct portal *portal)
 {
     struct fault fault;
-    if (!routes_purge(portal->runtime.slot, portal->nl, &fault))
+    if (!routes_purge(portal->runtime.slot, portal->nl, &fault)) {
         log_error("%s", fault.text);
+        portal->runtime.stained = true;
+    }
     routes_fini(&portal->plan);
 }
 

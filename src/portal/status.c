@@ -7,7 +7,7 @@
 
 #include <unistd.h>
 
-static const char *state_text(enum portal_state state)
+const char *portal_state_text(enum portal_state state)
 {
     static const char *const texts[] = {
         [PORTAL_CONNECTING] = "connecting",
@@ -25,14 +25,21 @@ static json_t *identity_of(const struct tls *tls)
                      tls_cipher(tls), "expires", expires);
 }
 
+// What two parts count under one name (datagrams that were dropped) is shown as the sum.
+static void add(json_t *all, const char *name, uint64_t value)
+{
+    json_int_t before = json_integer_value(json_object_get(all, name));
+    json_object_set_new(all, name, json_integer(before + (json_int_t)value));
+}
+
 static json_t *counters_of(const struct portal *portal)
 {
     const struct capture_counters *capture = capture_counters(portal->capture);
     json_t *all = json_object();
-#define ADD(name, help) json_object_set_new(all, #name, json_integer((json_int_t)portal->counters.name));
+#define ADD(name, help) add(all, #name, portal->counters.name);
     USHER_COUNTERS(ADD)
 #undef ADD
-#define ADD(name, help) json_object_set_new(all, #name, json_integer((json_int_t)capture->name));
+#define ADD(name, help) add(all, #name, capture->name);
     CAPTURE_COUNTERS(ADD)
 #undef ADD
     return all;
@@ -50,7 +57,7 @@ json_t *portal_status(const struct portal *portal)
         endpoint_text(&peer, gate);
     json_t *status =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", portal->conf->name, "role", "portal", "state",
-                  state_text(portal->state), "gate", gate, "since", moment_text(since, portal->since), "flows",
+                  portal_state_text(portal->state), "gate", gate, "since", moment_text(since, portal->since), "flows",
                   (int)capture_flows(portal->capture), "pid", (int)getpid(), "device", portal->tun.name);
     json_object_set_new(status, "bytes_in",
                         json_integer((json_int_t)(portal->bytes_in + portal->counters.data_received)));

@@ -61,8 +61,10 @@ int command_up(const struct command_line *line)
     // A child has told the command that waits, which tells the person.
     if (*fault.text && (line->foreground || !stays))
         fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);
-    if (!stays && code != EXIT_DONE && runtime_pid(RUNTIME_ROOT, conf->name) == 0)
-        runtime_remove(RUNTIME_ROOT, conf->name); // the child may not: it has given its rights away
+    // The child may not: it has given its rights away. Slots mean that it died, and that `down` still has work.
+    if (!stays && code != EXIT_DONE && !runtime_pid(RUNTIME_ROOT, conf->name) &&
+        !runtime_slots(RUNTIME_ROOT, conf->name))
+        runtime_remove(RUNTIME_ROOT, conf->name);
     tls_identity_free(identity);
     portal_conf_free(conf);
     return code;

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Addresses and ports of a segment are hashed with a secret key, so that nobody outside can make one chain long.
 #include "stack/demux.h"
 
 #include "stack/held.h"

@@ -25,8 +25,8 @@ enum {
     // lwIP moves an announced window by whole segments only, so without window scaling they are a quarter of 64 KiB.
     SEGMENT_LARGEST_UNSCALED = 16384,
 
-    WINDOW_FIRST = 262144, // bytes; grows to TCP_WND as the flow is read
-    OUT_OF_ORDER_COPY = 32768,
+    WINDOW_FIRST = 262144,     // bytes; grows to TCP_WND as the flow is read
+    OUT_OF_ORDER_COPY = 32768, // bytes: half of what a packet buffer holds
 };
 
 static void failed(struct stack_flow *flow, err_t err)

@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// Fixed headers without options; checksums are the last thing written.
 #include "stack/header.h"
 
 #include "base/cursor.h"

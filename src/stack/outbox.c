@@ -9,9 +9,9 @@
 #include <string.h>
 
 enum {
-    RING_FIRST = 8,  // slices; doubles as needed
-    RING_KEPT = 256, // largest ring that an empty outbox keeps: 6 KiB
-    APPEND_MOST = 1024,
+    RING_FIRST = 8,     // slices; doubles as needed
+    RING_KEPT = 256,    // largest ring that an empty outbox keeps: 6 KiB
+    APPEND_MOST = 1024, // bytes of a slice that is rather copied behind the one before it than kept apart
 };
 
 static struct slice *at(const struct outbox *outbox, uint32_t index)

@@ -1,4 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
+// TCP as far as it must be understood before lwIP, or instead of it. What passes segment_parse has a whole header, flags
+// that make sense, and addresses that are hosts.
 #include "stack/segment.h"
 
 #include "base/cursor.h"

@@ -46,7 +46,7 @@ static bool fit_into_window(const struct tcp_pcb *pcb, struct segment *segment)
 // The last quarter of the budget is for flows that hold little, so that a few that nobody reads do not starve the rest.
 static bool budget_allows(const struct stack_flow *flow, const struct segment *segment)
 {
-    enum { LITTLE = 65536 };
+    enum { LITTLE = 65536 }; // bytes: a window without scaling
     uint64_t budget = flow->stack->config.receive_budget;
     uint64_t after = flow->stack->received + segment->len;
     return after <= budget - budget / 4 || (after <= budget && flow_waiting(flow) < LITTLE);

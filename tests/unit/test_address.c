@@ -74,31 +74,40 @@ static void prefixes_are_parsed_and_contain(void **state)
     }
 }
 
-static void an_ipv4_address_is_found_inside_ipv6(void **state)
+static void ipv4_addresses_are_found_inside_ipv6(void **state)
 {
     static const struct {
         const char *v6;
-        const char *v4; // NULL: none inside
+        const char *v4[ADDRESS_UNWRAP_MAX];
     } cases[] = {
-        {"::ffff:127.0.0.1", "127.0.0.1"},
-        {"::169.254.169.254", "169.254.169.254"},
-        {"64:ff9b::7f00:1", "127.0.0.1"},
-        {"64:ff9b:1::10.0.0.1", "10.0.0.1"},
-        {"2002:7f00:1::", "127.0.0.1"},
-        {"2001:0:1:2:3:4:80ff:fffe", "127.0.0.1"},
-        {"fd00::7f00:1", NULL},
-        {"2001:db8::1", NULL},
-        {"10.0.0.1", NULL},
+        {"::ffff:127.0.0.1", {"127.0.0.1"}},
+        {"::169.254.169.254", {"169.254.169.254"}},
+        {"64:ff9b::7f00:1", {"127.0.0.1"}},
+        // The layouts of RFC 6052 section 2.2 for prefixes of 96, 64, 56 and 48 bits, in that order; what else such an
+        // address may mean stands beside.
+        {"64:ff9b:1::10.0.0.1", {"10.0.0.1"}},
+        {"64:ff9b:1:fffe::169.254.169.254", {"169.254.169.254"}},
+        {"64:ff9b:1:0:a:0:100:0", {"1.0.0.0", "10.0.0.1"}},
+        {"64:ff9b:1:a:0:1::", {"10.0.0.1"}},
+        {"64:ff9b:1:a00:0:100::", {"10.0.0.1"}},
+        {"64:ff9b:1:a9fe:a9:fe00::", {"169.254.0.0", "254.169.254.0", "169.254.169.254"}},
+        {"2002:7f00:1::", {"127.0.0.1"}},
+        {"2001:0:1:2:3:4:80ff:fffe", {"127.0.0.1"}},
+        {"fd00::7f00:1", {NULL}},
+        {"2001:db8::1", {NULL}},
+        {"10.0.0.1", {NULL}},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
-        struct address addr, inner;
+        struct address addr, inner[ADDRESS_UNWRAP_MAX];
         char room[ADDRESS_TEXT_SIZE];
         assert_true(address_parse(&addr, cases[i].v6));
-        bool found = address_unwrap_v4(&addr, &inner);
-        CASE(cases[i].v6, found == (cases[i].v4 != NULL));
-        if (found)
-            assert_string_equal(address_text(&inner, room), cases[i].v4);
+        size_t found = address_unwrap_v4(&addr, inner), wanted = 0;
+        while (wanted < ADDRESS_UNWRAP_MAX && cases[i].v4[wanted])
+            wanted++;
+        CASE(cases[i].v6, found == wanted);
+        for (size_t n = 0; n < found; n++)
+            CASE(cases[i].v6, !strcmp(address_text(&inner[n], room), cases[i].v4[n]));
     }
 }
 
@@ -124,7 +133,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(endpoints_are_parsed_strictly),
         cmocka_unit_test(prefixes_are_parsed_and_contain),
-        cmocka_unit_test(an_ipv4_address_is_found_inside_ipv6),
+        cmocka_unit_test(ipv4_addresses_are_found_inside_ipv6),
         cmocka_unit_test(kernel_form_and_back),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

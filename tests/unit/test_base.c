@@ -32,6 +32,11 @@ static void a_reader_fails_once_and_for_good(void **state)
     assert_null(reader_text(&r)); // no NUL within the bytes
     assert_true(r.failed);
     assert_int_equal(reader_u8(&r), 0); // although a byte is left
+
+    r = reader_over(bytes, sizeof(bytes));
+    assert_int_equal(reader_u64(&r), UINT64_C(0x0102030405686900));
+    assert_int_equal(reader_u64(&r), 0);
+    assert_true(r.failed);
 }
 
 static void a_writer_never_passes_its_end(void **state)
@@ -48,6 +53,14 @@ static void a_writer_never_passes_its_end(void **state)
     writer_u8(&w, 0xff);
     assert_true(w.failed);
     assert_int_equal(room[8], 0);
+
+    w = writer_over(room, 8);
+    writer_u64(&w, UINT64_C(0x1112131415161718));
+    assert_memory_equal(room, "\x11\x12\x13\x14\x15\x16\x17\x18", 9);
+    w = writer_over(room, 7);
+    writer_u64(&w, 0);
+    assert_true(w.failed);
+    assert_int_equal(room[0], 0x11); // not even a part of it
 }
 
 static void siphash_gives_the_vectors_of_the_paper(void **state)

@@ -47,10 +47,11 @@ static void test_round_trips(void **state)
     in = (struct channel_message){.type = CHANNEL_LOCALS};
     in.locals.count = CHANNEL_LOCALS_MAX;
     for (size_t i = 0; i < in.locals.count; i++)
-        in.locals.addrs[i] = (struct address){.version = i % 2 ? 4 : 6, .bytes = {(uint8_t)i, (uint8_t)(i >> 8)}};
+        in.locals.prefixes[i] = (struct prefix){
+            .addr = {.version = i % 2 ? 4 : 6, .bytes = {(uint8_t)i, (uint8_t)(i >> 8)}}, .len = i % 33};
     assert_true(channel_decode(&out, room, encode()));
     assert_int_equal(out.locals.count, CHANNEL_LOCALS_MAX);
-    assert_memory_equal(out.locals.addrs, in.locals.addrs, sizeof(in.locals.addrs));
+    assert_memory_equal(out.locals.prefixes, in.locals.prefixes, sizeof(in.locals.prefixes));
 
     in = (struct channel_message){.type = CHANNEL_END};
     strcpy(in.text, "going down");
@@ -68,7 +69,7 @@ static void test_wrong_lengths(void **state)
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {
             in.locals.count = 2;
-            in.locals.addrs[0].version = in.locals.addrs[1].version = 4;
+            in.locals.prefixes[0].addr.version = in.locals.prefixes[1].addr.version = 4;
         }
         size_t len = encode();
         for (size_t cut = 0; cut < len; cut++)
@@ -85,8 +86,13 @@ static void test_hostile_bytes(void **state)
     assert_false(channel_decode(&out, unknown, sizeof(unknown)));
     static const uint8_t too_many[] = {CHANNEL_LOCALS, 0xff, 0xff, 0xff, 0xff};
     assert_false(channel_decode(&out, too_many, sizeof(too_many)));
-    static const uint8_t no_version[] = {CHANNEL_LOCALS, 0, 0, 0, 1, 5, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+    // One prefix: version, length, 16 bytes.
+    static const uint8_t one[1 + 4 + 18] = {CHANNEL_LOCALS, 0, 0, 0, 1, 4, 32};
+    static const uint8_t no_version[sizeof(one)] = {CHANNEL_LOCALS, 0, 0, 0, 1, 5, 32};
+    static const uint8_t too_narrow[sizeof(one)] = {CHANNEL_LOCALS, 0, 0, 0, 1, 4, 33};
+    assert_true(channel_decode(&out, one, sizeof(one)));
     assert_false(channel_decode(&out, no_version, sizeof(no_version)));
+    assert_false(channel_decode(&out, too_narrow, sizeof(too_narrow)));
     uint8_t text[CHANNEL_TEXT_SIZE + 2];
     memset(text, 'x', sizeof(text));
     text[0] = CHANNEL_END;

@@ -5,6 +5,7 @@
 
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -148,11 +149,15 @@ static void test_a_silent_caller_is_hung_up_on(void **state)
     close(fd);
 }
 
+static atomic_bool answered;
+
 static void *ask(void *arg)
 {
     struct fault fault;
     (void)arg;
-    return control_ask(path, "status", &fault);
+    json_t *answer = control_ask(path, "status", &fault);
+    answered = true;
+    return answer;
 }
 
 static void test_the_asking_end(void **state)
@@ -161,10 +166,10 @@ static void test_the_asking_end(void **state)
     pthread_t thread;
     void *answer;
     assert_int_equal(pthread_create(&thread, NULL, ask, NULL), 0);
-    uv_run(&loop, UV_RUN_ONCE); // the connection
-    for (int i = 0; i < 50; i++, usleep(2000))
+    for (; !answered; usleep(1000)) // the asker gives up after 10 s
         turn_loop(1);
     pthread_join(thread, &answer);
+    assert_non_null(answer);
     assert_string_equal(json_string_value(json_object_get(answer, "line")), "status");
     json_decref(answer);
 

@@ -119,25 +119,27 @@ static void trouble_with_a_link_names_it(void **state)
     assert_non_null(strstr(fault.text, "No such device"));
 }
 
-static void local_addresses_are_found(void **state)
+static void local_prefixes_are_found(void **state)
 {
     (void)state;
     need_namespace();
-    struct prefix own4 = prefix("10.99.0.2"), own6 = prefix("fd99::2"), loop6 = prefix("::1");
+    const struct prefix own4 = prefix("10.99.0.2"), own6 = prefix("fd99::2");
     TRY(netlink_address_add(nl, tun.index, &own4, &fault));
     TRY(netlink_address_add(nl, tun.index, &own6, &fault));
-    struct address found[32];
-    size_t count = netlink_local_addresses(nl, found, COUNT(found));
-    unsigned seen = 0;
+    assert_int_equal(system("ip route add local 10.98.0.0/16 dev nl0"), 0); // AnyIP
+    const struct prefix wanted[] = {own4, own6, prefix("::1"), prefix("10.98.0.0/16")};
+    struct prefix found[32];
+    size_t count = netlink_local_prefixes(nl, found, COUNT(found));
+    size_t seen = 0;
     for (size_t i = 0; i < count; i++) {
-        seen |= address_equal(&found[i], &own4.addr) ? 1 : 0;
-        seen |= address_equal(&found[i], &own6.addr) ? 2 : 0;
-        seen |= address_equal(&found[i], &loop6.addr) ? 4 : 0;
-        char text[ADDRESS_TEXT_SIZE];
-        CASE(address_text(&found[i], text), found[i].bytes[0] != 0xff); // multicast is not local
+        char text[PREFIX_TEXT_SIZE];
+        CASE(prefix_text(&found[i], text), found[i].addr.bytes[0] != 0xff); // multicast is not local
+        for (size_t w = 0; w < COUNT(wanted); w++)
+            seen += found[i].len == wanted[w].len && address_equal(&found[i].addr, &wanted[w].addr);
     }
-    assert_int_equal(seen, 7);
-    assert_int_equal(netlink_local_addresses(nl, found, 1), 1);
+    assert_int_equal(seen, COUNT(wanted));
+    assert_int_equal(netlink_local_prefixes(nl, found, 1), 1);
+    assert_int_equal(system("ip route delete local 10.98.0.0/16 dev nl0"), 0);
 }
 
 static void a_route_is_added_found_and_deleted(void **state)
@@ -388,7 +390,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(links_and_addresses),
         cmocka_unit_test(trouble_with_a_link_names_it),
-        cmocka_unit_test(local_addresses_are_found),
+        cmocka_unit_test(local_prefixes_are_found),
         cmocka_unit_test(a_route_is_added_found_and_deleted),
         cmocka_unit_test(a_route_carries_its_attributes),
         cmocka_unit_test(a_rule_is_added_found_and_deleted),

@@ -95,8 +95,8 @@ static void test_results(void **state)
     } files[] = {{"a", 0700},        {"a/books", 0700},      {"a/ca.key", 0600}, {"a/branch.key", 0600},
                  {"a/ca.crt", 0644}, {"a/branch.crt", 0644}, {"a/crl.pem", 0644}};
     static const char *const checks[] = {
-        "openssl verify -CAfile $D/a/ca.crt -CRLfile $D/a/crl.pem -crl_check -purpose sslserver "
-        "$D/a/gate.example.net.crt",
+        ("openssl verify -CAfile $D/a/ca.crt -CRLfile $D/a/crl.pem -crl_check -purpose sslserver "
+         "$D/a/gate.example.net.crt"),
         "openssl verify -CAfile $D/a/ca.crt -CRLfile $D/a/crl.pem -crl_check -purpose sslclient $D/a/branch.crt",
         "! openssl verify -CAfile $D/a/ca.crt -purpose sslclient $D/a/gate.example.net.crt",
         "! openssl verify -CAfile $D/a/ca.crt -purpose sslserver $D/a/branch.crt",

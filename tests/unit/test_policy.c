@@ -239,6 +239,8 @@ static const char *const special[] = {
     "64:ff9b:1::127.0.0.1",
     "64:ff9b:1::169.254.169.254",
     "64:ff9b:1:abcd::169.254.169.254",
+    "64:ff9b:1:7f00:0:100::",   // 127.0.0.1 behind 48 bits
+    "64:ff9b:1:a9fe:a9:fe00::", // 169.254.169.254
     "2002:7f00:1::",
     "2002:7f00:1::1",
     "2002:a9fe:a9fe::",
@@ -253,10 +255,10 @@ static const char *const special[] = {
 static void set_local(struct policy *policy)
 {
     static const char *const own[] = {"10.73.0.1", "fd73::1", "127.0.0.1", "::1"};
-    struct address addrs[COUNT(own)];
+    struct prefix prefixes[COUNT(own)];
     for (size_t i = 0; i < COUNT(own); i++)
-        assert_true(address_parse(&addrs[i], own[i]));
-    policy_set_local(policy, addrs, COUNT(own));
+        assert_true(prefix_parse(&prefixes[i], own[i]));
+    policy_set_local(policy, prefixes, COUNT(own));
 }
 
 static void test_special_not_by_wide_rules(void **state)
@@ -343,6 +345,8 @@ static void test_wrapped(void **state)
         {"+64:ff9b::/96", "64:ff9b::10.0.0.5", true},
         {"-10.0.0.5\n+::/0", "64:ff9b::10.0.0.5", false}, // a denial reaches into every wrapping
         {"-10.0.0.5\n+::/0", "64:ff9b:1::10.0.0.5", false},
+        {"-10.0.0.5\n+::/0", "64:ff9b:1:a00:0:500::", false},
+        {"+64:ff9b:1::/48", "64:ff9b:1:a00:0:500::", true},
         {"-10.0.0.5\n+::/0", "2002:a00:5::1", false},
         {"-10.0.0.5\n+::/0, 0.0.0.0/0", "::ffff:10.0.0.5", false},
         {"+10.0.0.0/8", "64:ff9b::10.0.0.5", false}, // an allowance does not
@@ -408,18 +412,35 @@ static void test_local_is_replaced(void **state)
 {
     (void)state;
     struct policy *policy = policy_of("+10.0.0.0/8");
-    struct address own;
-    assert_true(address_parse(&own, "10.0.0.1"));
+    struct prefix own;
+    assert_true(prefix_parse(&own, "10.0.0.1"));
     assert_true(allows(policy, T, NULL, "10.0.0.1", 80));
     policy_set_local(policy, &own, 1);
     assert_false(allows(policy, T, NULL, "10.0.0.1", 80));
-    assert_true(address_parse(&own, "10.0.0.2"));
+    assert_true(prefix_parse(&own, "10.0.0.2"));
     policy_set_local(policy, &own, 1);
     assert_true(allows(policy, T, NULL, "10.0.0.1", 80));
     assert_false(allows(policy, T, NULL, "10.0.0.2", 80));
     policy_set_local(policy, NULL, 0);
     assert_true(allows(policy, T, NULL, "10.0.0.2", 80));
     policy_free(policy);
+}
+
+// A prefix that the gate answers for as a whole (AnyIP); the narrowest of the local ones counts.
+static void test_local_prefix(void **state)
+{
+    (void)state;
+    struct prefix own[2];
+    assert_true(prefix_parse(&own[0], "10.0.0.0/24") && prefix_parse(&own[1], "10.0.0.1"));
+    struct policy *wide = policy_of("+10.0.0.0/8"), *exact = policy_of("+10.0.0.0/24");
+    policy_set_local(wide, own, COUNT(own));
+    policy_set_local(exact, own, COUNT(own));
+    assert_false(allows(wide, T, NULL, "10.0.0.7", 80));
+    assert_true(allows(wide, T, NULL, "10.0.1.7", 80));
+    assert_true(allows(exact, T, NULL, "10.0.0.7", 80));
+    assert_false(allows(exact, T, NULL, "10.0.0.1", 80));
+    policy_free(wide);
+    policy_free(exact);
 }
 
 static void test_hosts(void **state)
@@ -499,6 +520,7 @@ int main(void)
         cmocka_unit_test(test_wrapped),
         cmocka_unit_test(test_names),
         cmocka_unit_test(test_local_is_replaced),
+        cmocka_unit_test(test_local_prefix),
         cmocka_unit_test(test_hosts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

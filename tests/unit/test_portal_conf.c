@@ -95,7 +95,8 @@ static void test_refused(void **state)
     } cases[] = {
         {"LogLevel = loud", "", "branch.conf:9: LogLevel"},
         {"MTU = 1279", "", "branch.conf:9: MTU"},
-        {"BatchInteractive = 512K", "", "branch.conf:9: BatchInteractive"},
+        {"BatchInteractive = 128K\nBatch = 64K", "", "branch.conf:9: BatchInteractive must not be larger"},
+        {"Batch = 257K", "", "branch.conf:9: Batch: \"257K\" is out of bounds"},
         {"MaxSessions = 32767", "", "branch.conf:9: MaxSessions"},
         {"Device = usher1", "", "branch.conf:9: Device was given before, in line 2"},
         {"", "Name = a b", "branch.conf:12: Name"},

@@ -136,10 +136,45 @@ static void test_slots_run_out(void **state)
         runtime_release(&runtimes[i]);
 }
 
+// One that has given its rights away cannot remove its place, but holds no slot any more, unless routes are left; the
+// next claim of whatever name sweeps it up.
+static void test_release_without_rights(void **state)
+{
+    (void)state;
+    enum { NOBODY = 65534 };
+    if (geteuid() != 0)
+        skip();
+    for (int stained = 0; stained < 2; stained++) {
+        struct runtime other;
+        struct stat st;
+        pid_t pid = fork();
+        if (pid == 0) {
+            struct runtime runtime;
+            if (!runtime_claim(&runtime, root, "f", &fault) || setuid(NOBODY) < 0)
+                _exit(1);
+            runtime.stained = stained;
+            runtime_release(&runtime);
+            _exit(0);
+        }
+        int status;
+        waitpid(pid, &status, 0);
+        assert_int_equal(status, 0);
+        assert_int_equal(runtime_pid(root, "f"), 0);
+        assert_int_equal(runtime_slots(root, "f"), stained ? 1 : 0);
+        assert_true(runtime_claim(&other, root, "g", &fault));
+        assert_int_equal(other.slot, stained);
+        char place[64];
+        snprintf(place, sizeof(place), "%s/f", root);
+        assert_int_equal(stat(place, &st), stained ? 0 : -1);
+        runtime_release(&other);
+    }
+    runtime_remove(root, "f");
+}
+
 static int set_up(void **state)
 {
     (void)state;
-    return mkdtemp(root) ? 0 : -1;
+    return mkdtemp(root) && chmod(root, 0755) == 0 ? 0 : -1; // as /run/usher
 }
 
 static int tear_down(void **state)
@@ -159,6 +194,7 @@ int main(void)
         cmocka_unit_test(test_a_live_one_is_not_taken_over),
         cmocka_unit_test(test_a_dead_one_is_inherited),
         cmocka_unit_test(test_slots_run_out),
+        cmocka_unit_test(test_release_without_rights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

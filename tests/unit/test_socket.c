@@ -19,6 +19,10 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
+#ifndef TCP_RTO_MAX_MS
+#define TCP_RTO_MAX_MS 44 // Linux 6.15; the headers may be older than the kernel
+#endif
+
 static bool alone; // in a network namespace of our own, with its loopback up
 
 static int enter(void **state)
@@ -200,6 +204,10 @@ static void test_options(void **state)
     assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPINTVL), 3);
     assert_int_equal(int_option(fd, IPPROTO_TCP, TCP_KEEPCNT), 3);
     assert_int_equal(int_option(fd, SOL_SOCKET, SO_KEEPALIVE), 1);
+    int pause = 0;
+    socklen_t pause_len = sizeof pause;
+    if (getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &pause, &pause_len) == 0) // else the kernel is older
+        assert_int_equal(pause, 1000);
 
     assert_true(socket_set_congestion(fd, "reno"));
     char name[16] = "";

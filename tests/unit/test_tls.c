@@ -180,7 +180,9 @@ static const struct row rows[] = {
 
 static bool says(const char *want, enum tls_result result, const struct tls *tls)
 {
-    return want ? result == TLS_FAILED && strstr(tls_reason(tls), want) : result == TLS_OK && !tls_reason(tls)[0];
+    if (!want)
+        return result == TLS_OK && !tls_reason(tls)[0] && !tls_is_untrusted(tls);
+    return result == TLS_FAILED && strstr(tls_reason(tls), want) && tls_is_untrusted(tls);
 }
 
 static void test_matrix(void **state)
@@ -353,6 +355,7 @@ static void test_altered(void **state)
     move(p.gate, p.portal, SIZE_MAX);
     assert_int_equal(tls_read(p.portal, room, sizeof(room), &len), TLS_FAILED);
     assert_non_null(strstr(tls_reason(p.portal), "altered on the way"));
+    assert_false(tls_is_untrusted(p.gate) || tls_is_untrusted(p.portal));
     pair_free(&p);
 }
 
