@@ -334,6 +334,12 @@ static void tear_down(struct worker *worker)
     free(worker->locals);
 }
 
+static bool make_loop(struct worker *worker, struct fault *fault)
+{
+    int result = uv_loop_init(&worker->loop);
+    return result == 0 || fault_set(fault, "cannot make an event loop: %s", uv_strerror(result));
+}
+
 int worker_main(void)
 {
     struct worker *worker = memory_new(sizeof(*worker));
@@ -343,8 +349,7 @@ int worker_main(void)
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
-    uv_loop_init(&worker->loop);
-    if (!set_up(worker, &fault)) {
+    if (!sandbox_refuse_io_uring(&fault) || !make_loop(worker, &fault) || !set_up(worker, &fault)) {
         log_error("worker: %s", fault.text);
         return 1; // the process goes as a whole: what was set up so far goes with it
     }

@@ -14,6 +14,9 @@ void sandbox_limits(unsigned descriptors);
 // Becomes `user` ("nobody") with no supplementary groups, keeping only CAP_NET_ADMIN when `keep_net_admin`; sets
 // no_new_privs. Does nothing but no_new_privs when not run as root. The process is not dumpable after.
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
+// Before the loop is made: newer versions of libuv open an io_uring when they can, and what passes through one passes by
+// every filter of system calls. Without it they take epoll.
+bool sandbox_refuse_io_uring(struct fault *fault);
 // Seccomp allow-list for a gate's worker: sockets, epoll, time, memory; everything else fails with EPERM, and the calls
 // no honest worker makes (execve, fork, ptrace, AF_PACKET sockets, executable memory) kill it. No file opens any more,
 // no raw socket, no process starts.

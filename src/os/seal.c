@@ -210,18 +210,29 @@ static int fill(scmp_filter_ctx filter)
     return result;
 }
 
+static bool load(scmp_filter_ctx filter, int result, struct fault *fault)
+{
+    if (result == 0)
+        result = seccomp_load(filter); // sets no_new_privs too
+    seccomp_release(filter);
+    return result == 0 || fault_errno(fault, -result, "sandbox: load the system call filter");
+}
+
+bool sandbox_refuse_io_uring(struct fault *fault)
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
+    if (!filter)
+        return fault_set(fault, "sandbox: seccomp: out of memory");
+    return load(filter, seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0), fault);
+}
+
 bool sandbox_seal_worker(struct fault *fault)
 {
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return fault_set(fault, "sandbox: seccomp: out of memory");
-    int result = fill(filter);
-    if (result == 0)
-        result = seccomp_load(filter); // sets no_new_privs too
-    seccomp_release(filter);
-    if (result < 0)
-        return fault_errno(fault, -result, "sandbox: load the system call filter");
-
+    if (!load(filter, fill(filter), fault))
+        return false;
     if (!SANITIZED && (openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM))
         return fault_set(fault, "sandbox: the system call filter does not hold");
     return true;

@@ -17,7 +17,8 @@ from test_many_flows import echo_all, serve_forever
 from traffic import BLOCK, Server, connected, listener
 
 MEMORY = 64 << 20  # bytes
-BUDGET = "WindowBudget = 16M"  # a quarter, as usher.conf(5) advises
+WINDOWS = "WindowBudget = 16M"  # a quarter, as usher.conf(5) advises
+RECEIVED = "ReceiveBudget = 16M"
 
 pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers' own memory is many times that of the programs")
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.skipif(SANITIZED, reason="the sanitizers' own memory is
 @pytest.fixture
 def small(lab, pki, tmp_path):
     limits = [Limit(name, MEMORY) for name in ("portal", "gate")]
-    gate, portal = Gate(lab, tmp_path, pki, extra=BUDGET), Portal(lab, tmp_path, pki, extra=BUDGET)
+    gate, portal = Gate(lab, tmp_path, pki, extra=WINDOWS), Portal(lab, tmp_path, pki, extra=f"{WINDOWS}\n{RECEIVED}")
     portal.prepare, gate.prepare = (limit.enter for limit in limits)
     try:
         gate.start()

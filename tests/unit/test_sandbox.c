@@ -312,6 +312,8 @@ static int sealed_life(const void *arg)
     struct resolver *resolver = NULL;
     uv_loop_t loop;
     if (worker->early) {
+        if (!sandbox_refuse_io_uring(&fault) || syscall(SYS_io_uring_setup, 1, NULL) == 0 || errno != ENOSYS)
+            return 6;
         uv_loop_init(&loop);
         resolver = resolver_new(&loop, &config, &fault);
     }
