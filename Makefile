@@ -232,7 +232,7 @@ $(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(ARCHIVES) $(WOLFLIB)
 demo:
 	@scripts/demo
 bench: all tools
-	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py
+	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --json $(BUILD)/bench/results.json
 bench-quick: all tools
 	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
 format:

@@ -11,6 +11,7 @@ import argparse
 import collections
 import json
 import pathlib
+import resource
 import sys
 import tempfile
 import time
@@ -100,11 +101,15 @@ def attempt(meter, path, quick):
         return {}
 
 
+# Each flow is a descriptor of the load program, of its server and of the gate's worker: as many as one process may have.
+MANY = min(30000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
+
+
 def hold(meter, started, rounds):
     """Held flows need a fresh start, so they come first; one sample each."""
     for path in started:
         if path.name in ("direct", "usher-tun"):
-            for flows in (10000, 100, 30000):
+            for flows in (10000, 100, MANY):
                 try:
                     figures = meter.hold(path, flows)
                 except AssertionError as error:
@@ -135,6 +140,8 @@ def main():
         wan_summary = wan.session(args)
         print()
         print(report.table(wan_summary))
+        print()
+        print(report.ratio_table(report.wan_ratios(wan_summary)))
         summary["wan"] = wan_summary
     if args.json:
         args.json.write_text(json.dumps(summary, indent=1) + "\n")
