@@ -18,13 +18,12 @@
 
 enum { SHOWN_SIZE = 80 }; // bytes of a file's own text that a message shows
 
-static void report(struct config *config, unsigned line, const char *format, va_list args)
+static void report(struct config *config, unsigned line, const char *kind, const char *format, va_list args)
 {
-    config->mistakes++;
     if (line)
-        fprintf(config->report, "%s:%u: ", config->path, line);
+        fprintf(config->report, "%s:%u: %s", config->path, line, kind);
     else
-        fprintf(config->report, "%s: ", config->path);
+        fprintf(config->report, "%s: %s", config->path, kind);
     vfprintf(config->report, format, args);
     fputc('\n', config->report);
 }
@@ -32,8 +31,9 @@ static void report(struct config *config, unsigned line, const char *format, va_
 void config_mistake_at(struct config *config, unsigned line, const char *format, ...)
 {
     va_list args;
+    config->mistakes++;
     va_start(args, format);
-    report(config, line, format, args);
+    report(config, line, "", format, args);
     va_end(args);
 }
 
@@ -54,16 +54,30 @@ static size_t find_key(const struct config *config, const char *section, const c
     return i;
 }
 
-void config_mistake(struct config *config, const char *section, const char *key, const char *format, ...)
+// Where the key was given, or else its section; 0 when neither was.
+static unsigned line_of(const struct config *config, const char *section, const char *key)
 {
     size_t s = find_section(config, section);
     size_t k = key ? find_key(config, section, key) : config->key_count;
-    unsigned line = s < config->section_count ? config->section_lines[s] : 0;
     if (k < config->key_count && config->lines[k])
-        line = config->lines[k];
+        return config->lines[k];
+    return s < config->section_count ? config->section_lines[s] : 0;
+}
+
+void config_mistake(struct config *config, const char *section, const char *key, const char *format, ...)
+{
+    va_list args;
+    config->mistakes++;
+    va_start(args, format);
+    report(config, line_of(config, section, key), "", format, args);
+    va_end(args);
+}
+
+void config_notice(struct config *config, const char *section, const char *key, const char *format, ...)
+{
     va_list args;
     va_start(args, format);
-    report(config, line, format, args);
+    report(config, line_of(config, section, key), "warning: ", format, args);
     va_end(args);
 }
 

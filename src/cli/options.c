@@ -5,6 +5,7 @@
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { CREDENTIAL_MAX = 4 * 1024 * 1024 }; // bytes of one file: a revocation list of some 50,000 entries
 
@@ -66,6 +67,8 @@ struct tls_identity *options_judge(struct config *config, const char *section, c
     struct tls_identity *identity = tls_identity_new(&tls_material, &fault);
     if (!identity)
         config_mistake(config, section, key_of(fault.text), "%s", fault.text);
+    else if (tls_identity_runs_out(identity, (usec_t)time(NULL) * USEC_PER_SEC, &fault))
+        config_notice(config, section, key_of(fault.text), "%s", fault.text);
     return identity;
 }
 

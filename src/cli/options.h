@@ -54,8 +54,8 @@ struct options_link {
 
 // What the bounds of single keys cannot say.
 void options_check_link(struct config *config, const char *section, const struct options_link *link);
-// Reads the files and proves that they fit together; every mistake is reported at its key's line. NULL when there was
-// one. `material` holds what was read until options_material_wipe.
+// Reads the files and proves that they fit together; every mistake is reported at its key's line, and what will soon be
+// out of date as well. NULL when there was a mistake. `material` holds what was read until options_material_wipe.
 struct tls_identity *options_judge(struct config *config, const char *section, const struct options_tls *tls,
                                    enum tls_role role, struct options_material *material);
 struct tls_material options_tls_material(const struct options_material *material, enum tls_role role, bool allow_tls12);

@@ -40,6 +40,9 @@ const char *tls_library_version(void);
 struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault);
 void tls_identity_free(struct tls_identity *identity);
 usec_t tls_identity_expires(const struct tls_identity *identity); // Unix time, microseconds: the certificate's notAfter
+// Whether the certificate or a revocation list is out of date within two weeks of `wall` (Unix time, microseconds):
+// `notice` then says which and when, and begins as the faults above do.
+bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, struct fault *notice);
 
 // `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
 struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);

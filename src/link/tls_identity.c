@@ -1,12 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who we are and whom we believe. Everything that can be wrong with the files of a configuration is found here, at the
-// start, and told in one sentence each; dates are not, since a machine without a clock battery must come up first.
+// start, and told in one sentence each; our own dates are no reason to fail, since a machine without a clock battery must
+// come up first.
 #include "link/tls_internal.h"
 
 #include "base/memory.h"
+#include "link/revocation.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+
+#define NOTICE_USEC (14 * 86400 * USEC_PER_SEC) // two weeks: time to renew what is copied by hand
 
 // Our own certificate as the peer will see it: it must be one for this end.
 static bool check_own_certificate(struct tls_identity *identity, const struct tls_material *material,
@@ -75,6 +80,20 @@ static bool check_authorities(const struct tls_identity *identity, struct fault 
     return good;
 }
 
+static void note_lists(struct tls_identity *identity)
+{
+    struct span in = {identity->crl, identity->crl_len};
+    struct revocation_list list;
+    uint8_t *der;
+    size_t len;
+    identity->list_expires = USEC_NEVER;
+    while (tls_pem_next(&in, "X509 CRL", &der, &len)) {
+        if (revocation_list_parse(&list, der, len) && list.next_update < identity->list_expires)
+            identity->list_expires = list.next_update;
+        free(der);
+    }
+}
+
 static uint8_t *copy(const uint8_t *bytes, size_t len)
 {
     uint8_t *room = memory_new(len + 1);
@@ -104,6 +123,7 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, struc
         identity->crl = copy(material->crl, material->crl_len);
         identity->crl_len = material->crl_len;
     }
+    note_lists(identity);
     if (!set_up(identity, material, fault)) {
         tls_identity_free(identity);
         return NULL;
@@ -125,4 +145,26 @@ void tls_identity_free(struct tls_identity *identity)
 usec_t tls_identity_expires(const struct tls_identity *identity)
 {
     return identity->expires;
+}
+
+static bool is_soon(usec_t at, usec_t wall, char date[32])
+{
+    time_t seconds = (time_t)(at / USEC_PER_SEC);
+    struct tm tm;
+    if (at > wall + NOTICE_USEC)
+        return false;
+    strftime(date, 32, "%FT%TZ", gmtime_r(&seconds, &tm));
+    return true;
+}
+
+bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, struct fault *notice)
+{
+    char date[32];
+    if (is_soon(identity->expires, wall, date))
+        fault_set(notice, "Certificate: valid until %s; issue it anew (usher-pki issue)", date);
+    else if (is_soon(identity->list_expires, wall, date))
+        fault_set(notice, "CRL: valid until %s; make a fresh one (usher-pki crl DIR)", date);
+    else
+        return false;
+    return true;
 }

@@ -36,7 +36,8 @@ struct tls_identity {
     size_t ca_len;
     uint8_t *crl; // PEM; NULL when there is none
     size_t crl_len;
-    usec_t expires;
+    usec_t expires;      // the certificate; Unix time
+    usec_t list_expires; // the first of the lists; USEC_NEVER when there is none
 };
 
 struct tls {

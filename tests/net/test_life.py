@@ -11,7 +11,7 @@ import time
 import pytest
 
 from lab import patience, run, wait_until
-from programs import USHER_GATE, USHER_TUN, Gate, Portal
+from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, make_pki
 
 RUN = pathlib.Path("/run/usher")
 
@@ -95,6 +95,17 @@ def anybodys_usher_tun():
 def test_without_rights_the_person_is_told_what_to_do(lab, anybodys_usher_tun, command):
     done = lab.portal.run("setpriv", "--reuid=65534", "--clear-groups", anybodys_usher_tun, command, "branch", check=False)
     assert done.returncode == 1 and "sudo" in done.stderr
+
+
+def test_what_runs_out_is_said_in_time(lab, tmp_path):
+    """A warning is no mistake."""
+    pki = make_pki(tmp_path / "pki")
+    run(USHER_PKI, "crl", pki, "5")
+    portal, gate = Portal(lab, tmp_path, pki), Gate(lab, tmp_path, pki)
+    for program, conf in ((USHER_TUN, portal.conf), (USHER_GATE, gate.conf)):
+        done = run(program, "check", conf)
+        line = conf.read_text().splitlines().index(f"CRL = {pki}/crl.pem") + 1
+        assert done.stderr.startswith(f"{conf}:{line}: warning: CRL: valid until ")
 
 
 @pytest.mark.parametrize("argv", [(USHER_TUN, "up", "--help"), (USHER_TUN, "-h"), (USHER_GATE, "status", "--help")])

@@ -237,6 +237,38 @@ static void test_own_material(void **state)
     }
 }
 
+// Two weeks before something of ours is out of date there is a word of it; lists live for 180 days here, and so run out
+// first.
+static void test_what_runs_out(void **state)
+{
+    (void)state;
+    struct tls_identity *plain = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
+    struct tls_identity *listed =
+        certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch", .crl = "pki/crl.pem"});
+    const usec_t day = 86400 * USEC_PER_SEC, now = (usec_t)time(NULL) * USEC_PER_SEC, end = tls_identity_expires(plain);
+    const struct {
+        const struct tls_identity *identity;
+        usec_t wall;
+        const char *says;
+    } rows[] = {
+        {plain, now, NULL},
+        {plain, end - 15 * day, NULL},
+        {plain, end - 13 * day, "Certificate: valid until "},
+        {plain, end + day, "Certificate: valid until "},
+        {listed, now, NULL},
+        {listed, now + 165 * day, NULL},
+        {listed, now + 167 * day, "CRL: valid until "},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fault notice = {""};
+        bool soon = tls_identity_runs_out(rows[i].identity, rows[i].wall, &notice);
+        if (soon != (rows[i].says != NULL) || (soon && strncmp(notice.text, rows[i].says, strlen(rows[i].says))))
+            fail_msg("row %zu: \"%s\"", i, notice.text);
+    }
+    tls_identity_free(plain);
+    tls_identity_free(listed);
+}
+
 // A handshake and data that arrive byte by byte are the same as in one piece; what was agreed is what we allow.
 static void test_agreement(void **state)
 {
@@ -394,9 +426,9 @@ static void test_record_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matrix),         cmocka_unit_test(test_own_material), cmocka_unit_test(test_agreement),
-        cmocka_unit_test(test_data),           cmocka_unit_test(test_output_room),  cmocka_unit_test(test_altered),
-        cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
+        cmocka_unit_test(test_matrix),    cmocka_unit_test(test_own_material),   cmocka_unit_test(test_what_runs_out),
+        cmocka_unit_test(test_agreement), cmocka_unit_test(test_data),           cmocka_unit_test(test_output_room),
+        cmocka_unit_test(test_altered),   cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
     };
     struct fault fault;
     if (!tls_library_start(&fault))
