@@ -6,6 +6,7 @@
 
 #include "base/text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -184,6 +185,8 @@ bool tunnel_transmit(struct tunnel *tunnel, usec_t now)
     if (tunnel->blocked || tunnel->state >= TUNNEL_LINGERING)
         return false;
     bool more = fill(tunnel, now);
+    // Never asleep with runnable work: what is left is either announced by the socket or told to the caller.
+    assert(more || tunnel->state != TUNNEL_UP || tunnel->engine_ended || !usher_engine_has_work(tunnel->engine));
     if (tunnel->state == TUNNEL_ENDING && !more)
         tls_close_notify(tunnel->tls);
     flush(tunnel, now);
