@@ -74,7 +74,7 @@ def session(args, work):
         if args.quick and not args.paths:
             wanted = [paths.Direct, paths.Usher, paths.Relay]
         started = start_paths(wanted, lab, work)
-        meter = measure.Meter(lab, args.seconds)
+        meter = measure.Meter(lab, args.seconds, servers)
         if not args.quick:
             hold(meter, started, rounds)
         for number in range(args.rounds):
