@@ -9,6 +9,7 @@
 #include "gate/briefing.h"
 #include "gate/channel.h"
 #include "link/tunnel.h"
+#include "os/busy_poll.h"
 #include "os/clock.h"
 #include "os/poller.h"
 #include "os/resolver.h"
@@ -36,6 +37,7 @@ struct worker {
     uv_loop_t loop;
     uv_prepare_t turn;
     uv_idle_t awake;
+    struct busy_poll busy_poll;
     uv_poll_t channel;
     struct poller *poller; // of the sockets that dial makes
 
@@ -76,6 +78,11 @@ static void tell_denials(struct worker *worker, usec_t now)
     worker->denied_next = now + DENIAL_PAUSE_S * USEC_PER_SEC;
 }
 
+static uint64_t moved(const struct worker *worker)
+{
+    return worker->counters.bytes_sent + worker->counters.bytes_received;
+}
+
 static void turn(uv_prepare_t *handle)
 {
     struct worker *worker = handle->data;
@@ -90,7 +97,7 @@ static void turn(uv_prepare_t *handle)
             worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
         tell_denials(worker, now);
     }
-    if (work)
+    if (work || busy_poll_wants(&worker->busy_poll, moved(worker), now))
         wake(worker);
 }
 
