@@ -191,6 +191,7 @@ void capture_turn(struct capture *capture, bool link_blocked, usec_t now)
     fragments_expire(capture->fragments, now);
     capture_tcp_reclaim(capture);
     capture_association_reclaim(capture);
+    capture_udp_flush(capture);
     stack_flush(capture->stack, link_blocked, now);
     // What expired or was flushed may have put flows on lines again.
     for (int line = 0; line < LINES; line++)

@@ -12,6 +12,7 @@
 #include "edge/capture.h"
 #include "edge/capture_timeline.h"
 #include "edge/fragments.h"
+#include "edge/train.h"
 #include "stack/craft.h"
 #include "stack/packet.h"
 #include "stack/stack.h"
@@ -59,6 +60,7 @@ struct capture {
     struct list association_dead;
     size_t early_bytes;       // of datagrams that wait for their association
     uint32_t fragment_number; // of the next IPv6 datagram that we cut
+    struct train train;       // UDP for one application, until the end of the turn
 
     uv_poll_t poll;
     uv_timer_t timer;
@@ -169,6 +171,8 @@ void early_clear(struct association *association);
 void capture_udp_take(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet);
 // True for an answer from port 53.
 bool capture_udp_deliver(struct association *association, const struct usher_datagram *datagram);
+// Writes what was delivered in this turn.
+void capture_udp_flush(struct capture *capture);
 
 // capture_icmp.c
 void capture_icmp_take(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet);

@@ -59,25 +59,64 @@ void capture_udp_take(struct capture *capture, const struct packet_view *view, c
     } while (left > 0);
 }
 
-bool capture_udp_deliver(struct association *association, const struct usher_datagram *datagram)
+// Towards the application
+
+static size_t packet_len(const struct usher_datagram *datagram, size_t len)
 {
-    struct capture *capture = association->capture;
-    const struct endpoint *from = &datagram->from;
-    if (association->fixed || from->addr.version == 0)
-        from = &association->outside;
-    if (from->addr.version != association->inside.addr.version || datagram->len > USHER_DATAGRAM_MAX) {
-        capture->counters.datagrams_dropped++;
-        return false;
-    }
+    return (datagram->to.addr.version == 4 ? 20 : 40) + UDP_HEADER + len;
+}
+
+static void emit(struct capture *capture, const struct usher_datagram *datagram, size_t piece)
+{
     uint8_t head[CRAFT_HEAD_SIZE];
     struct virtio_net_hdr vnet = {0};
-    size_t ip_header = from->addr.version == 4 ? 20 : 40;
-    bool cut = capture_must_cut(capture, from->addr.version, ip_header + UDP_HEADER + datagram->len);
-    size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, from, &association->inside, datagram->bytes,
-                                datagram->len);
+    bool train = piece < datagram->len;
+    bool cut = !train && capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram, datagram->len));
+    size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, &datagram->from, &datagram->to,
+                                datagram->bytes, datagram->len);
+    if (train) {
+        vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+        vnet.gso_size = (uint16_t)piece;
+    }
     if (cut)
         capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
     else
         capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
-    return from->port == DNS_PORT;
+}
+
+void capture_udp_flush(struct capture *capture)
+{
+    struct train *train = &capture->train;
+    if (train->count == 0)
+        return;
+    const struct usher_datagram all = {.from = train->from, .to = train->to, .bytes = train->bytes, .len = train->len};
+    emit(capture, &all, train->piece);
+    train_clear(train);
+}
+
+// The kernel cuts a train where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
+// fit through ours would have to be cut once more.
+static bool may_join(const struct capture *capture, const struct usher_datagram *datagram)
+{
+    return capture->tun->uso && packet_len(datagram, datagram->len) <= capture->config.mtu;
+}
+
+bool capture_udp_deliver(struct association *association, const struct usher_datagram *datagram)
+{
+    struct capture *capture = association->capture;
+    struct usher_datagram out = *datagram;
+    out.to = association->inside;
+    if (association->fixed || out.from.addr.version == 0)
+        out.from = association->outside;
+    if (out.from.addr.version != out.to.addr.version || out.len > USHER_DATAGRAM_MAX) {
+        capture->counters.datagrams_dropped++;
+        return false;
+    }
+    bool joins = may_join(capture, &out);
+    if (!joins || !train_join(&capture->train, association, &out)) {
+        capture_udp_flush(capture);
+        if (!joins || !train_join(&capture->train, association, &out))
+            emit(capture, &out, out.len);
+    }
+    return out.from.port == DNS_PORT;
 }

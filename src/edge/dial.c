@@ -7,6 +7,7 @@
 #include "edge/dial_internal.h"
 #include "edge/dial_queue.h"
 #include "os/random.h"
+#include "os/udp.h"
 
 #include <stdlib.h>
 
@@ -28,6 +29,7 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*
     list_init(&dial->retired);
     list_init(&dial->unflushed);
     list_init(&dial->spare);
+    dial->inbox = udp_inbox_new();
     dial_waits_init(dial);
     start_pingers(dial);
     return dial;
@@ -57,6 +59,7 @@ void dial_free(struct dial *dial)
     free_retired(dial);
     while ((link = list_pop_front(&dial->spare)))
         queue_free(container_of(link, struct dial_queue, link));
+    udp_inbox_free(dial->inbox);
     table_fini(&dial->pings);
     dial_pinger_stop(&dial->pinger4);
     dial_pinger_stop(&dial->pinger6);
@@ -112,6 +115,7 @@ bool dial_turn(struct dial *dial, usec_t now)
 {
     dial_waits_run(dial, now);
     dial_tcp_flush(dial);
+    dial_udp_flush(dial);
     free_retired(dial);
     return false;
 }

@@ -8,10 +8,11 @@
 #include "base/list.h"
 #include "base/table.h"
 #include "edge/dial.h"
+#include "edge/train.h"
 
 enum {
-    DATAGRAM_ROOM = 65536,            // more than any datagram or raw packet holds
-    DATAGRAM_BUDGET = 64,             // datagrams read from one socket before others have their turn
+    DATAGRAM_ROOM = 65536,            // more than any raw packet holds
+    DATAGRAM_BUDGET = 64,             // messages read from one socket before others have their turn
     PENDING_LOOKUPS_MAX = 64,         // names being resolved at once; each holds a socket of the resolver
     DRAIN_TIMEOUT_MS = 5 * 60 * 1000, // a far end that takes nothing for so long has lost what was left for it
     ECHO_IDLE_MS = 30 * 1000,         // a ping session without a request
@@ -86,7 +87,9 @@ struct dial {
     struct table pings; // by our echo identifier
     uint16_t next_echo;
     struct dial_counters counters;
-    uint8_t room[DATAGRAM_ROOM]; // what was read last
+    struct udp_inbox *inbox;     // what UDP sockets brought last
+    struct train train;          // datagrams for one of them, until the end of the turn
+    uint8_t room[DATAGRAM_ROOM]; // what was read last from a pinger
 };
 
 // A new flow of `size` bytes that begins with a struct dial_flow; attached to `session`.
@@ -120,8 +123,9 @@ void dial_lookup_cancel(struct dial_flow *flow);
 struct dial_flow *dial_tcp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open);
 struct dial_flow *dial_udp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open);
 struct dial_flow *dial_icmp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open);
-// Writes what tcp flows gathered in this turn.
+// Writes what flows gathered in this turn.
 void dial_tcp_flush(struct dial *dial);
+void dial_udp_flush(struct dial *dial);
 void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd);
 void dial_pinger_stop(struct dial_pinger *pinger);
 

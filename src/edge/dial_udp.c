@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // UDP associations. Opened by an IPv4 address: one unconnected socket for one inside endpoint towards any number of
-// destinations, each judged. Opened by name or IPv6: one connected socket, one far end. Nothing is queued here: what
-// the socket does not take is lost, as on any network.
-#include "edge/dial_internal.h"
+// destinations, each judged. Opened by name or IPv6: one connected socket, one far end.
+#include "edge/dial_udp.h"
+
 #include "edge/dial_reason.h"
-#include "edge/dial_remotes.h"
 #include "os/socket.h"
+#include "os/udp.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>
@@ -15,16 +15,10 @@
 
 enum { DNS_PORT = 53 };
 
-struct dial_udp {
-    struct dial_flow flow;       // first
-    struct poller_watch watch;   // fd -1: none yet
-    uint16_t last_port;          // that was sent to
-    struct endpoint inside;      // where the latest datagram came from
-    struct dial_remotes remotes; // of an unconnected socket
-};
-
 static void close_udp(struct dial_udp *udp)
 {
+    if (udp->flow.dial->train.owner == udp)
+        train_clear(&udp->flow.dial->train);
     remotes_fini(&udp->remotes);
     dial_flow_retire(&udp->flow);
     if (udp->watch.fd < 0)
@@ -62,16 +56,21 @@ static int queued_error(int fd)
     return EAGAIN; // a message without a cause
 }
 
-// Empties the error queue. False when the association has ended over it.
-static bool take_errors(struct dial_udp *udp)
+bool udp_fail(struct dial_udp *udp, int error)
+{
+    if (!is_fatal(udp, error))
+        return false;
+    dial_flow_reset_errno(&udp->flow, error);
+    close_udp(udp);
+    return true;
+}
+
+bool udp_take_errors(struct dial_udp *udp)
 {
     int error;
     while ((error = queued_error(udp->watch.fd)) != 0) {
-        if (!is_fatal(udp, error))
-            continue;
-        dial_flow_reset_errno(&udp->flow, error);
-        close_udp(udp);
-        return false;
+        if (udp_fail(udp, error))
+            return false;
     }
     socket_error(udp->watch.fd); // the copy of the last one that the next call would fail with
     return true;
@@ -85,32 +84,43 @@ static void answered(struct dial_udp *udp, uint16_t from_port)
     dial_flow_wait(&udp->flow, dns ? WAIT_UDP_DNS : WAIT_UDP);
 }
 
-static void deliver(struct dial_udp *udp, const struct sockaddr_storage *sa, size_t len)
+static void deliver(struct dial_udp *udp, const struct endpoint *from, const uint8_t *bytes, size_t len)
 {
-    struct usher_datagram datagram = {.bytes = udp->flow.dial->room, .len = len};
-    struct endpoint from;
-    if (!endpoint_from_sockaddr(&from, (const struct sockaddr *)sa))
-        return;
+    struct usher_datagram datagram = {.bytes = bytes, .len = len};
     if (!udp->flow.by_name) {
-        if (!remotes_let_in(&udp->remotes, &from.addr))
-            return;
-        datagram.from = from;
+        datagram.from = *from;
         datagram.to = udp->inside;
     }
     usher_session_datagram(udp->flow.session, &datagram);
-    answered(udp, from.port);
+}
+
+static void deliver_all(struct dial_udp *udp, const struct udp_message *message)
+{
+    if (message->from.addr.version == 0)
+        return;
+    if (!udp->flow.by_name && !remotes_let_in(&udp->remotes, &message->from.addr))
+        return;
+    size_t at = 0;
+    do {
+        size_t left = message->len - at, len = left < message->piece ? left : message->piece;
+        deliver(udp, &message->from, message->bytes + at, len);
+        at += len;
+    } while (at < message->len);
+    answered(udp, message->from.port);
 }
 
 static void read_all(struct dial_udp *udp)
 {
-    uint8_t *room = udp->flow.dial->room;
-    for (int i = 0; i < DATAGRAM_BUDGET; i++) {
-        struct sockaddr_storage sa;
-        socklen_t sa_len = sizeof sa;
-        ssize_t n = recvfrom(udp->watch.fd, room, DATAGRAM_ROOM, 0, (struct sockaddr *)&sa, &sa_len);
-        if (n >= 0)
-            deliver(udp, &sa, (size_t)n);
-        else if (errno == EAGAIN || errno == EWOULDBLOCK || !take_errors(udp))
+    struct udp_inbox *inbox = udp->flow.dial->inbox;
+    for (int budget = DATAGRAM_BUDGET; budget > 0; budget -= UDP_MESSAGES) {
+        int count = udp_receive(inbox, udp->watch.fd);
+        if (count < 0 && (errno == EAGAIN || !udp_take_errors(udp)))
+            return;
+        for (int i = 0; i < count; i++) {
+            struct udp_message message = udp_message(inbox, i);
+            deliver_all(udp, &message);
+        }
+        if (count >= 0 && count < UDP_MESSAGES)
             return;
     }
 }
@@ -119,51 +129,8 @@ static void read_all(struct dial_udp *udp)
 static void on_event(struct poller_watch *watch, uint32_t events)
 {
     struct dial_udp *udp = container_of(watch, struct dial_udp, watch);
-    if (!(events & EPOLLERR) || take_errors(udp))
+    if (!(events & EPOLLERR) || udp_take_errors(udp))
         read_all(udp);
-}
-
-// From the peer to the socket
-
-static bool may_send(struct dial_udp *udp, const struct endpoint *to)
-{
-    struct dial *dial = udp->flow.dial;
-    const struct remote *known = remotes_find(&udp->remotes, to);
-    bool allowed = known ? known->allowed
-                         : policy_judge(dial->config.policy, USHER_UDP, NULL, &to->addr, to->port) == POLICY_ALLOWED;
-    if (!known)
-        remotes_add(&udp->remotes, to, allowed);
-    dial->counters.datagrams_denied += !allowed;
-    return allowed;
-}
-
-static ssize_t send_to(const struct dial_udp *udp, const struct usher_datagram *datagram)
-{
-    struct sockaddr_storage sa;
-    if (udp->flow.by_name)
-        return send(udp->watch.fd, datagram->bytes, datagram->len, MSG_NOSIGNAL);
-    socklen_t len = endpoint_to_sockaddr(&datagram->to, &sa);
-    return sendto(udp->watch.fd, datagram->bytes, datagram->len, MSG_NOSIGNAL, (struct sockaddr *)&sa, len);
-}
-
-static void datagram(void *owner, const struct usher_datagram *datagram)
-{
-    struct dial_udp *udp = owner;
-    if (udp->flow.closing)
-        return;
-    if (!udp->flow.by_name && !may_send(udp, &datagram->to))
-        return;
-    udp->inside = datagram->from;
-    udp->last_port = udp->flow.by_name ? udp->flow.outside.port : datagram->to.port;
-    dial_flow_wait(&udp->flow, WAIT_UDP);
-    if (send_to(udp, datagram) >= 0 || errno == EAGAIN)
-        return;
-    // The failure may be an earlier datagram's, told now; then this one has not been sent.
-    int error = errno;
-    if (!take_errors(udp) || send_to(udp, datagram) >= 0 || !is_fatal(udp, error))
-        return;
-    dial_flow_reset_errno(&udp->flow, error);
-    close_udp(udp);
 }
 
 // The life
@@ -174,6 +141,7 @@ static bool open_socket(struct dial_udp *udp)
     int fd = socket_datagram(flow->outside.addr.version);
     if (fd < 0)
         return false;
+    udp_set_trains(fd);
     udp->last_port = flow->outside.port;
     if (!poller_add(flow->dial->config.poller, &udp->watch, fd, EPOLLIN, on_event))
         return false;
@@ -232,10 +200,11 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     (void)word;
     (void)text;
     udp->flow.session = NULL;
-    close_udp(udp);
+    if (udp_flush(udp))
+        close_udp(udp);
 }
 
-static const struct usher_session_ops ops = {.datagram = datagram, .finished = finished, .ended = ended};
+static const struct usher_session_ops ops = {.datagram = udp_take_datagram, .finished = finished, .ended = ended};
 
 static const struct dial_kind kind = {
     .ops = &ops, .reach = reach, .expired = expired, .abandon = abandon, .inside = inside};

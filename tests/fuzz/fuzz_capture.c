@@ -160,7 +160,8 @@ static void open_field(struct field *field)
     if (uv_loop_init(&field->loop) != 0 || socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pair) != 0)
         abort();
     field->app = pair[0];
-    field->tun = (struct tun){.fd = pair[1], .offload = field->choice & OFFLOAD, .name = "fuzz"};
+    field->tun =
+        (struct tun){.fd = pair[1], .offload = field->choice & OFFLOAD, .uso = field->choice & OFFLOAD, .name = "fuzz"};
     field->chunks = chunk_pool_new(4);
     field->capture = capture_new(&field->loop, &field->tun, &config, gate_quiet, field, &fault);
     if (!field->capture)

@@ -2,6 +2,7 @@
 """Datagrams arrive whole, at the right socket, from the address they were sent to."""
 
 import socket
+import struct
 
 import pytest
 
@@ -9,6 +10,7 @@ import lab as net
 from lab import patience
 from traffic import Server, datagram, pattern, serve_datagram_echo
 
+UDP_SEGMENT = 103  # linux/udp.h
 SIZES = [0, 1, 1472, 1473, 9000, 65507]
 ADDRESSES = pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
 
@@ -72,6 +74,45 @@ def test_one_socket_three_servers_over_ipv6(tunnel, lab):
             assert (got, sender[:2]) == (b"%d!" % number, server.getsockname()[:2])
     for server in servers:
         server.close()
+
+
+def burst(lab, address, where, sizes, piece=0):
+    """Sends numbered datagrams of these sizes at once, `piece` bytes each where the kernel is to cut them; the echoes."""
+    sent = [b"%05d" % number + pattern(number, size - 5) for number, size in enumerate(sizes)]
+    with datagram(lab.client, address) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
+        sock.settimeout(patience(5))
+        exchange(sock, where, b"hello")  # the association is there
+        if piece:
+            sock.sendmsg([b"".join(sent)], [(socket.IPPROTO_UDP, UDP_SEGMENT, struct.pack("=H", piece))], 0, where)
+        else:
+            for data in sent:
+                sock.sendto(data, where)
+        return sent, [sock.recv(65536) for _ in sent]
+
+
+@ADDRESSES
+def test_a_burst_arrives_as_it_was_sent(tunnel, lab, address):
+    """However many datagrams the ends and their kernels handle as one."""
+    with echo_server(lab, address) as where:
+        sent, got = burst(lab, address, where, [1200] * 40 + [300, 301, 302, 5, 5, 1000] * 5 + [1200] * 10)
+        assert got == sent
+        sent, got = burst(lab, address, where, [500] * 40 + [17], piece=500)
+        assert got == sent
+
+
+@ADDRESSES
+def test_a_burst_meets_a_small_mtu(tunnel, lab, address):
+    """Behind the gate, where what fits the client's link does not fit any more."""
+    length = 32 if address == net.SERVER4 else 128
+    route = ["ip", "route", "add", f"{address}/{length}", "dev", "inner", "mtu", "1280"]
+    lab.gate.run(*route)
+    try:
+        with echo_server(lab, address) as where:
+            sent, got = burst(lab, address, where, [1400] * 30)
+            assert got == sent
+    finally:
+        lab.gate.run(*("del" if word == "add" else word for word in route))
 
 
 @ADDRESSES

@@ -462,6 +462,68 @@ static void test_super_packet(void **state)
     assert_int_equal(bench->vnet.csum_offset, 6);
 }
 
+// Queues `count` answers of `len` bytes, to be delivered in one turn.
+static void answer(const char *from, unsigned count, size_t len)
+{
+    uint8_t bytes[2000];
+    for (size_t i = 0; i < len; i++)
+        bytes[i] = pattern(i);
+    struct usher_datagram datagram = {.from = at(from), .to = at(inside4), .bytes = bytes, .len = len};
+    for (unsigned i = 0; i < count; i++)
+        assert_true(usher_session_datagram(bench->sessions[0].session, &datagram));
+}
+
+// The next packet: `count` answers of `piece` bytes, the last of `last`.
+static void expect_train(const char *from, unsigned count, size_t piece, size_t last)
+{
+    struct endpoint src = at(from);
+    size_t len = (count - 1) * piece + last;
+    assert_true(kernel_get(bench));
+    assert_true(address_equal(&bench->view.src, &src.addr));
+    assert_int_equal(take16(bench->view.upper + 4), 8 + len);
+    assert_int_equal(bench->view.upper_len, 8 + len);
+    for (unsigned i = 0; i < count; i++)
+        assert_pattern(bench->view.upper + 8 + i * piece, i + 1 < count ? piece : last);
+    assert_int_equal(bench->vnet.flags, bench->tun.offload ? VIRTIO_NET_HDR_F_NEEDS_CSUM : 0);
+    assert_int_equal(bench->vnet.gso_type, count > 1 ? 5 : 0); // UDP_L4
+    assert_int_equal(bench->vnet.gso_size, count > 1 ? piece : 0);
+}
+
+static void test_answers_in_a_row_are_one_packet(void **state)
+{
+    (void)state;
+    static const char server[] = "10.73.0.1:9", other[] = "10.73.0.2:9";
+    bench->tun.uso = true;
+    kernel_send_udp(bench, inside4, server, 1);
+    kernel_send_udp(bench, inside4, other, 1);
+    bench_run(bench);
+    answer(server, 5, 100);
+    answer(server, 2, 40);
+    answer(other, 1, 40);
+    answer(server, 70, 10);
+    answer(server, 2, BENCH_MTU - 28);
+    answer(server, 1, 0);
+    answer(server, 2, BENCH_MTU - 27);
+    bench_run(bench);
+    expect_train(server, 6, 100, 40); // the last may be shorter, and then it is the last
+    expect_train(server, 1, 40, 40);
+    expect_train(other, 1, 40, 40);
+    expect_train(server, 64, 10, 10);
+    expect_train(server, 6, 10, 10);
+    expect_train(server, 2, BENCH_MTU - 28, BENCH_MTU - 28);
+    expect_train(server, 1, 0, 0);
+    expect_train(server, 1, BENCH_MTU - 27, BENCH_MTU - 27); // each to be cut, so each alone
+    expect_train(server, 1, BENCH_MTU - 27, BENCH_MTU - 27);
+    assert_false(kernel_get(bench));
+
+    bench->tun.uso = false;
+    answer(server, 2, 100);
+    bench_run(bench);
+    expect_train(server, 1, 100, 100);
+    expect_train(server, 1, 100, 100);
+    assert_false(kernel_get(bench));
+}
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -561,6 +623,7 @@ int main(void)
         TEST(test_checksums),
         TEST(test_lengths_that_lie),
         TEST_OFFLOAD(test_super_packet),
+        TEST_OFFLOAD(test_answers_in_a_row_are_one_packet),
         TEST(test_limit),
         TEST(test_what_is_no_flow),
         TEST(test_listing),

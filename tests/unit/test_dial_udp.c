@@ -3,6 +3,8 @@
 // refusals do, sizes, idleness.
 #include "dial_rig.h"
 
+#include "os/udp.h"
+
 static const char allowed[] = "udp:127.0.0.0/8, udp:::1";
 static const struct dial_config plain;
 static const struct endpoint inside = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
@@ -245,6 +247,94 @@ static void a_burst_comes_through(void **state)
     rig_free(rig);
 }
 
+// What goes the same way in one turn arrives whole, each by itself, and in order; to two far ends by turns, too.
+static void trains_arrive_as_datagrams(void **state)
+{
+    (void)state;
+    static const size_t lengths[] = {100, 100, 100, 60, 100, 0, 100, 1, 2000, 2000, 2000, 16000, 16000};
+    static uint8_t bytes[16000], room[65536];
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct endpoint at[2], from;
+    int server[2];
+    for (int i = 0; i < 2; i++)
+        server[i] = serve(i == 0 ? "127.0.0.1" : "127.0.0.2", SOCK_DGRAM, &at[i]);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at[0].port);
+    pump(rig, app.opened);
+    for (size_t i = 0; i < sizeof bytes; i++)
+        bytes[i] = pattern(i);
+    for (size_t i = 0; i < COUNT(lengths); i++)
+        send_datagram(&app, &at[0], bytes, lengths[i]);
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        send_datagram(&app, &at[i % 2], bytes + i, 10);
+        send_datagram(&app, &at[i % 2], bytes + i, 10);
+    }
+    for (size_t i = 0; i < COUNT(lengths); i++) {
+        pump(rig, receive(server[0], room, sizeof room, &from) == (ssize_t)lengths[i]);
+        assert_memory_equal(room, bytes, lengths[i]);
+    }
+    for (size_t i = 0; i < 2 * COUNT(lengths); i++) {
+        pump(rig, receive(server[i / 2 % 2], room, sizeof room, &from) == 10);
+        assert_memory_equal(room, bytes + i / 2, 10);
+    }
+    for (int i = 0; i < 2; i++)
+        close(server[i]);
+    rig_free(rig);
+}
+
+// What was sent before the close arrives, and an ICMP error that meets a train ends its association once.
+static void the_end_of_a_train(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct endpoint at, from;
+    char room[16];
+    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
+    pump(rig, app.opened);
+    for (int i = 0; i < 10; i++)
+        send_datagram(&app, &at, "last", 4);
+    usher_session_close(app.session);
+    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+    for (int i = 0; i < 10; i++)
+        assert_int_equal(receive(server, room, sizeof room, &from), 4);
+    close(server);
+
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
+    pump(rig, app.opened);
+    for (int i = 0; i < 200; i++)
+        send_datagram(&app, &at, "lost", 4);
+    usher_session_close(app.session);
+    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    rig_free(rig);
+}
+
+static void trains_come_back_as_datagrams(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    struct endpoint at, from;
+    char room[16];
+    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
+    pump(rig, app.opened);
+    send_datagram(&app, &at, "x", 1);
+    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    assert_true(udp_send(server, &from, (const uint8_t *)"abcdefgh", 8, 3));
+    pump(rig, app.datagram_count == 3);
+    static const char *const pieces[] = {"abc", "def", "gh"};
+    for (size_t i = 0; i < COUNT(pieces); i++) {
+        assert_int_equal(app.datagrams[i].len, strlen(pieces[i]));
+        assert_memory_equal(app.datagrams[i].bytes, pieces[i], strlen(pieces[i]));
+        assert_true(endpoint_equal(&app.datagrams[i].from, &at));
+    }
+    close(server);
+    rig_free(rig);
+}
+
 static void idle_associations_end(void **state)
 {
     (void)state;
@@ -350,6 +440,9 @@ int main(void)
         cmocka_unit_test(a_refusal_by_one_of_several_does_not),
         cmocka_unit_test(sizes),
         cmocka_unit_test(a_burst_comes_through),
+        cmocka_unit_test(trains_arrive_as_datagrams),
+        cmocka_unit_test(the_end_of_a_train),
+        cmocka_unit_test(trains_come_back_as_datagrams),
         cmocka_unit_test(idle_associations_end),
         cmocka_unit_test(a_peer_that_does_not_answer_the_close),
         cmocka_unit_test(the_alarm_rings_by_itself),

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A UDP association at the end where its socket is. Between dial_udp.c (life, errors, what the socket brings) and
+// dial_udp_send.c (what the peer sends).
+#ifndef EDGE_DIAL_UDP_H
+#define EDGE_DIAL_UDP_H
+
+#include "edge/dial_internal.h"
+#include "edge/dial_remotes.h"
+
+struct dial_udp {
+    struct dial_flow flow;       // first
+    struct poller_watch watch;   // fd -1: none yet
+    uint16_t last_port;          // that was sent to
+    struct endpoint inside;      // where the latest datagram came from
+    struct dial_remotes remotes; // of an unconnected socket
+};
+
+// A datagram from the peer: judged, and sent at the end of the turn at the latest.
+void udp_take_datagram(void *owner, const struct usher_datagram *datagram);
+// Sends what waits for the end of the turn. False when the association has ended over it.
+bool udp_flush(struct dial_udp *udp);
+
+// Empties the error queue. False when the association has ended over it.
+bool udp_take_errors(struct dial_udp *udp);
+// Ends the association if this is an error that concerns all of it; true when it has.
+bool udp_fail(struct dial_udp *udp, int error);
+
+#endif

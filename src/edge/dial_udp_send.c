@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// From the peer to the socket. Each datagram is judged as it comes; those that go the same way then wait for each other
+// until the end of the turn (train.h). Nothing else is queued here: what the socket does not take is lost, as on any
+// network.
+#include "edge/dial_udp.h"
+#include "os/udp.h"
+
+#include <errno.h>
+
+static bool may_send(struct dial_udp *udp, const struct endpoint *to)
+{
+    struct dial *dial = udp->flow.dial;
+    const struct remote *known = remotes_find(&udp->remotes, to);
+    bool allowed = known ? known->allowed
+                         : policy_judge(dial->config.policy, USHER_UDP, NULL, &to->addr, to->port) == POLICY_ALLOWED;
+    if (!known)
+        remotes_add(&udp->remotes, to, allowed);
+    dial->counters.datagrams_denied += !allowed;
+    return allowed;
+}
+
+static bool transmit(const struct dial_udp *udp, const struct endpoint *to, const uint8_t *bytes, size_t len,
+                     size_t piece)
+{
+    return udp_send(udp->watch.fd, udp->flow.by_name ? NULL : to, bytes, len, piece) || errno == EAGAIN;
+}
+
+// False when the association has ended over it.
+static bool send_one(struct dial_udp *udp, const struct endpoint *to, const uint8_t *bytes, size_t len)
+{
+    if (transmit(udp, to, bytes, len, len))
+        return true;
+    // The failure may be an earlier datagram's, told now; then this one has not been sent.
+    int error = errno;
+    if (!udp_take_errors(udp))
+        return false;
+    return transmit(udp, to, bytes, len, len) || !udp_fail(udp, error);
+}
+
+// What fails as a train may do better one by one: an earlier datagram's failure was told to it, or its pieces are too
+// large for the path.
+static bool send_train(struct dial_udp *udp, const struct train *train)
+{
+    if (train->count > 1 && transmit(udp, &train->to, train->bytes, train->len, train->piece))
+        return true;
+    for (size_t at = 0; at < train->len; at += train->piece) {
+        size_t left = train->len - at;
+        if (!send_one(udp, &train->to, train->bytes + at, left < train->piece ? left : train->piece))
+            return false;
+    }
+    return true;
+}
+
+bool udp_flush(struct dial_udp *udp)
+{
+    struct train *train = &udp->flow.dial->train;
+    if (train->owner != udp)
+        return true;
+    bool goes_on = send_train(udp, train);
+    train_clear(train);
+    return goes_on;
+}
+
+void dial_udp_flush(struct dial *dial)
+{
+    if (dial->train.owner)
+        udp_flush(dial->train.owner);
+}
+
+void udp_take_datagram(void *owner, const struct usher_datagram *datagram)
+{
+    struct dial_udp *udp = owner;
+    struct dial *dial = udp->flow.dial;
+    if (udp->flow.closing)
+        return;
+    if (!udp->flow.by_name && !may_send(udp, &datagram->to))
+        return;
+    udp->inside = datagram->from;
+    udp->last_port = udp->flow.by_name ? udp->flow.outside.port : datagram->to.port;
+    dial_flow_wait(&udp->flow, WAIT_UDP);
+    if (train_join(&dial->train, udp, datagram))
+        return;
+    dial_udp_flush(dial);
+    if (udp->watch.fd >= 0 && !train_join(&dial->train, udp, datagram))
+        send_one(udp, &datagram->to, datagram->bytes, datagram->len);
+}
