@@ -234,6 +234,7 @@ static bool prepare(struct worker *worker, struct fault *fault)
 {
     const struct briefing *briefing = &worker->briefing;
     const char *congestion = options_congestion(briefing->link.congestion);
+    socket_set_send_buffer(WORKER_SOCKET_FD);
     if (congestion && !socket_set_congestion(WORKER_SOCKET_FD, congestion)) // the unprivileged may not choose any
         log_debug("the kernel does not have congestion control %s", congestion);
     worker->icmp4_fd = socket_raw_icmp(4);

@@ -247,6 +247,7 @@ static void set_socket(const struct tunnel *tunnel)
 {
     socket_set_nodelay(tunnel->fd);
     socket_set_user_timeout(tunnel->fd, USER_TIMEOUT_MS);
+    socket_set_send_buffer(tunnel->fd); // at a gate its worker has, while it had the right to
     if (tunnel->config.notsent_lowat)
         socket_set_notsent_lowat(tunnel->fd, tunnel->config.notsent_lowat);
     // A kernel without it uses its own, which works too.

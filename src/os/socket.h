@@ -20,6 +20,11 @@ int socket_error(int fd); // SO_ERROR, cleared
 
 void socket_set_nodelay(int fd);
 void socket_set_notsent_lowat(int fd, uint32_t bytes); // TCP_NOTSENT_LOWAT
+// Room for all that may be on its way, of which the kernel's own bound (tcp_wmem, 4 MiB) is a part only: a socket is told to
+// be writable when a third of it is free, so a sender whose flight fills two thirds would run dry each time, which bbr
+// takes for a lack of data: it never ends its start-up, and holds the path's queue full. Takes memory only as it is used.
+// Without CAP_NET_ADMIN nothing changes.
+void socket_set_send_buffer(int fd);
 // TCP_CONGESTION by name; false when the kernel lacks it. "auto", for a connected socket, goes by its path: cubic on a near
 // one, where bbr's pacing costs up to a third of the rate; bbr on a far one, where cubic comes down to a thirtieth at a
 // loss of half a percent (doc/PERFORMANCE.md).

@@ -209,6 +209,10 @@ static void test_options(void **state)
     if (getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &pause, &pause_len) == 0) // else the kernel is older
         assert_int_equal(pause, 1000);
 
+    int before = int_option(fd, SOL_SOCKET, SO_SNDBUF);
+    socket_set_send_buffer(fd);
+    assert_int_equal(int_option(fd, SOL_SOCKET, SO_SNDBUF), geteuid() == 0 ? 2 * 16 << 20 : before);
+
     assert_true(socket_set_congestion(fd, "reno"));
     char name[16] = "";
     socklen_t len = sizeof name;
