@@ -18,9 +18,10 @@ SOURCES = [f"10.1.0.{100 + n}" for n in range(16)]  # more addresses of the clie
 
 
 class Hosts:
-    def __init__(self, wan=None):
-        """`wan` joins portal and gate instead of a veth pair: a function of both that makes device `wan` in each."""
-        self.all = []
+    def __init__(self, wan=None, tag=""):
+        """`wan` joins portal and gate instead of a veth pair: a function of both that makes device `wan` in each. `tag` tells
+        labs apart that are there at the same time."""
+        self.all, self.tag = [], tag
         self.client, self.portal, self.gate, self.server = (self.make(n) for n in ("client", "portal", "gate", "server"))
         wire(self.client, "lan", self.portal, "lan")
         self.link = wan(self.portal, self.gate) if wan else wire(self.portal, "wan", self.gate, "wan")
@@ -41,7 +42,7 @@ class Hosts:
             host.sysctl("net.ipv4.tcp_tw_reuse", 1)
 
     def make(self, name):
-        host = Host(f"bench-{name}")
+        host = Host(f"bench{self.tag}-{name}")
         self.all.append(host)
         return host
 

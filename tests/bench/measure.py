@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """One measurement of one path: the load program's own figures, and what the machine and the tunnel's processes spent."""
 
+import contextlib
 import os
 import pathlib
 import subprocess
@@ -13,6 +14,8 @@ from paths import PORT
 BUILD = pathlib.Path(os.environ.get("BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 LOAD = BUILD / "bench" / "load"
 TICK = os.sysconf("SC_CLK_TCK")
+CORES = sorted(os.sched_getaffinity(0))
+CLIENT, SERVER = CORES[0], CORES[-1]  # where they are placed when it matters
 
 
 def pairs(line):
@@ -59,9 +62,15 @@ class Meter:
                 return pairs(done.stdout.splitlines()[-1])
         raise AssertionError(f"{path.name}: {mode}: {done.stderr.strip()}")
 
-    def place_servers(self, cores):
+    @contextlib.contextmanager
+    def placed(self):
+        """Client and server each have a core, as two hosts do; gives what goes in front of the client. Left alone, direct
+        routing sometimes finds both on one core and never sleeps, sometimes not, and its median jumps by a factor of three."""
         for server in self.servers:
-            os.sched_setaffinity(server.pid, cores)
+            os.sched_setaffinity(server.pid, {SERVER})
+        yield ["taskset", "-c", CLIENT]
+        for server in self.servers:
+            os.sched_setaffinity(server.pid, CORES)
 
     def bulk(self, path, direction, streams, version=4):
         machine, tunnel = machine_cpu(), process_cpu(path.pids())
@@ -77,11 +86,8 @@ class Meter:
         }
 
     def rr(self, path):
-        """Client and server each have a core, as two hosts do. Left alone, direct routing sometimes finds both on one core
-        and never sleeps, sometimes not, and its median jumps by a factor of three."""
-        self.place_servers({1})
-        figures = self.load(path, "rr", self.seconds, wrap=["taskset", "-c", "0"])
-        self.place_servers({0, 1})
+        with self.placed() as wrap:
+            figures = self.load(path, "rr", self.seconds, wrap=wrap)
         return {"rr_p50_us": figures["p50_us"], "rr_p99_us": figures["p99_us"]}
 
     def rr_beside_bulk(self, path):
@@ -101,13 +107,14 @@ class Meter:
     def hold(self, path, flows):
         """Opens `flows`, measures memory, then the echo rate over randomly chosen ones."""
         before = memory_kib(path.pids())
-        argv = self.hosts.client.argv(LOAD, "hold", path.target(), PORT, flows, self.seconds)
-        holder = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if holder.stdout.readline() != "held\n":
-            raise AssertionError(f"{path.name}: cannot hold {flows} flows")
-        time.sleep(0.5)
-        grown = memory_kib(path.pids()) - before
-        figures = pairs(holder.communicate("\n")[0])
+        with self.placed() as wrap:
+            argv = self.hosts.client.argv(*wrap, LOAD, "hold", path.target(), PORT, flows, self.seconds)
+            holder = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            if holder.stdout.readline() != "held\n":
+                raise AssertionError(f"{path.name}: cannot hold {flows} flows")
+            time.sleep(0.5)
+            grown = memory_kib(path.pids()) - before
+            figures = pairs(holder.communicate("\n")[0])
         return {f"hold{flows}_bytes_per_flow": grown * 1024 / flows, f"hold{flows}_echo_per_s": figures["per_second"],
                 f"hold{flows}_echo_p50_us": figures["p50_us"]}
 

@@ -68,7 +68,7 @@ class Usher(Path):
 
     def start(self):
         pki = make_pki(self.work / "pki")
-        gate, portal = (self.work / f"bench-{end}{os.getpid()}.conf" for end in ("gate", "portal"))
+        gate, portal = (self.work / f"bench{self.hosts.tag}-{end}{os.getpid()}.conf" for end in ("gate", "portal"))
         gate.write_text(f"""[Gate]
 Listen = 10.2.0.1:4433
 CA = {pki}/ca.crt

@@ -99,25 +99,41 @@ def ratio_table(rows):
 
 
 LOWER_IS_BETTER = ("_us", "_cpu_s_per_gb", "_bytes_per_flow", "_kib")
+SAME_EVERYWHERE = ("_bytes_per_flow", "_kib", "_share")  # whatever the machine's speed
+
+
+def spread(value):
+    return (value["max"] - value["min"]) / value["median"]
+
+
+def loss_of(figure, now, stored, ours, direct):
+    """By how much `figure` got worse and how much of that may be noise; None when it cannot be compared. A speed is taken
+    relative to the direct path of its own run, so that a slower machine is not a slower tunnel."""
+    values = [side.get(ours, {}).get(figure) for side in (now, stored)]
+    if not all(values):
+        return None
+    relative, noise = [value["median"] for value in values], [spread(value) for value in values if value["median"]]
+    if not figure.endswith(SAME_EVERYWHERE):
+        bases = [side.get(direct, {}).get(figure) for side in (now, stored)]
+        if not all(base and base["median"] for base in bases):
+            return None
+        relative = [value / base["median"] for value, base in zip(relative, bases)]
+        noise += [spread(base) for base in bases]
+    if not relative[1]:
+        return None
+    change = relative[0] / relative[1] - 1
+    return change if figure.endswith(LOWER_IS_BETTER) else -change, max(noise, default=0)
 
 
 def fallen(now, stored, ours="usher-tun", direct="direct"):
-    """Figures of ours that fell by more than their noise since `stored`, each relative to the same run's direct path, so
-    that a slower machine is not a slower tunnel."""
+    """A sentence for each figure of ours that fell by more than its noise since `stored`."""
     rows = []
-    for figure, value in now.get(ours, {}).items():
-        if any(figure not in side.get(path, {}) for side in (now, stored) for path in (ours, direct)):
-            continue
-        relative = [side[ours][figure]["median"] / side[direct][figure]["median"] for side in (now, stored)
-                    if side[direct][figure]["median"]]
-        if len(relative) < 2:
-            continue
-        spread = max((side[path][figure]["max"] - side[path][figure]["min"]) / side[path][figure]["median"]
-                     for side in (now, stored) for path in (ours, direct))
-        change = relative[0] / relative[1] - 1
-        loss = change if figure.endswith(LOWER_IS_BETTER) else -change
-        if loss > max(spread, 0.15):
-            rows.append(f"{figure}: {loss:.0%} worse than stored (noise {spread:.0%})")
+    for figure in now.get(ours, {}):
+        found = loss_of(figure, now, stored, ours, direct)
+        if found and found[0] > max(found[1], 0.15):
+            rows.append(f"{figure}: {found[0]:.0%} worse than stored (noise {found[1]:.0%})")
+    if "wan" in now and "wan" in stored:
+        rows += fallen(now["wan"], stored["wan"], ours, direct)
     return rows
 
 

@@ -2,6 +2,7 @@
 """The long fat path: direct routing and the tunnel over an emulated link of 200 Mbit/s and 40 ms round trip."""
 
 import collections
+import concurrent.futures
 import pathlib
 import subprocess
 import tempfile
@@ -29,9 +30,11 @@ def emulated(options):
     return make
 
 
-def one_loss(args, suffix, loss, rounds):
+def one_loss(suffix, loss, rounds, seconds):
+    """{path: {figure: [values]}} of one long path."""
+    found = collections.defaultdict(lambda: collections.defaultdict(list))
     with tempfile.TemporaryDirectory(prefix="usher-bench.") as work:
-        lab = hosts.Hosts(emulated([*LINK, f"loss={loss}", "seed=7"]))
+        lab = hosts.Hosts(emulated([*LINK, f"loss={loss}", "seed=7"]), tag="".join(filter(str.isalnum, suffix)))
         started, servers = [], []
         try:
             servers = [lab.server.start(measure.LOAD, "serve", f"10.80.{n}.2", paths.PORT, stdout=-3) for n in (1, 2)]
@@ -39,14 +42,14 @@ def one_loss(args, suffix, loss, rounds):
                 path = make(lab, pathlib.Path(work))
                 path.start()
                 started.append(path)
-            meter = measure.Meter(lab, max(args.seconds, 8))
+            meter = measure.Meter(lab, seconds)
             streams = 32 if suffix == "_loss1" else 1
-            for _ in range(min(args.rounds, 3)):
+            for _ in range(rounds):
                 for path in started:
                     for direction in ("up", "down"):
                         figures = meter.bulk(path, direction, streams)
                         for kind in ("gbits", "slowest_share"):
-                            rounds[path.name][f"wan_{direction}{streams}{suffix}_{kind}"].append(
+                            found[path.name][f"wan_{direction}{streams}{suffix}_{kind}"].append(
                                 figures[f"{direction}{streams}_{kind}"])
         finally:
             for path in started:
@@ -56,10 +59,14 @@ def one_loss(args, suffix, loss, rounds):
             lab.link.terminate()
             lab.link.wait()
             lab.delete()
+    return found
 
 
-def session(args):
-    rounds = collections.defaultdict(lambda: collections.defaultdict(list))
-    for suffix, loss in LOSSES.items():
-        one_loss(args, suffix, loss, rounds)
-    return report.summarise(rounds)
+def session(rounds, seconds, at_once):
+    """One long path after the other, or all of them `at_once`: at 200 Mbit/s each leaves most of the machine to the others."""
+    rest = collections.defaultdict(dict)
+    with concurrent.futures.ThreadPoolExecutor(len(LOSSES) if at_once else 1) as pool:
+        for found in pool.map(lambda item: one_loss(*item, rounds, seconds), LOSSES.items()):
+            for name, figures in found.items():
+                rest[name].update(figures)
+    return report.summarise(rest)
