@@ -100,12 +100,13 @@ void held_input(struct stack_flow *flow, const struct segment *segment)
     struct held_syn *held = flow->held;
     bool syn = (segment->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN;
     bool rst = (segment->flags & SEGMENT_RST) != 0;
-    if (syn && segment->seq != held->seq)
-        remember(held, segment); // the port was reused: the next answer is for the new attempt
-    if (rst && (segment->seq == held->seq || segment->seq == held->seq + 1)) {
-        flow->reset = true;
-        flow_report(flow);
+    if (syn) {
+        held->given_up = false;
+        if (segment->seq != held->seq)
+            remember(held, segment); // the port was reused: the next answer is for the new attempt
     }
+    if (rst && (segment->seq == held->seq || segment->seq == held->seq + 1))
+        held->given_up = true;
 }
 
 static size_t write_options(const struct segment_options *options, uint8_t *room)
@@ -162,6 +163,8 @@ void held_refuse(struct stack_flow *flow, enum stack_refusal refusal)
     const struct held_syn *held = flow->held;
     uint8_t answer[CRAFT_ERROR_SIZE];
     size_t len = 0;
+    if (held->given_up)
+        return;
     if (refusal == STACK_REFUSE_RST) {
         len = write_tcp(answer, &held->tuple.outside, &held->tuple.inside, 0, held->seq + 1, SEGMENT_RST | SEGMENT_ACK,
                         0, 0);

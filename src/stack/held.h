@@ -14,6 +14,7 @@ struct held_syn {
     struct held_source *source;
     uint32_t seq;
     uint16_t window;
+    bool given_up; // by the application
     struct segment_options options;
 };
 
@@ -27,7 +28,9 @@ struct stack_flow *held_begin(struct stack *stack, const struct segment *syn, ui
 // Lets go of what was held; the flow stays.
 void held_end(struct stack_flow *flow);
 bool held_matches(const struct held_syn *held, const struct segment *segment);
-// A segment for a held flow: a repeated SYN, another attempt from the same port, or the application's RST.
+// A segment for a held flow: a repeated SYN, another attempt from the same port, or the application's RST. After that the
+// flow still waits for its answer, which nobody gets to see: so whoever opens and gives up by turns, a port scan, stays
+// within its share of held SYNs, and the peer is not flooded with sessions that end before they begin.
 void held_input(struct stack_flow *flow, const struct segment *segment);
 
 // The SYN as an IP packet; returns its length.

@@ -3,6 +3,8 @@
 
 import asyncio
 import hashlib
+import socket
+import struct
 import time
 
 import pytest
@@ -13,6 +15,7 @@ from programs import descriptors, resident_kib
 from traffic import Server, listener, stream
 
 PER_SECOND, BYTES, PIECE = 500, 40000, 8000
+SYN, RST = 2, 4
 
 
 def tagged(flow, offset, length):
@@ -76,3 +79,30 @@ def test_a_thousand_flows(tunnel, lab, address):
     if not SANITIZED:  # its leak check judges that better
         for pid, kib in zip((portal.pid(), worker), before[1]):
             assert resident_kib(pid) < kib + 2048  # KiB: allocator noise, far below what 1,000 flows need
+
+
+def tcp_header(source, target, ports, sequence, flags):
+    """One without data, its checksum right (RFC 9293 section 3.1)."""
+    fields = [*ports, sequence, 0, 5 << 12 | flags, 65535]
+    pseudo = socket.inet_aton(source) + socket.inet_aton(target) + struct.pack("!HH", socket.IPPROTO_TCP, 20)
+    total = sum(struct.unpack("!16H", pseudo + struct.pack("!HHIIHHHH", *fields, 0, 0)))
+    total = (total & 0xffff) + (total >> 16)
+    return struct.pack("!HHIIHHHH", *fields, ~(total + (total >> 16)) & 0xffff, 0)
+
+
+def test_a_scan_harms_nobody(tunnel, lab):
+    """SYNs that are given up before they are answered: sessions that end before they begin are abuse to the gate, which ends
+    the tunnel after a thousand of them."""
+    portal, _ = tunnel
+    before = portal.status()["since"]
+    with lab.client.enter():
+        raw = socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_TCP)
+    with raw, Server(listener(lab.server, net.SERVER6), serve_forever) as where:
+        for batch in range(6):
+            for flags, sequence in ((SYN, 1000), (RST, 1001)):
+                for number in range(300):
+                    header = tcp_header("10.1.0.2", net.SILENT4, (20000 + 300 * batch + number, 9), sequence, flags)
+                    raw.sendto(header, (net.SILENT4, 0))
+                time.sleep(0.05)  # for the opens to be sent
+        asyncio.run(echo_all(lab.client, where, 10))
+    assert (portal.status()["since"], portal.status()["state"]) == (before, "up")

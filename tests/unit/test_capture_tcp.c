@@ -381,8 +381,14 @@ static void test_application_gives_up_before_the_answer(void **state)
     send_segment(&peer, SYN, NULL, 0);
     assert_non_null(latest()->session);
     send_segment(&peer, RST, NULL, 0);
+    assert_non_null(latest()->session); // a session that ends before it has begun is what abuse looks like
+    assert_int_equal(capture_flows(bench->capture), 1);
+    usher_session_accept(latest()->session);
+    bench_run(bench);
     assert_null(latest()->session);
     assert_int_equal(latest()->ending, USHER_ENDED_RESET);
+    assert_int_equal(usher_engine_counters(bench->gate)->glitches, 0);
+    assert_int_equal(get_segment(&peer), 0);
     assert_int_equal(capture_flows(bench->capture), 0);
 }
 

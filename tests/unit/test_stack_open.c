@@ -133,21 +133,52 @@ static void another_attempt_from_the_same_port_is_the_one_answered(void **state)
     free(owner);
 }
 
-static void an_application_that_gives_up_ends_its_held_flow(void **state)
+// Its SYN is held on, so that it counts, until the answer comes; of that it hears nothing.
+static void an_application_that_gives_up_is_not_answered(void **state)
 {
     (void)state;
-    struct tcp_peer peer;
-    peer_init(&peer, &bench, false, 1000);
-    peer_syn(&peer);
-    struct owner *owner = bench.latest;
-    peer_send_at(&peer, RST, peer.seq + 77, NULL, 0, NULL, 0);
-    assert_int_equal(owner->ended, 0); // somebody's guess
-    peer_send(&peer, RST, NULL, 0);
-    assert_int_equal(owner->ended, 1);
-    assert_int_equal(owner->ending, STACK_ENDED_RESET);
-    bench_flush(&bench);
-    assert_int_equal(bench.count, 0);
-    free(owner);
+    for (int accepted = 0; accepted < 2; accepted++) {
+        struct tcp_peer peer;
+        peer_init(&peer, &bench, false, (uint16_t)(1000 + accepted));
+        peer_syn(&peer);
+        struct owner *owner = bench.latest;
+        peer_send(&peer, RST, NULL, 0);
+        bench_flush(&bench);
+        assert_int_equal(owner->ended, 0);
+        if (accepted)
+            stack_flow_accept(owner->flow);
+        else
+            stack_flow_refuse(owner->flow, STACK_REFUSE_RST);
+        bench_flush(&bench);
+        assert_int_equal(owner->ended, accepted);
+        assert_true(!accepted || owner->ending == STACK_ENDED_RESET);
+        assert_int_equal(bench.count, 0);
+        assert_int_equal(stack_flows(bench.stack), 0);
+        free(owner);
+    }
+}
+
+static void an_application_that_tries_again_is_answered(void **state)
+{
+    (void)state;
+    for (int again = 0; again < 2; again++) {
+        struct tcp_peer peer;
+        peer_init(&peer, &bench, false, (uint16_t)(1000 + again));
+        peer_syn(&peer);
+        struct owner *owner = bench.latest;
+        peer_send_at(&peer, RST, peer.seq + (again ? 0 : 77), NULL, 0, NULL, 0); // or it was somebody's guess
+        if (again)
+            peer_send_at(&peer, SYN, peer.seq - 1, NULL, 0, NULL, 0);
+        stack_flow_accept(owner->flow);
+        bench_flush(&bench);
+        assert_int_equal(owner->ended, 0);
+        assert_true(peer_take(&peer));
+        assert_int_equal(peer.flags, SYN | ACK);
+        stack_flow_abort(owner->flow);
+        free(owner);
+        bench_flush(&bench);
+        peer_take_all(&peer);
+    }
 }
 
 static void an_application_that_vanishes_before_it_is_established_is_a_reset(void **state)
@@ -336,7 +367,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(a_syn_ack_offers_what_was_offered, start, stop),
         cmocka_unit_test_setup_teardown(a_repeated_syn_is_the_same_flow, start, stop),
         cmocka_unit_test_setup_teardown(another_attempt_from_the_same_port_is_the_one_answered, start, stop),
-        cmocka_unit_test_setup_teardown(an_application_that_gives_up_ends_its_held_flow, start, stop),
+        cmocka_unit_test_setup_teardown(an_application_that_gives_up_is_not_answered, start, stop),
+        cmocka_unit_test_setup_teardown(an_application_that_tries_again_is_answered, start, stop),
         cmocka_unit_test_setup_teardown(an_application_that_vanishes_before_it_is_established_is_a_reset, start, stop),
         cmocka_unit_test_setup_teardown(every_refusal_is_what_a_network_would_say, start, stop),
         cmocka_unit_test_setup_teardown(strays_are_reset, start, stop),
