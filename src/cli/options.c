@@ -3,6 +3,8 @@
 
 #include "cli/options.h"
 
+#include "os/socket.h"
+
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -89,6 +91,10 @@ void options_check_link(struct config *config, const char *section, const struct
 {
     if (link->batch_interactive > link->batch)
         config_mistake(config, section, "BatchInteractive", "BatchInteractive must not be larger than Batch");
+    const char *congestion = options_congestion(link->congestion);
+    if (congestion && !socket_has_congestion(congestion))
+        config_notice(config, section, "Congestion", "this kernel has no congestion control %s: its own will be used",
+                      congestion);
 }
 
 const char *options_congestion(const char *name)

@@ -41,7 +41,7 @@ struct options_link {
 #define OPTIONS_LINK_KEYS(SECTION, TYPE, LINK)                                                                         \
     OPTIONS_BOUNDED(SECTION, "MaxSessions", value_number, TYPE, LINK.max_sessions, "32000", 1, 32766),                 \
         OPTIONS_BOUNDED(SECTION, "WindowMax", value_size, TYPE, LINK.window_max, "16M", 65536, 16 << 20),              \
-        OPTIONS_BOUNDED(SECTION, "WindowBudget", value_size, TYPE, LINK.window_budget, "256M", 0, 1ull << 40),         \
+        OPTIONS_BOUNDED(SECTION, "WindowBudget", value_budget, TYPE, LINK.window_budget, "auto", 0, 1ull << 40),       \
         OPTIONS_BOUNDED(SECTION, "Batch", value_size, TYPE, LINK.batch, "256K", 32768, TLS_BATCH_MAX),                 \
         OPTIONS_BOUNDED(SECTION, "BatchInteractive", value_size, TYPE, LINK.batch_interactive, "64K", 32768,           \
                         TLS_BATCH_MAX),                                                                                \

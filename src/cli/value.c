@@ -9,6 +9,12 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+enum {
+    BUDGET_MOST = 256 << 20, // bytes: sixteen sessions that each fill a long fat path
+    BUDGET_SHARE = 4,        // of a machine's memory: there are two budgets, and the machine has other things to do
+};
 
 struct unit {
     const char *name;
@@ -52,6 +58,15 @@ bool value_size(void *field, const struct config_entry *entry, const struct conf
 {
     static const struct unit units[] = {{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
     return parse_scaled(field, entry->value, units, key, "a size such as 64K, 16M or 1G", fault);
+}
+
+bool value_budget(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    if (strcmp(entry->value, "auto"))
+        return value_size(field, entry, key, fault);
+    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    *(uint64_t *)field = memory / BUDGET_SHARE < BUDGET_MOST ? memory / BUDGET_SHARE : BUDGET_MOST;
+    return true;
 }
 
 bool value_duration(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)

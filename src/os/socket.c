@@ -172,6 +172,15 @@ bool socket_set_congestion(int fd, const char *name)
     return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
 }
 
+bool socket_has_congestion(const char *name)
+{
+    int fd = socket_stream(4);
+    bool has = fd < 0 || socket_set_congestion(fd, name) || errno != ENOENT || strcmp(name, "auto") == 0;
+    if (fd >= 0)
+        close(fd);
+    return has;
+}
+
 bool socket_set_mark(int fd, uint32_t mark)
 {
     return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;

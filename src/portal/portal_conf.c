@@ -29,7 +29,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "UdpTimeout", value_duration, FIELD(udp_idle), "120s", 1000, 86400000),
     CONFIG_BOUNDED("Portal", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
-    CONFIG_BOUNDED("Portal", "ReceiveBudget", value_size, FIELD(receive_budget), "256M", 1 << 20, 1ull << 40),
+    CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
     OPTIONS_TLS_KEYS("Portal", struct portal_conf, tls),
     OPTIONS_LINK_KEYS("Portal", struct portal_conf, link),
     {"Gate", "Address", value_host_port, FIELD(gate), .required = true},

@@ -108,6 +108,13 @@ def test_what_runs_out_is_said_in_time(lab, tmp_path):
         assert done.stderr.startswith(f"{conf}:{line}: warning: CRL: valid until ")
 
 
+def test_a_congestion_control_that_is_not_there_is_said(lab, pki, tmp_path):
+    portal = Portal(lab, tmp_path, pki, extra="Congestion = nosuch")
+    done = run(USHER_TUN, "check", portal.conf)
+    line = portal.conf.read_text().splitlines().index("Congestion = nosuch") + 1
+    assert done.stderr == f"{portal.conf}:{line}: warning: this kernel has no congestion control nosuch: its own will be used\n"
+
+
 @pytest.mark.parametrize("argv", [(USHER_TUN, "up", "--help"), (USHER_TUN, "-h"), (USHER_GATE, "status", "--help")])
 def test_help_is_no_mistake(argv):
     done = run(*argv)

@@ -219,6 +219,8 @@ static void test_options(void **state)
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
     assert_string_equal(name, "reno");
     assert_false(socket_set_congestion(fd, "no-such-thing"));
+    assert_false(socket_has_congestion("no-such-thing"));
+    assert_true(socket_has_congestion("reno") && socket_has_congestion("cubic") && socket_has_congestion("auto"));
     assert_string_equal(chosen_congestion(), "cubic"); // nothing is nearer than this machine
     assert_int_equal(socket_rtt_usec(STDIN_FILENO), 0);
     close(fd);

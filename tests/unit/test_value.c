@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool parse(config_parse *kind, void *field, const char *value, struct config_key key)
 {
@@ -61,6 +62,17 @@ static void test_scaled(void **state)
         CASE(wrong[i].text, !parse(wrong[i].kind, &value, wrong[i].text, (struct config_key){0}));
         CASE(wrong[i].text, value == 1);
     }
+}
+
+static void test_budget(void **state)
+{
+    (void)state;
+    uint64_t value = 0, memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    assert_true(parse(value_budget, &value, "auto", (struct config_key){.min = 1 << 20}));
+    assert_int_equal(value, memory < 1u << 30 ? memory / 4 : 256 << 20);
+    assert_true(parse(value_budget, &value, "3G", (struct config_key){0}));
+    assert_int_equal(value, 3ull << 30);
+    assert_false(parse(value_budget, &value, "automatic", (struct config_key){0}));
 }
 
 static void test_words(void **state)
@@ -187,13 +199,10 @@ static void test_lists_are_bounded(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_scaled),
-        cmocka_unit_test(test_words),
-        cmocka_unit_test(test_host_port),
-        cmocka_unit_test(test_addresses),
-        cmocka_unit_test(test_prefixes_and_endpoints),
-        cmocka_unit_test(test_servers),
-        cmocka_unit_test(test_lists_are_bounded),
+        cmocka_unit_test(test_scaled),    cmocka_unit_test(test_budget),
+        cmocka_unit_test(test_words),     cmocka_unit_test(test_host_port),
+        cmocka_unit_test(test_addresses), cmocka_unit_test(test_prefixes_and_endpoints),
+        cmocka_unit_test(test_servers),   cmocka_unit_test(test_lists_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
