@@ -31,6 +31,8 @@ WOLFSSL := $(or $(WOLFSSL_DIR),$(DEPS)/wolfssl)
 LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
 PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
+# Where it is installed, on processors that have VAES: src/link/tls_gcm.c.
+IPSEC_MB := $(shell echo '\#include <intel-ipsec-mb.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 
@@ -55,7 +57,7 @@ NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null)
 PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
 
 ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(EXTRA_CFLAGS) $(LDFLAGS)
-LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(OPTIONAL) 2>/dev/null) -lm
+LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(OPTIONAL) 2>/dev/null) $(IPSEC_MB) -lm
 
 Q    := $(if $(V),,@)
 say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
@@ -107,11 +109,13 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS)/fetched
 $(BUILD)/obj/src/stack/%.o: FENCED = $(LWIP_CPPFLAGS)
 $(BUILD)/obj/lwip-port/%.o: FENCED = $(LWIP_CPPFLAGS)
 $(BUILD)/obj/src/link/tl%.o: FENCED = $(WOLFSSL_CPPFLAGS)
+$(BUILD)/obj/src/link/tls_gcm.o: FENCED = $(WOLFSSL_CPPFLAGS) $(if $(IPSEC_MB),-DUSHER_IPSEC_MB)
 $(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
 $(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
   -DUSHER_LWIP_VERSION='"$(shell sed -n 's/^lwip //p' $(DEPS)/versions)"'
 $(BUILD)/obj/src/cli/version.o: $(BUILD)/version
 $(BUILD)/obj/tests/%.o: FENCED = -Itests
+$(BUILD)/obj/tests/unit/test_tls_gcm.o: FENCED = $(WOLFSSL_CPPFLAGS)
 
 # ------------------------------------------------------------------------------------------------ wolfSSL and lwIP
 

@@ -19,6 +19,7 @@ void version_print(FILE *out, const char *program)
 {
     fprintf(out, "%s %s\n", program, USHER_VERSION);
     fprintf(out, "wolfSSL %s\n", tls_library_version());
+    fprintf(out, "AES-GCM by %s\n", tls_library_aes());
     fprintf(out, "lwIP %s\n", USHER_LWIP_VERSION);
     fprintf(out, "libuv %s\n", uv_version_string());
     fprintf(out, "jansson %s\n", JANSSON_VERSION);

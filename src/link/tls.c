@@ -99,6 +99,7 @@ WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12)
     WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method(role, allow_tls12));
     if (!ctx)
         return NULL;
+    wolfSSL_CTX_SetDevId(ctx, tls_gcm_device());
     wolfSSL_CTX_SetIORecv(ctx, give_input);
     wolfSSL_CTX_SetIOSend(ctx, take_output);
     wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, tls_peer_verify);
@@ -178,6 +179,7 @@ void tls_free(struct tls *tls)
         return;
     if (tls->ssl)
         wolfSSL_free(tls->ssl);
+    tls_gcm_forget();
     buffer_fini(&tls->input);
     buffer_fini(&tls->output);
     free(tls);

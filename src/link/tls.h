@@ -33,6 +33,7 @@ struct tls_material {
 // in a way we refuse.
 bool tls_library_start(struct fault *fault);
 const char *tls_library_version(void);
+const char *tls_library_aes(void); // the library that encrypts records on this processor
 
 // Parses and checks everything (key matches certificate, certificate carries our own EKU, CRL is by the CA and in date)
 // and proves that a forged clone of the CA is refused. What is wrong with one of the texts is a sentence that begins with

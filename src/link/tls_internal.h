@@ -79,6 +79,12 @@ struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
 // else.
 bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault);
 
+// tls_gcm.c: sealing and opening records by another library, on processors where that is faster.
+void tls_gcm_start(void);
+int tls_gcm_device(void);  // for wolfSSL_CTX_SetDevId; INVALID_DEVID: wolfSSL does it itself
+void tls_gcm_forget(void); // wipes the keys that were made ready
+const char *tls_gcm_name(void);
+
 // tls_pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
 // behind it. False when there is none or it is malformed.
 bool tls_pem_next(struct span *in, const char *label, uint8_t **der, size_t *len);

@@ -17,10 +17,17 @@ bool tls_library_start(struct fault *fault)
                          LIBWOLFSSL_VERSION_STRING);
     if (wolfSSL_Init() != WOLFSSL_SUCCESS)
         return fault_set(fault, "wolfSSL does not start");
+    tls_gcm_start();
     return true;
 }
 
 const char *tls_library_version(void)
 {
     return wolfSSL_lib_version();
+}
+
+const char *tls_library_aes(void)
+{
+    struct fault fault;
+    return tls_library_start(&fault) ? tls_gcm_name() : "nothing";
 }

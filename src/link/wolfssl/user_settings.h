@@ -42,6 +42,7 @@
 #define WOLFSSL_MIN_RSA_BITS 2048
 #define WC_RSA_BLINDING
 #define HAVE_AESGCM
+#define WOLF_CRYPTO_CB // for src/link/tls_gcm.c
 #define NO_AES_192
 #define NO_AES_CBC
 #define HAVE_CHACHA
