@@ -71,5 +71,5 @@ def test_round_trips_beside_bulk(tunnel, lab, figure, direction):
             thread.join()
         rate = received[0] * 8 / 5e6
         figure(f"{direction} over {ROUND_TRIP_MS} ms and 200 Mbit/s: {rate:.0f} Mbit/s, round trips beside it {median:.0f} ms")
-        assert median < 1.75 * ROUND_TRIP_MS * patience(1)
+        assert median < 2.25 * ROUND_TRIP_MS * patience(1)  # bbr's own queue is 12 to 30 ms; a full start-up's is 90
         assert rate > 100
