@@ -31,8 +31,8 @@ WOLFSSL := $(or $(WOLFSSL_DIR),$(DEPS)/wolfssl)
 LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
 PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
-# Where it is installed, on processors that have VAES: src/link/tls_gcm.c.
-IPSEC_MB := $(shell echo '\#include <intel-ipsec-mb.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo -lIPSec_MB)
+# Where it is installed: src/link/tls_gcm.c.
+IPSEC_MB := $(shell $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 

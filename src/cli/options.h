@@ -24,6 +24,7 @@ struct options_link {
     uint64_t notsent_lowat;             // bytes
     uint64_t handshake_timeout;         // ms
     char *congestion;                   // "auto": by the path; "system": the system's own
+    bool udp_offload;
 };
 
 #define OPTIONS_TLS_KEYS(SECTION, TYPE, TLS)                                                                           \
@@ -48,6 +49,7 @@ struct options_link {
         OPTIONS_BOUNDED(SECTION, "NotSentLowat", value_size, TYPE, LINK.notsent_lowat, "128K", 16384, 16 << 20),       \
         OPTIONS_BOUNDED(SECTION, "HandshakeTimeout", value_duration, TYPE, LINK.handshake_timeout, "10s", 1000,        \
                         60000),                                                                                        \
+        {SECTION, "UDPOffload", value_switch, offsetof(TYPE, LINK.udp_offload), .fallback = "yes"},                    \
     {                                                                                                                  \
         SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "auto", .max = 15              \
     }

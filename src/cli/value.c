@@ -54,16 +54,17 @@ bool value_number(void *field, const struct config_entry *entry, const struct co
     return parse_scaled(field, entry->value, units, key, "a number", fault);
 }
 
+static const struct unit size_units[] = {{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
+
 bool value_size(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
-    static const struct unit units[] = {{"", 1}, {"K", 1 << 10}, {"M", 1 << 20}, {"G", 1 << 30}, {NULL, 0}};
-    return parse_scaled(field, entry->value, units, key, "a size such as 64K, 16M or 1G", fault);
+    return parse_scaled(field, entry->value, size_units, key, "a size such as 64K, 16M or 1G", fault);
 }
 
 bool value_budget(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     if (strcmp(entry->value, "auto"))
-        return value_size(field, entry, key, fault);
+        return parse_scaled(field, entry->value, size_units, key, "auto or a size such as 16M or 1G", fault);
     uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
     *(uint64_t *)field = memory / BUDGET_SHARE < BUDGET_MOST ? memory / BUDGET_SHARE : BUDGET_MOST;
     return true;

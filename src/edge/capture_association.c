@@ -278,6 +278,7 @@ static void session_quiet(void *owner)
 
 static void session_reset(struct association *association, enum usher_word word, const char *text)
 {
+    capture_udp_flush(association->capture); // what came before comes before
     // Other words (idle, limits) are no news about the far host.
     if (word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED)
         capture_emit_error(association->capture, capture_open_error(word, text), association->quote,

@@ -124,12 +124,9 @@ void capture_device_start(struct capture *capture)
     watch(capture, false);
 }
 
-bool capture_emit(struct capture *capture, const struct virtio_net_hdr *vnet, const struct iovec *iov, int iovcnt)
+// What to make of errno: false when the device may take it later.
+static bool is_lost(struct capture *capture)
 {
-    if (tun_write(capture->tun, vnet, iov, iovcnt)) {
-        capture->counters.packets_out++;
-        return true;
-    }
     if (errno == EAGAIN || errno == ENOBUFS) {
         if (!capture->writable_wanted)
             watch(capture, true);
@@ -139,12 +136,34 @@ bool capture_emit(struct capture *capture, const struct virtio_net_hdr *vnet, co
     return true;
 }
 
+bool capture_emit(struct capture *capture, const struct virtio_net_hdr *vnet, const struct iovec *iov, int iovcnt)
+{
+    if (!tun_write(capture->tun, vnet, iov, iovcnt))
+        return is_lost(capture);
+    capture->counters.packets_out++;
+    return true;
+}
+
 void capture_emit_crafted(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
                           size_t head_len, const uint8_t *payload, size_t len)
 {
     const struct iovec iov[] = {{(void *)head, head_len}, {(void *)payload, len}};
     if (!capture_emit(capture, vnet, iov, len > 0 ? 2 : 1))
         capture->counters.packets_lost++;
+}
+
+bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
+                        size_t head_len, const uint8_t *payload, size_t len)
+{
+    const struct iovec iov[] = {{(void *)head, head_len}, {(void *)payload, len}};
+    if (tun_write(capture->tun, vnet, iov, 2)) {
+        capture->counters.packets_out++;
+        return true;
+    }
+    if (errno == EINVAL)
+        return false;
+    capture->counters.packets_lost += !is_lost(capture);
+    return true;
 }
 
 bool capture_must_cut(const struct capture *capture, uint8_t version, size_t len)

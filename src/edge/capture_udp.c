@@ -61,36 +61,49 @@ void capture_udp_take(struct capture *capture, const struct packet_view *view, c
 
 // Towards the application
 
-static size_t packet_len(const struct usher_datagram *datagram, size_t len)
+static size_t packet_len(const struct usher_datagram *datagram)
 {
-    return (datagram->to.addr.version == 4 ? 20 : 40) + UDP_HEADER + len;
+    return (datagram->to.addr.version == 4 ? 20 : 40) + UDP_HEADER + datagram->len;
 }
 
-static void emit(struct capture *capture, const struct usher_datagram *datagram, size_t piece)
+static void emit(struct capture *capture, const struct usher_datagram *datagram)
 {
     uint8_t head[CRAFT_HEAD_SIZE];
     struct virtio_net_hdr vnet = {0};
-    bool train = piece < datagram->len;
-    bool cut = !train && capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram, datagram->len));
+    bool cut = capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram));
     size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, &datagram->from, &datagram->to,
                                 datagram->bytes, datagram->len);
-    if (train) {
-        vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
-        vnet.gso_size = (uint16_t)piece;
-    }
     if (cut)
         capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
     else
         capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
 }
 
+// False when the kernel does not take it. Some stable ones of 2024 offer USO and refuse packets of equal pieces with
+// EINVAL (their check of virtio headers counted the headers in).
+static bool emit_whole(struct capture *capture, const struct train *train)
+{
+    uint8_t head[CRAFT_HEAD_SIZE];
+    struct virtio_net_hdr vnet = {0};
+    size_t head_len = craft_udp(head, &vnet, true, &train->from, &train->to, train->bytes, train->len);
+    vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+    vnet.gso_size = (uint16_t)train->piece;
+    return capture_emit_train(capture, &vnet, head, head_len, train->bytes, train->len);
+}
+
 void capture_udp_flush(struct capture *capture)
 {
     struct train *train = &capture->train;
-    if (train->count == 0)
-        return;
-    const struct usher_datagram all = {.from = train->from, .to = train->to, .bytes = train->bytes, .len = train->len};
-    emit(capture, &all, train->piece);
+    if (train->count > 1 && !emit_whole(capture, train))
+        capture->trains_refused = true;
+    if (train->count == 1 || capture->trains_refused) {
+        struct usher_datagram piece = {.from = train->from, .to = train->to};
+        for (size_t at = 0; at < train->len; at += piece.len) {
+            piece.bytes = train->bytes + at;
+            piece.len = train->len - at < train->piece ? train->len - at : train->piece;
+            emit(capture, &piece);
+        }
+    }
     train_clear(train);
 }
 
@@ -98,7 +111,8 @@ void capture_udp_flush(struct capture *capture)
 // fit through ours would have to be cut once more.
 static bool may_join(const struct capture *capture, const struct usher_datagram *datagram)
 {
-    return capture->tun->uso && packet_len(datagram, datagram->len) <= capture->config.mtu;
+    return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
+           packet_len(datagram) <= capture->config.mtu;
 }
 
 bool capture_udp_deliver(struct association *association, const struct usher_datagram *datagram)
@@ -116,7 +130,7 @@ bool capture_udp_deliver(struct association *association, const struct usher_dat
     if (!joins || !train_join(&capture->train, association, &out)) {
         capture_udp_flush(capture);
         if (!joins || !train_join(&capture->train, association, &out))
-            emit(capture, &out, out.len);
+            emit(capture, &out);
     }
     return out.from.port == DNS_PORT;
 }

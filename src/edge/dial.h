@@ -24,6 +24,7 @@ struct dial_config {
     uint32_t connect_timeout_ms; // 10,000
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;
+    bool udp_offload; // datagrams may go and come as trains (edge/train.h)
 };
 
 #define DIAL_COUNTERS(X)                                                                                               \

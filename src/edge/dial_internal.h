@@ -13,6 +13,7 @@
 enum {
     DATAGRAM_ROOM = 65536,            // more than any raw packet holds
     DATAGRAM_BUDGET = 64,             // messages read from one socket before others have their turn
+    DATAGRAM_BUDGET_BYTES = 65536,    // the same: a quarter of what waits in the engine (USHER_DATAGRAM_QUEUE)
     PENDING_LOOKUPS_MAX = 64,         // names being resolved at once; each holds a socket of the resolver
     DRAIN_TIMEOUT_MS = 5 * 60 * 1000, // a far end that takes nothing for so long has lost what was left for it
     ECHO_IDLE_MS = 30 * 1000,         // a ping session without a request

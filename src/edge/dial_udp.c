@@ -56,7 +56,7 @@ static int queued_error(int fd)
     return EAGAIN; // a message without a cause
 }
 
-bool udp_fail(struct dial_udp *udp, int error)
+bool dial_udp_fail(struct dial_udp *udp, int error)
 {
     if (!is_fatal(udp, error))
         return false;
@@ -65,11 +65,11 @@ bool udp_fail(struct dial_udp *udp, int error)
     return true;
 }
 
-bool udp_take_errors(struct dial_udp *udp)
+bool dial_udp_take_errors(struct dial_udp *udp)
 {
     int error;
     while ((error = queued_error(udp->watch.fd)) != 0) {
-        if (udp_fail(udp, error))
+        if (dial_udp_fail(udp, error))
             return false;
     }
     socket_error(udp->watch.fd); // the copy of the last one that the next call would fail with
@@ -109,19 +109,36 @@ static void deliver_all(struct dial_udp *udp, const struct udp_message *message)
     answered(udp, message->from.port);
 }
 
-static void read_all(struct dial_udp *udp)
+// The bytes that one system call brought; -1 with errno.
+static ssize_t read_some(struct dial_udp *udp, unsigned most, int *count)
 {
     struct udp_inbox *inbox = udp->flow.dial->inbox;
-    for (int budget = DATAGRAM_BUDGET; budget > 0; budget -= UDP_MESSAGES) {
-        int count = udp_receive(inbox, udp->watch.fd);
-        if (count < 0 && (errno == EAGAIN || !udp_take_errors(udp)))
+    ssize_t bytes = 0;
+    *count = udp_receive(inbox, udp->watch.fd, most);
+    udp->brings_trains = false;
+    for (int i = 0; i < *count; i++) {
+        struct udp_message message = udp_message(inbox, i);
+        udp->brings_trains |= message.piece < message.len;
+        bytes += (ssize_t)message.len;
+        deliver_all(udp, &message);
+    }
+    return *count < 0 ? -1 : bytes;
+}
+
+// Where trains come, one at a time: each may be as large as the whole budget.
+static void read_all(struct dial_udp *udp)
+{
+    ssize_t left = DATAGRAM_BUDGET_BYTES;
+    for (int budget = DATAGRAM_BUDGET; budget > 0 && left > 0;) {
+        unsigned most = udp->brings_trains ? 1 : UDP_MESSAGES;
+        int count;
+        ssize_t bytes = read_some(udp, most, &count);
+        if (bytes < 0 && (errno == EAGAIN || !dial_udp_take_errors(udp)))
             return;
-        for (int i = 0; i < count; i++) {
-            struct udp_message message = udp_message(inbox, i);
-            deliver_all(udp, &message);
-        }
-        if (count >= 0 && count < UDP_MESSAGES)
+        if (count >= 0 && (unsigned)count < most)
             return;
+        budget -= (int)most;
+        left -= bytes;
     }
 }
 
@@ -129,7 +146,7 @@ static void read_all(struct dial_udp *udp)
 static void on_event(struct poller_watch *watch, uint32_t events)
 {
     struct dial_udp *udp = container_of(watch, struct dial_udp, watch);
-    if (!(events & EPOLLERR) || udp_take_errors(udp))
+    if (!(events & EPOLLERR) || dial_udp_take_errors(udp))
         read_all(udp);
 }
 
@@ -141,7 +158,8 @@ static bool open_socket(struct dial_udp *udp)
     int fd = socket_datagram(flow->outside.addr.version);
     if (fd < 0)
         return false;
-    udp_set_trains(fd);
+    if (flow->dial->config.udp_offload)
+        udp_set_trains(fd);
     udp->last_port = flow->outside.port;
     if (!poller_add(flow->dial->config.poller, &udp->watch, fd, EPOLLIN, on_event))
         return false;
@@ -200,11 +218,11 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     (void)word;
     (void)text;
     udp->flow.session = NULL;
-    if (udp_flush(udp))
+    if (dial_udp_send_waiting(udp))
         close_udp(udp);
 }
 
-static const struct usher_session_ops ops = {.datagram = udp_take_datagram, .finished = finished, .ended = ended};
+static const struct usher_session_ops ops = {.datagram = dial_udp_take_datagram, .finished = finished, .ended = ended};
 
 static const struct dial_kind kind = {
     .ops = &ops, .reach = reach, .expired = expired, .abandon = abandon, .inside = inside};
@@ -212,6 +230,8 @@ static const struct dial_kind kind = {
 struct dial_flow *dial_udp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open)
 {
     struct dial_flow *flow = dial_flow_add(dial, sizeof(struct dial_udp), &kind, session, open);
-    ((struct dial_udp *)flow)->watch.fd = -1;
+    struct dial_udp *udp = (struct dial_udp *)flow;
+    udp->watch.fd = -1;
+    udp->brings_trains = true;
     return flow;
 }

@@ -13,16 +13,18 @@ struct dial_udp {
     uint16_t last_port;          // that was sent to
     struct endpoint inside;      // where the latest datagram came from
     struct dial_remotes remotes; // of an unconnected socket
+    bool brings_trains : 1;      // the last messages were some, or nothing has come yet
+    bool refuses_trains : 1;     // the path does
 };
 
 // A datagram from the peer: judged, and sent at the end of the turn at the latest.
-void udp_take_datagram(void *owner, const struct usher_datagram *datagram);
+void dial_udp_take_datagram(void *owner, const struct usher_datagram *datagram);
 // Sends what waits for the end of the turn. False when the association has ended over it.
-bool udp_flush(struct dial_udp *udp);
+bool dial_udp_send_waiting(struct dial_udp *udp);
 
 // Empties the error queue. False when the association has ended over it.
-bool udp_take_errors(struct dial_udp *udp);
+bool dial_udp_take_errors(struct dial_udp *udp);
 // Ends the association if this is an error that concerns all of it; true when it has.
-bool udp_fail(struct dial_udp *udp, int error);
+bool dial_udp_fail(struct dial_udp *udp, int error);
 
 #endif

@@ -32,16 +32,32 @@ static bool send_one(struct dial_udp *udp, const struct endpoint *to, const uint
         return true;
     // The failure may be an earlier datagram's, told now; then this one has not been sent.
     int error = errno;
-    if (!udp_take_errors(udp))
+    if (!dial_udp_take_errors(udp))
         return false;
-    return transmit(udp, to, bytes, len, len) || !udp_fail(udp, error);
+    return transmit(udp, to, bytes, len, len) || !dial_udp_fail(udp, error);
 }
 
-// What fails as a train may do better one by one: an earlier datagram's failure was told to it, or its pieces are too
-// large for the path.
+// A path that takes no trains, or none of such pieces: they are above its MTU, or its device cannot do checksums (udp(7)).
+// So it stays for as long as the association lasts.
+static bool is_refusal(int error)
+{
+    return error == EINVAL || error == EMSGSIZE || error == EIO;
+}
+
+static bool send_whole(struct dial_udp *udp, const struct train *train)
+{
+    if (train->count == 1 || udp->refuses_trains)
+        return false;
+    if (transmit(udp, &train->to, train->bytes, train->len, train->piece))
+        return true;
+    udp->refuses_trains = is_refusal(errno);
+    return false;
+}
+
+// What fails as a train may do better one by one, also when it was told an earlier datagram's failure.
 static bool send_train(struct dial_udp *udp, const struct train *train)
 {
-    if (train->count > 1 && transmit(udp, &train->to, train->bytes, train->len, train->piece))
+    if (send_whole(udp, train))
         return true;
     for (size_t at = 0; at < train->len; at += train->piece) {
         size_t left = train->len - at;
@@ -51,7 +67,7 @@ static bool send_train(struct dial_udp *udp, const struct train *train)
     return true;
 }
 
-bool udp_flush(struct dial_udp *udp)
+bool dial_udp_send_waiting(struct dial_udp *udp)
 {
     struct train *train = &udp->flow.dial->train;
     if (train->owner != udp)
@@ -64,10 +80,20 @@ bool udp_flush(struct dial_udp *udp)
 void dial_udp_flush(struct dial *dial)
 {
     if (dial->train.owner)
-        udp_flush(dial->train.owner);
+        dial_udp_send_waiting(dial->train.owner);
 }
 
-void udp_take_datagram(void *owner, const struct usher_datagram *datagram)
+// Until the end of the turn, which must come even if this one has passed the point already.
+static bool wait_for_more(struct dial_udp *udp, const struct usher_datagram *datagram)
+{
+    struct dial *dial = udp->flow.dial;
+    bool waits = dial->config.udp_offload && train_join(&dial->train, udp, datagram);
+    if (waits && dial->train.count == 1)
+        dial->wake(dial->owner);
+    return waits;
+}
+
+void dial_udp_take_datagram(void *owner, const struct usher_datagram *datagram)
 {
     struct dial_udp *udp = owner;
     struct dial *dial = udp->flow.dial;
@@ -78,9 +104,9 @@ void udp_take_datagram(void *owner, const struct usher_datagram *datagram)
     udp->inside = datagram->from;
     udp->last_port = udp->flow.by_name ? udp->flow.outside.port : datagram->to.port;
     dial_flow_wait(&udp->flow, WAIT_UDP);
-    if (train_join(&dial->train, udp, datagram))
+    if (wait_for_more(udp, datagram))
         return;
     dial_udp_flush(dial);
-    if (udp->watch.fd >= 0 && !train_join(&dial->train, udp, datagram))
+    if (udp->watch.fd >= 0 && !wait_for_more(udp, datagram))
         send_one(udp, &datagram->to, datagram->bytes, datagram->len);
 }

@@ -77,6 +77,7 @@ static void encode(struct writer *w, const struct gate_conf *conf, const struct 
     put_blob(w, &material->crl);
     writer_u8(w, options_allow_tls12(&conf->tls));
     writer_u8(w, (uint8_t)conf->log_level);
+    writer_u8(w, conf->link.udp_offload);
     writer_text(w, conf->name);
     writer_text(w, conf->user);
     writer_text(w, dns);
@@ -117,6 +118,7 @@ static bool decode(struct briefing *out, struct reader *r)
     get_blob(r, &out->material.crl);
     out->allow_tls12 = reader_u8(r);
     out->log_level = (enum log_level)reader_u8(r);
+    out->link.udp_offload = reader_u8(r);
     out->name = get_text(r);
     out->user = get_text(r);
     out->dns = get_text(r);

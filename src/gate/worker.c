@@ -149,6 +149,7 @@ static void tunnel_came(void *owner)
         .connect_timeout_ms = (uint32_t)briefing->connect_timeout,
         .udp_idle_ms = (uint32_t)briefing->udp_idle,
         .udp_dns_idle_ms = (uint32_t)briefing->dns_idle,
+        .udp_offload = briefing->link.udp_offload,
     };
     worker->dial = dial_new(&worker->loop, &config, wake, worker);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),

@@ -28,6 +28,6 @@ const char *tls_library_version(void)
 
 const char *tls_library_aes(void)
 {
-    struct fault fault;
-    return tls_library_start(&fault) ? tls_gcm_name() : "nothing";
+    static struct fault fault;
+    return tls_library_start(&fault) ? tls_gcm_name() : fault.text;
 }

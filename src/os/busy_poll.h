@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Whether to look again instead of going to sleep. Waking a sleeping process costs more than everything the tunnel does
 // with a small request (5 to 50 us, the most on virtual machines), so while messages follow each other closely the loop
-// stays awake for the next one, and whoever else is runnable has the processor meanwhile (sched_yield(2)).
+// stays awake for the next one, and offers the processor to whoever else is runnable meanwhile (sched_yield(2)).
 //
 // It costs processor time when the guess is wrong, so guesses are earned: only after BUSY_POLL_TRUST short gaps in a row,
 // and after one wait in vain they are earned anew. Traffic in bulk brings its own work: sleeping costs it nothing.
@@ -28,7 +28,7 @@ struct busy_poll {
 };
 
 // At the end of a turn that has left no work; `bytes` is what the tunnel has moved both ways so far. True when the loop is
-// not to sleep; others had the processor before it returns.
+// not to sleep; others may have had the processor before it returns.
 bool busy_poll_wants(struct busy_poll *poll, uint64_t bytes, usec_t now);
 
 #endif

@@ -29,7 +29,7 @@ void socket_set_send_buffer(int fd);
 // one, where bbr's pacing costs up to a third of the rate; bbr on a far one, where cubic comes down to a thirtieth at a
 // loss of half a percent (doc/PERFORMANCE.md).
 bool socket_set_congestion(int fd, const char *name);
-// Whether the kernel knows it, or may by loading a module; "auto" it always does.
+// Whether the kernel has it, loading its module if root asks; nobody else can know. "auto" it always has.
 bool socket_has_congestion(const char *name);
 bool socket_set_mark(int fd, uint32_t mark); // SO_MARK
 // TCP_USER_TIMEOUT, with keep-alives well inside it, and with pauses between retransmissions that stay short, so that a

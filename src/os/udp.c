@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 
+#include <assert.h>
 #include <netinet/in.h>
 #include <netinet/udp.h>
 #include <stdlib.h>
@@ -48,13 +49,14 @@ void udp_set_trains(int fd)
     setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
 }
 
-int udp_receive(struct udp_inbox *inbox, int fd)
+int udp_receive(struct udp_inbox *inbox, int fd, unsigned most)
 {
-    for (int i = 0; i < UDP_MESSAGES; i++) {
+    assert(most <= UDP_MESSAGES);
+    for (unsigned i = 0; i < most; i++) {
         inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->from[i];
         inbox->headers[i].msg_hdr.msg_controllen = sizeof inbox->control[i];
     }
-    return recvmmsg(fd, inbox->headers, UDP_MESSAGES, MSG_DONTWAIT, NULL);
+    return recvmmsg(fd, inbox->headers, most, MSG_DONTWAIT, NULL);
 }
 
 // The length of the datagrams in a train; that of the message when it is none.

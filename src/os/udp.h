@@ -22,16 +22,18 @@ struct udp_message {
     size_t piece;
 };
 
-// Room for UDP_MESSAGES of the largest messages; pages that nothing has come into are none yet.
+// Room for UDP_MESSAGES of the largest messages. Pages that nothing has come into are none yet: small datagrams fill one
+// each.
 struct udp_inbox *udp_inbox_new(void);
 void udp_inbox_free(struct udp_inbox *inbox);
 
 enum { UDP_MESSAGES = 16 };
 
-// The socket may hand over trains. A kernel without (before 5.0) hands over datagrams.
+// The socket may hand over trains. A kernel without (before 5.0) hands over datagrams; one before 4.18 does not know how to
+// send any either, and Debian 12's is 6.1.
 void udp_set_trains(int fd);
-// Messages received, at most UDP_MESSAGES; fewer were all there was. -1 with errno.
-int udp_receive(struct udp_inbox *inbox, int fd);
+// Messages received, at most `most`; fewer were all there was. -1 with errno.
+int udp_receive(struct udp_inbox *inbox, int fd, unsigned most);
 struct udp_message udp_message(const struct udp_inbox *inbox, int index);
 
 // Sends `bytes` as datagrams of `piece` bytes (one, if `piece` is no less than `len`) to `to`, or, if `to` is NULL, to

@@ -154,6 +154,7 @@ static bool take_capture(struct portal *portal, struct fault *fault)
         .hold_ms = (uint32_t)conf->hold,
         .udp_idle_ms = (uint32_t)conf->udp_idle,
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
+        .udp_offload = conf->link.udp_offload,
     };
     portal->capture = capture_new(portal->loop, &portal->tun, &config, portal_wake, portal, fault);
     return portal->capture;

@@ -68,9 +68,11 @@ class Meter:
         routing sometimes finds both on one core and never sleeps, sometimes not, and its median jumps by a factor of three."""
         for server in self.servers:
             os.sched_setaffinity(server.pid, {SERVER})
-        yield ["taskset", "-c", CLIENT]
-        for server in self.servers:
-            os.sched_setaffinity(server.pid, CORES)
+        try:
+            yield ["taskset", "-c", CLIENT]
+        finally:
+            for server in self.servers:
+                os.sched_setaffinity(server.pid, CORES)
 
     def bulk(self, path, direction, streams, version=4):
         machine, tunnel = machine_cpu(), process_cpu(path.pids())

@@ -153,6 +153,7 @@ static void open_field(struct field *field)
         .hold_ms = 5000,
         .udp_idle_ms = 120000,
         .udp_dns_idle_ms = 10000,
+        .udp_offload = true,
     };
     int pair[2];
     struct fault fault;

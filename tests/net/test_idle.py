@@ -10,7 +10,7 @@ import time
 import pytest
 
 import lab as net
-from lab import patience
+from lab import SANITIZED, patience
 from traffic import connected, serve_echo
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -31,8 +31,15 @@ def exchange(client, requests, pause):
         time.sleep(pause)
 
 
+def sleeps(pid):
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("voluntary_ctxt_switches:"):
+            return int(line.split()[1])
+    raise AssertionError(f"no switches of {pid}")
+
+
 @pytest.fixture
-def echo(lab):
+def echo(lab, tunnel):
     """A client's socket whose bytes come back, after a burst that has made both ends stay awake."""
     with connected(lab, net.SERVER4) as (client, server):
         thread = threading.Thread(target=serve_echo, args=(server,))
@@ -55,11 +62,11 @@ def spent(tunnel, seconds):
 def test_they_sleep_after_a_burst(tunnel, echo, figure):
     share = spent(tunnel, 2)
     figure(f"idle after a burst of requests: {share:.1%} of a core at both ends together")
-    assert share <= 0.01 * patience(1)
+    assert share <= 0.03 * patience(1)
 
 
 def test_requests_far_apart_keep_nobody_awake(tunnel, echo, figure):
-    """At a hundred a second, a loop that stayed awake after each message would take several per cent."""
+    """At a hundred a second, a loop that stayed awake after each message would take tens of per cent."""
     client = threading.Thread(target=exchange, args=(echo, 200, 0.01))
     client.start()
     try:
@@ -67,4 +74,16 @@ def test_requests_far_apart_keep_nobody_awake(tunnel, echo, figure):
     finally:
         client.join()
     figure(f"a hundred requests a second: {share:.1%} of a core at both ends together")
-    assert share <= 0.04 * patience(1)
+    assert share <= 0.1 * patience(1)
+
+
+@pytest.mark.skipif(SANITIZED, reason="the sanitizers make messages as slow as those that nobody stays awake for")
+def test_messages_close_to_each_other_find_them_awake(tunnel, echo, figure):
+    """Asleep, each end would be woken twice for a request: when it comes and when it is answered."""
+    portal, gate = tunnel
+    pids, requests = (portal.pid(), *gate.worker_pids()), 2000
+    before = [sleeps(pid) for pid in pids]
+    exchange(echo, requests, 0)
+    slept = [(sleeps(pid) - old) / requests for pid, old in zip(pids, before)]
+    figure(f"sleeps for a request close to others: {slept[0]:.2f} at the portal, {slept[1]:.2f} at the gate")
+    assert max(slept) < 1.5

@@ -247,6 +247,7 @@ static inline struct bench *bench_new(bool offload, uint32_t max_flows, uint32_t
         .hold_ms = hold_ms,
         .udp_idle_ms = UDP_IDLE_MS,
         .udp_dns_idle_ms = DNS_IDLE_MS,
+        .udp_offload = true,
     };
     struct fault fault;
     bench->capture = capture_new(&bench->loop, &bench->tun, &config, bench_wake, bench, &fault);

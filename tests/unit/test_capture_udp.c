@@ -2,6 +2,8 @@
 // Captured UDP from the application's kernel to the gate's session and back.
 #include "capture_bench.h"
 
+#include <sys/timerfd.h>
+
 static const char inside4[] = "10.9.0.1:5000";
 static const char inside6[] = "[fd09::1]:5000";
 
@@ -524,6 +526,53 @@ static void test_answers_in_a_row_are_one_packet(void **state)
     assert_false(kernel_get(bench));
 }
 
+// Each of a train that the kernel refuses is tried by itself, and from then on there are none.
+static void test_a_kernel_that_refuses_trains(void **state)
+{
+    (void)state;
+    static const char server[] = "10.73.0.1:9";
+    int device = bench->tun.fd, refuses = timerfd_create(CLOCK_MONOTONIC, TFD_CLOEXEC); // EINVAL to whoever writes
+    bench->tun.uso = true;
+    kernel_send_udp(bench, inside4, server, 1);
+    bench_run(bench);
+    uint64_t lost = capture_counters(bench->capture)->packets_lost;
+    answer(server, 5, 100);
+    bench->tun.fd = refuses;
+    bench_run(bench);
+    bench->tun.fd = device;
+    assert_int_equal(capture_counters(bench->capture)->packets_lost, lost + 5);
+    answer(server, 2, 100);
+    bench_run(bench);
+    expect_train(server, 1, 100, 100);
+    expect_train(server, 1, 100, 100);
+    assert_false(kernel_get(bench));
+    close(refuses);
+}
+
+// Data that came before the end of its association is there before the error.
+static void test_the_last_answers_come_first(void **state)
+{
+    (void)state;
+    static const char server[] = "10.73.0.1:9";
+    bench->tun.uso = true;
+    kernel_send_udp(bench, inside4, server, 1);
+    bench_run(bench);
+    answer(server, 3, 100);
+    // Into the same feed as the reset, which would overtake what is still queued: what was pulled is on its way.
+    static uint8_t room[65536];
+    size_t len = usher_engine_pull(bench->gate, room, sizeof room, clock_now());
+    usher_session_reset(bench->sessions[0].session, USHER_REFUSED, "connection refused");
+    len += usher_engine_pull(bench->gate, room + len, sizeof room - len, clock_now());
+    struct chunk *chunk = chunk_new(bench->chunks);
+    memcpy(chunk->bytes, room, len);
+    const struct slice slice = {.chunk = chunk, .bytes = chunk->bytes, .len = (uint32_t)len};
+    usher_engine_feed(bench->portal, &slice, clock_now());
+    chunk_drop(chunk);
+    bench_run(bench);
+    expect_train(server, 3, 100, 100);
+    expect_error(bench, "10.73.0.1", 3, 4);
+}
+
 static void test_limit(void **state)
 {
     (void)state;
@@ -624,6 +673,8 @@ int main(void)
         TEST(test_lengths_that_lie),
         TEST_OFFLOAD(test_super_packet),
         TEST_OFFLOAD(test_answers_in_a_row_are_one_packet),
+        TEST_OFFLOAD(test_a_kernel_that_refuses_trains),
+        TEST_OFFLOAD(test_the_last_answers_come_first),
         TEST(test_limit),
         TEST(test_what_is_no_flow),
         TEST(test_listing),

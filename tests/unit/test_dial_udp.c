@@ -6,7 +6,7 @@
 #include "os/udp.h"
 
 static const char allowed[] = "udp:127.0.0.0/8, udp:::1";
-static const struct dial_config plain;
+static const struct dial_config plain = {.udp_offload = true};
 static const struct endpoint inside = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
 
 static void send_datagram(struct app *app, const struct endpoint *to, const void *bytes, size_t len)
@@ -282,6 +282,58 @@ static void trains_arrive_as_datagrams(void **state)
     rig_free(rig);
 }
 
+// A far end that takes trains sees that they are sent as such, unless they are switched off.
+static void trains_are_sent_whole(void **state)
+{
+    (void)state;
+    for (int offload = 0; offload < 2; offload++) {
+        struct rig *rig = rig_new(allowed, (struct dial_config){.udp_offload = offload});
+        struct udp_inbox *inbox = udp_inbox_new();
+        struct app app;
+        struct endpoint at;
+        int count, server = serve("127.0.0.1", SOCK_DGRAM, &at);
+        udp_set_trains(server);
+        app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
+        pump(rig, app.opened);
+        for (int i = 0; i < 5; i++)
+            send_datagram(&app, &at, "carriage", 8);
+        pump(rig, (count = udp_receive(inbox, server, UDP_MESSAGES)) > 0);
+        struct udp_message message = udp_message(inbox, 0);
+        assert_int_equal(count, offload ? 1 : 5);
+        assert_int_equal(message.len, offload ? 40 : 8);
+        assert_int_equal(message.piece, 8);
+        udp_inbox_free(inbox);
+        close(server);
+        rig_free(rig);
+    }
+}
+
+// Two associations bring more in one turn than may wait in the engine: what has no room there waits in the kernel.
+static void trains_do_not_overflow_the_tunnel(void **state)
+{
+    enum { TRAINS = 3, PIECE = 1000, PIECES = 60 };
+    (void)state;
+    static uint8_t bytes[PIECES * PIECE];
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app[2];
+    struct endpoint at[2], from[2];
+    int server[2];
+    char room[16];
+    for (int i = 0; i < 2; i++) {
+        server[i] = serve("127.0.0.1", SOCK_DGRAM, &at[i]);
+        app_open(rig, &app[i], USHER_UDP, "127.0.0.1", at[i].port);
+        pump(rig, app[i].opened);
+        send_datagram(&app[i], &at[i], "x", 1);
+        pump(rig, receive(server[i], room, sizeof room, &from[i]) == 1);
+    }
+    for (int i = 0; i < 2 * TRAINS; i++)
+        assert_true(udp_send(server[i % 2], &from[i % 2], bytes, sizeof bytes, PIECE));
+    pump(rig, app[0].datagram_count == TRAINS * PIECES && app[1].datagram_count == TRAINS * PIECES);
+    close(server[0]);
+    close(server[1]);
+    rig_free(rig);
+}
+
 // What was sent before the close arrives, and an ICMP error that meets a train ends its association once.
 static void the_end_of_a_train(void **state)
 {
@@ -441,6 +493,8 @@ int main(void)
         cmocka_unit_test(sizes),
         cmocka_unit_test(a_burst_comes_through),
         cmocka_unit_test(trains_arrive_as_datagrams),
+        cmocka_unit_test(trains_are_sent_whole),
+        cmocka_unit_test(trains_do_not_overflow_the_tunnel),
         cmocka_unit_test(the_end_of_a_train),
         cmocka_unit_test(trains_come_back_as_datagrams),
         cmocka_unit_test(idle_associations_end),

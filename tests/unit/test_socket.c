@@ -209,9 +209,11 @@ static void test_options(void **state)
     if (getsockopt(fd, IPPROTO_TCP, TCP_RTO_MAX_MS, &pause, &pause_len) == 0) // else the kernel is older
         assert_int_equal(pause, 1000);
 
-    int before = int_option(fd, SOL_SOCKET, SO_SNDBUF);
+    int other = socket_stream(4), size = 65536, before = int_option(fd, SOL_SOCKET, SO_SNDBUF);
+    bool may = setsockopt(other, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof size) == 0;
+    close(other);
     socket_set_send_buffer(fd);
-    assert_int_equal(int_option(fd, SOL_SOCKET, SO_SNDBUF), geteuid() == 0 ? 2 * 16 << 20 : before);
+    assert_int_equal(int_option(fd, SOL_SOCKET, SO_SNDBUF), may ? 2 * 16 << 20 : before);
 
     assert_true(socket_set_congestion(fd, "reno"));
     char name[16] = "";
@@ -219,7 +221,7 @@ static void test_options(void **state)
     assert_int_equal(getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len), 0);
     assert_string_equal(name, "reno");
     assert_false(socket_set_congestion(fd, "no-such-thing"));
-    assert_false(socket_has_congestion("no-such-thing"));
+    assert_int_equal(socket_has_congestion("no-such-thing"), geteuid() != 0);
     assert_true(socket_has_congestion("reno") && socket_has_congestion("cubic") && socket_has_congestion("auto"));
     assert_string_equal(chosen_congestion(), "cubic"); // nothing is nearer than this machine
     assert_int_equal(socket_rtt_usec(STDIN_FILENO), 0);

@@ -7,6 +7,7 @@
 
 #include <string.h>
 #include <wolfssl/wolfcrypt/aes.h>
+#include <wolfssl/wolfcrypt/cryptocb.h>
 
 enum { LARGEST = 16384 + 1, NONCE = 12, TAG = 16, ADDED = 5 };
 
@@ -28,7 +29,7 @@ static void need_device(void)
 {
     if (tls_gcm_device() != INVALID_DEVID)
         return;
-    print_message("this processor has no VAES, or libIPSec_MB is not installed\n");
+    print_message("this processor has no VAES in 512 bits, or libIPSec_MB is not installed\n");
     skip();
 }
 
@@ -50,6 +51,24 @@ static int open(Aes *aes, size_t len)
     return wc_AesGcmDecrypt(aes, opened, sealed, (word32)len, nonce, NONCE, tag, TAG, added, ADDED);
 }
 
+static void test_it_is_used(void **state)
+{
+    Aes aes;
+    (void)state;
+    need_device();
+    for (int role = TLS_PORTAL; role <= TLS_GATE; role++) {
+        WOLFSSL_CTX *ctx = tls_context_new((enum tls_role)role, false);
+        assert_int_equal(wolfSSL_CTX_GetDevId(ctx, NULL), tls_gcm_device());
+        wolfSSL_CTX_free(ctx);
+    }
+    key_of(&aes, tls_gcm_device(), 7, 16);
+    // CRYPTOCB_UNAVAILABLE would send wolfSSL to its own code.
+    assert_int_equal(wc_CryptoCb_AesGcmEncrypt(&aes, sealed, plain, 100, nonce, NONCE, tag, TAG, added, ADDED), 0);
+    assert_int_equal(wc_CryptoCb_AesGcmDecrypt(&aes, opened, sealed, 100, nonce, NONCE, tag, TAG, added, ADDED), 0);
+    wc_AesFree(&aes);
+}
+
+// Where it stands, as TLS does it, and from one place to another.
 static void test_as_wolfssl_does_it(void **state)
 {
     (void)state;
@@ -64,6 +83,14 @@ static void test_as_wolfssl_does_it(void **state)
             assert_memory_equal(sealed, expected, len);
             assert_memory_equal(tag, expected_tag, TAG);
             assert_int_equal(open(&device, len), 0);
+            assert_memory_equal(opened, plain, len);
+            memcpy(opened, plain, len);
+            assert_int_equal(
+                wc_AesGcmEncrypt(&device, opened, opened, (word32)len, nonce, NONCE, tag, TAG, added, ADDED), 0);
+            assert_memory_equal(opened, expected, len);
+            assert_memory_equal(tag, expected_tag, TAG);
+            assert_int_equal(
+                wc_AesGcmDecrypt(&device, opened, opened, (word32)len, nonce, NONCE, tag, TAG, added, ADDED), 0);
             assert_memory_equal(opened, plain, len);
         }
         wc_AesFree(&own);
@@ -152,6 +179,7 @@ static void test_other_shapes_are_left_to_wolfssl(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_it_is_used),
         cmocka_unit_test(test_as_wolfssl_does_it),
         cmocka_unit_test(test_what_was_touched_does_not_open),
         cmocka_unit_test(test_many_keys),

@@ -53,7 +53,7 @@ static void test_a_train(void **state)
         if (!udp_send(client, &to, bytes, len, piece))
             fail_msg("case %zu: %s", i, strerror(errno));
         unsigned messages = 0;
-        for (int count; (count = udp_receive(inbox, server)) > 0; messages += (unsigned)count) {
+        for (int count; (count = udp_receive(inbox, server, UDP_MESSAGES)) > 0; messages += (unsigned)count) {
             for (int k = 0; k < count; k++) {
                 struct udp_message message = udp_message(inbox, k);
                 assert_true(endpoint_equal(&message.from, &from));
@@ -79,12 +79,12 @@ static void test_a_batch_and_its_rest(void **state)
     int server = bound("127.0.0.1", &to), client = bound("127.0.0.1", &from);
     for (size_t i = 0; i < UDP_MESSAGES + 3; i++)
         assert_true(udp_send(client, &to, bytes, i, i));
-    assert_int_equal(udp_receive(inbox, server), UDP_MESSAGES);
+    assert_int_equal(udp_receive(inbox, server, UDP_MESSAGES), UDP_MESSAGES);
     for (int i = 0; i < UDP_MESSAGES; i++)
         assert_int_equal(udp_message(inbox, i).len, i);
-    assert_int_equal(udp_receive(inbox, server), 3);
+    assert_int_equal(udp_receive(inbox, server, UDP_MESSAGES), 3);
     assert_int_equal(udp_message(inbox, 0).len, UDP_MESSAGES);
-    assert_int_equal(udp_receive(inbox, server), -1);
+    assert_int_equal(udp_receive(inbox, server, UDP_MESSAGES), -1);
     assert_int_equal(errno, EAGAIN);
     close(server);
     close(client);
@@ -99,7 +99,7 @@ static void test_connected(void **state)
     int server = bound("127.0.0.1", &to), client = bound("127.0.0.1", &from);
     assert_int_equal(socket_connect(client, &to), 0);
     assert_true(udp_send(client, NULL, bytes, 300, 100));
-    assert_int_equal(udp_receive(inbox, server), 3);
+    assert_int_equal(udp_receive(inbox, server, UDP_MESSAGES), 3);
     // What ICMP says of an earlier one is told to the next, of which then nothing is sent.
     close(server);
     assert_true(udp_send(client, NULL, bytes, 1, 1));
