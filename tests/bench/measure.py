@@ -80,9 +80,10 @@ class Meter:
         # CPU is taken over the whole run, bytes over its counted part: scale them alike (load.c: one fifth more).
         gigabytes = figures["bytes"] * 1.2 / 1e9
         key = f"{direction}{streams}" + ("" if version == 4 else "_v6")
+        share = {f"{key}_slowest_share": figures["slowest_share"]} if streams > 1 else {}
         return {
             f"{key}_gbits": figures["gbits"],
-            f"{key}_slowest_share": figures["slowest_share"],
+            **share,
             f"{key}_machine_cpu_s_per_gb": (machine_cpu() - machine) / gigabytes,
             f"{key}_tunnel_cpu_s_per_gb": (process_cpu(path.pids()) - tunnel) / gigabytes,
         }

@@ -48,7 +48,7 @@ def one_loss(suffix, loss, rounds, seconds):
                 for path in started:
                     for direction in ("up", "down"):
                         figures = meter.bulk(path, direction, streams)
-                        for kind in ("gbits", "slowest_share"):
+                        for kind in ("gbits", "slowest_share") if streams > 1 else ("gbits",):
                             found[path.name][f"wan_{direction}{streams}{suffix}_{kind}"].append(
                                 figures[f"{direction}{streams}_{kind}"])
         finally:
