@@ -106,23 +106,29 @@ def spread(value):
     return (value["max"] - value["min"]) / value["median"]
 
 
+def worse(figure, now, before):
+    """By how much; below 0 it is better."""
+    change = now / before - 1
+    return change if figure.endswith(LOWER_IS_BETTER) else -change
+
+
 def loss_of(figure, now, stored, ours, direct):
-    """By how much `figure` got worse and how much of that may be noise; None when it cannot be compared. A speed is taken
-    relative to the direct path of its own run, so that a slower machine is not a slower tunnel."""
+    """By how much `figure` got worse and how much of that may be noise; None when it cannot be compared. A speed must have
+    fallen both by itself and relative to the direct path of its own run: on a slower machine the tunnel is no slower beside
+    direct routing, and where direct routing has a good day the tunnel has not got worse."""
     values = [side.get(ours, {}).get(figure) for side in (now, stored)]
-    if not all(values):
+    if not all(value and value["median"] for value in values):
         return None
-    relative, noise = [value["median"] for value in values], [spread(value) for value in values if value["median"]]
-    if not figure.endswith(SAME_EVERYWHERE):
-        bases = [side.get(direct, {}).get(figure) for side in (now, stored)]
-        if not all(base and base["median"] for base in bases):
-            return None
-        relative = [value / base["median"] for value, base in zip(relative, bases)]
-        noise += [spread(base) for base in bases]
-    if not relative[1]:
+    noise = [spread(value) for value in values]
+    loss = worse(figure, *(value["median"] for value in values))
+    if figure.endswith(SAME_EVERYWHERE):
+        return loss, max(noise)
+    bases = [side.get(direct, {}).get(figure) for side in (now, stored)]
+    if not all(base and base["median"] for base in bases):
         return None
-    change = relative[0] / relative[1] - 1
-    return change if figure.endswith(LOWER_IS_BETTER) else -change, max(noise, default=0)
+    noise += [spread(base) for base in bases]
+    relative = worse(figure, *(value["median"] / base["median"] for value, base in zip(values, bases)))
+    return min(loss, relative), max(noise)
 
 
 def fallen(now, stored, ours="usher-tun", direct="direct"):
