@@ -124,7 +124,7 @@ void capture_device_start(struct capture *capture)
     watch(capture, false);
 }
 
-// What to make of errno: false when the device may take it later.
+// What to make of errno: counted as lost, or false when the device may take it later, and then it will say so.
 static bool is_lost(struct capture *capture)
 {
     if (errno == EAGAIN || errno == ENOBUFS) {
@@ -162,7 +162,8 @@ bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vn
     }
     if (errno == EINVAL)
         return false;
-    capture->counters.packets_lost += !is_lost(capture);
+    if (!is_lost(capture))
+        capture->counters.packets_lost++;
     return true;
 }
 

@@ -87,7 +87,8 @@ void capture_emit_crafted(struct capture *capture, const struct virtio_net_hdr *
 // The same for a train, which goes whole or, when this is false, not at all: the kernel does not take such packets.
 bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
                         size_t head_len, const uint8_t *payload, size_t len);
-// Like capture_emit_crafted, IPv6 without extension headers and with a full checksum, cut into fragments (RFC 8200 section 4.5).
+// Like capture_emit_crafted, IPv6 without extension headers and with a full checksum, cut into fragments (RFC 8200
+// section 4.5).
 void capture_emit_cut(struct capture *capture, const uint8_t *head, size_t head_len, const uint8_t *payload,
                       size_t len);
 // Whether a packet of `len` bytes must be cut. IPv4 never: a local application takes it whole, and for others the

@@ -96,23 +96,20 @@ void capture_udp_flush(struct capture *capture)
     struct train *train = &capture->train;
     if (train->count > 1 && !emit_whole(capture, train))
         capture->trains_refused = true;
-    if (train->count == 1 || capture->trains_refused) {
-        struct usher_datagram piece = {.from = train->from, .to = train->to};
-        for (size_t at = 0; at < train->len; at += piece.len) {
-            piece.bytes = train->bytes + at;
-            piece.len = train->len - at < train->piece ? train->len - at : train->piece;
-            emit(capture, &piece);
-        }
+    for (unsigned i = 0; i < train->count && (train->count == 1 || capture->trains_refused); i++) {
+        const struct usher_datagram piece = train_piece(train, i);
+        emit(capture, &piece);
     }
     train_clear(train);
 }
 
 // The kernel cuts a train where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
 // fit through ours would have to be cut once more.
-static bool may_join(const struct capture *capture, const struct usher_datagram *datagram)
+static bool wait_for_more(struct association *association, const struct usher_datagram *datagram)
 {
+    struct capture *capture = association->capture;
     return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
-           packet_len(datagram) <= capture->config.mtu;
+           packet_len(datagram) <= capture->config.mtu && train_join(&capture->train, association, datagram);
 }
 
 bool capture_udp_deliver(struct association *association, const struct usher_datagram *datagram)
@@ -126,10 +123,9 @@ bool capture_udp_deliver(struct association *association, const struct usher_dat
         capture->counters.datagrams_dropped++;
         return false;
     }
-    bool joins = may_join(capture, &out);
-    if (!joins || !train_join(&capture->train, association, &out)) {
+    if (!wait_for_more(association, &out)) {
         capture_udp_flush(capture);
-        if (!joins || !train_join(&capture->train, association, &out))
+        if (!wait_for_more(association, &out))
             emit(capture, &out);
     }
     return out.from.port == DNS_PORT;

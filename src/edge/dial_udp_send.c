@@ -26,19 +26,19 @@ static bool transmit(const struct dial_udp *udp, const struct endpoint *to, cons
 }
 
 // False when the association has ended over it.
-static bool send_one(struct dial_udp *udp, const struct endpoint *to, const uint8_t *bytes, size_t len)
+static bool send_one(struct dial_udp *udp, const struct usher_datagram *datagram)
 {
-    if (transmit(udp, to, bytes, len, len))
+    if (transmit(udp, &datagram->to, datagram->bytes, datagram->len, datagram->len))
         return true;
     // The failure may be an earlier datagram's, told now; then this one has not been sent.
     int error = errno;
     if (!dial_udp_take_errors(udp))
         return false;
-    return transmit(udp, to, bytes, len, len) || !dial_udp_fail(udp, error);
+    return transmit(udp, &datagram->to, datagram->bytes, datagram->len, datagram->len) || !dial_udp_fail(udp, error);
 }
 
-// A path that takes no trains, or none of such pieces: they are above its MTU, or its device cannot do checksums (udp(7)).
-// So it stays for as long as the association lasts.
+// A path that takes no trains, or none of such pieces: they are above its MTU, or its device cannot do checksums
+// (udp(7)). So it stays for as long as the association lasts.
 static bool is_refusal(int error)
 {
     return error == EINVAL || error == EMSGSIZE || error == EIO;
@@ -59,9 +59,9 @@ static bool send_train(struct dial_udp *udp, const struct train *train)
 {
     if (send_whole(udp, train))
         return true;
-    for (size_t at = 0; at < train->len; at += train->piece) {
-        size_t left = train->len - at;
-        if (!send_one(udp, &train->to, train->bytes + at, left < train->piece ? left : train->piece))
+    for (unsigned i = 0; i < train->count; i++) {
+        const struct usher_datagram piece = train_piece(train, i);
+        if (!send_one(udp, &piece))
             return false;
     }
     return true;
@@ -108,5 +108,5 @@ void dial_udp_take_datagram(void *owner, const struct usher_datagram *datagram)
         return;
     dial_udp_flush(dial);
     if (udp->watch.fd >= 0 && !wait_for_more(udp, datagram))
-        send_one(udp, &datagram->to, datagram->bytes, datagram->len);
+        send_one(udp, datagram);
 }

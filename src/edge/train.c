@@ -28,6 +28,15 @@ bool train_join(struct train *train, void *owner, const struct usher_datagram *d
     return true;
 }
 
+struct usher_datagram train_piece(const struct train *train, unsigned index)
+{
+    size_t at = index * train->piece, left = train->len - at;
+    return (struct usher_datagram){.from = train->from,
+                                   .to = train->to,
+                                   .bytes = train->bytes + at,
+                                   .len = left < train->piece ? left : train->piece};
+}
+
 void train_clear(struct train *train)
 {
     train->owner = NULL;

@@ -28,6 +28,8 @@ struct train {
 // Appends a copy, if it can go with those that are there. An empty train takes any datagram that has between 1 and
 // TRAIN_SIZE bytes.
 bool train_join(struct train *train, void *owner, const struct usher_datagram *datagram);
+// The datagram at `index`; its bytes are the train's own.
+struct usher_datagram train_piece(const struct train *train, unsigned index);
 void train_clear(struct train *train);
 
 #endif

@@ -78,11 +78,6 @@ static void tell_denials(struct worker *worker, usec_t now)
     worker->denied_next = now + DENIAL_PAUSE_S * USEC_PER_SEC;
 }
 
-static uint64_t moved(const struct worker *worker)
-{
-    return worker->counters.bytes_sent + worker->counters.bytes_received;
-}
-
 static void turn(uv_prepare_t *handle)
 {
     struct worker *worker = handle->data;
@@ -97,7 +92,7 @@ static void turn(uv_prepare_t *handle)
             worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
         tell_denials(worker, now);
     }
-    if (work || busy_poll_wants(&worker->busy_poll, moved(worker), now))
+    if (work || busy_poll_wants(&worker->busy_poll, usher_counters_moved(&worker->counters), now))
         wake(worker);
 }
 

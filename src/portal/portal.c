@@ -33,11 +33,6 @@ void portal_wake(void *owner)
 
 static void device_gone(void *owner);
 
-static uint64_t moved(const struct portal *portal)
-{
-    return portal->counters.bytes_sent + portal->counters.bytes_received;
-}
-
 static void turn(uv_prepare_t *handle)
 {
     struct portal *portal = handle->data;
@@ -52,7 +47,7 @@ static void turn(uv_prepare_t *handle)
     if (capture_is_gone(portal->capture))
         device_gone(portal);
     dialer_want(portal->dialer, capture_is_waiting(portal->capture));
-    if (work || busy_poll_wants(&portal->busy_poll, moved(portal), now))
+    if (work || busy_poll_wants(&portal->busy_poll, usher_counters_moved(&portal->counters), now))
         portal_wake(portal);
 }
 

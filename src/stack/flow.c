@@ -251,9 +251,10 @@ bool flow_flush(struct stack_flow *flow, bool link_blocked)
 {
     struct stack *stack = flow->stack;
     stack->emit_failed = false;
-    if (flow->accepted && flow->held != NULL && flow->held->given_up) {
+    bool answered = flow->accepted && flow->held != NULL;
+    if (answered && flow->held->given_up) {
         flow->reset = true;
-    } else if (flow->accepted && flow->held != NULL) {
+    } else if (answered) {
         engine_admit(flow);
         flow_live_on(flow, &stack->quiet, KEEPALIVE_IDLE);
     }

@@ -26,4 +26,10 @@ struct usher_counters {
 #undef USHER_COUNTER_FIELD
 };
 
+// Bytes of records, both ways.
+static inline uint64_t usher_counters_moved(const struct usher_counters *counters)
+{
+    return counters->bytes_sent + counters->bytes_received;
+}
+
 #endif

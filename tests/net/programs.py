@@ -171,8 +171,13 @@ def descriptors(pid):
     return len(os.listdir(f"/proc/{pid}/fd"))
 
 
-def resident_kib(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
+def proc_number(pid, field, file="status"):
+    """The number behind `field` in a file of /proc/PID."""
+    for line in pathlib.Path(f"/proc/{pid}/{file}").read_text().splitlines():
+        if line.startswith(field + ":"):
             return int(line.split()[1])
-    raise AssertionError(f"no VmRSS of {pid}")
+    raise AssertionError(f"no {field} of {pid}")
+
+
+def resident_kib(pid):
+    return proc_number(pid, "VmRSS")

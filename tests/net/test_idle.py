@@ -11,6 +11,7 @@ import pytest
 
 import lab as net
 from lab import SANITIZED, patience
+from programs import proc_number
 from traffic import connected, serve_echo
 
 TICK = os.sysconf("SC_CLK_TCK")
@@ -32,10 +33,7 @@ def exchange(client, requests, pause):
 
 
 def sleeps(pid):
-    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("voluntary_ctxt_switches:"):
-            return int(line.split()[1])
-    raise AssertionError(f"no switches of {pid}")
+    return proc_number(pid, "voluntary_ctxt_switches")
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 
 import asyncio
 import contextlib
-import pathlib
 import threading
 import time
 
@@ -12,7 +11,7 @@ import pytest
 import lab as net
 from lab import SANITIZED, wait_until
 from memory import Limit
-from programs import Gate, Portal
+from programs import Gate, Portal, proc_number, resident_kib
 from test_many_flows import echo_all, serve_forever
 from traffic import BLOCK, Server, connected, listener
 
@@ -38,13 +37,6 @@ def small(lab, pki, tmp_path):
             limit.delete()
 
 
-def kib(pid, file, field):
-    for line in pathlib.Path(f"/proc/{pid}/{file}").read_text().splitlines():
-        if line.startswith(field + ":"):
-            return int(line.split()[1])
-    raise AssertionError(f"no {field} of {pid}")
-
-
 def tell_peaks(figure, what, limits):
     for name, limit in zip(("portal", "gate"), limits):
         if limit.is_whole:
@@ -55,8 +47,8 @@ def test_a_thousand_flows_in_little_memory(small, lab, figure):
     portal, gate, limits = small
     (worker,) = gate.worker_pids()
     for name, pid in (("portal", portal.pid()), ("worker", worker), ("supervisor", gate.pid())):
-        figure(f"an idle {name} has {kib(pid, 'status', 'VmRSS')} KiB resident, "
-               f"{kib(pid, 'smaps_rollup', 'Pss')} KiB with shared pages in proportion")
+        figure(f"an idle {name} has {resident_kib(pid)} KiB resident, "
+               f"{proc_number(pid, 'Pss', 'smaps_rollup')} KiB with shared pages in proportion")
     for address in (net.SERVER4, net.SERVER6):
         with Server(listener(lab.server, address, backlog=4096), serve_forever) as where:
             asyncio.run(echo_all(lab.client, where, 1000))

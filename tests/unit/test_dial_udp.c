@@ -33,6 +33,25 @@ static void reply(int fd, const struct endpoint *to, const void *bytes, size_t l
     assert_int_equal(sendto(fd, bytes, len, 0, (struct sockaddr *)&sa, sa_len), len);
 }
 
+// A server on loopback, which stands at `at`, and an association with it.
+static int associate(struct rig *rig, struct app *app, struct endpoint *at)
+{
+    int server = serve("127.0.0.1", SOCK_DGRAM, at);
+    app_open(rig, app, USHER_UDP, "127.0.0.1", at->port);
+    pump(rig, app->opened);
+    return server;
+}
+
+// One datagram to the server; where it came from there.
+static struct endpoint ask(struct rig *rig, struct app *app, int server, const struct endpoint *at)
+{
+    struct endpoint from;
+    char room[16];
+    send_datagram(app, at, "x", 1);
+    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    return from;
+}
+
 static void one_inside_endpoint_and_many_far_ends(void **state)
 {
     (void)state;
@@ -110,9 +129,7 @@ static void more_far_ends_than_are_remembered(void **state)
     struct app app;
     struct endpoint at, from;
     char room[16];
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
+    int server = associate(rig, &app, &at);
     send_datagram(&app, &at, "first", 5); // alone, a refusal by one of the others would end it
     pump(rig, receive(server, room, sizeof room, &from) == 5);
     for (unsigned i = 0; i < 200; i++) {
@@ -207,9 +224,7 @@ static void sizes(void **state)
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
     struct endpoint at, from;
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
+    int server = associate(rig, &app, &at);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = pattern(i);
     for (size_t i = 0; i < COUNT(lengths); i++) {
@@ -233,12 +248,8 @@ static void a_burst_comes_through(void **state)
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
     struct endpoint at, from;
-    char room[16];
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
-    send_datagram(&app, &at, "x", 1);
-    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    int server = associate(rig, &app, &at);
+    from = ask(rig, &app, server, &at);
     for (int i = 0; i < BURST; i++)
         reply(server, &from, "y", 1);
     pump(rig, app.datagram_count == BURST);
@@ -318,13 +329,9 @@ static void trains_do_not_overflow_the_tunnel(void **state)
     struct app app[2];
     struct endpoint at[2], from[2];
     int server[2];
-    char room[16];
     for (int i = 0; i < 2; i++) {
-        server[i] = serve("127.0.0.1", SOCK_DGRAM, &at[i]);
-        app_open(rig, &app[i], USHER_UDP, "127.0.0.1", at[i].port);
-        pump(rig, app[i].opened);
-        send_datagram(&app[i], &at[i], "x", 1);
-        pump(rig, receive(server[i], room, sizeof room, &from[i]) == 1);
+        server[i] = associate(rig, &app[i], &at[i]);
+        from[i] = ask(rig, &app[i], server[i], &at[i]);
     }
     for (int i = 0; i < 2 * TRAINS; i++)
         assert_true(udp_send(server[i % 2], &from[i % 2], bytes, sizeof bytes, PIECE));
@@ -342,9 +349,7 @@ static void the_end_of_a_train(void **state)
     struct app app;
     struct endpoint at, from;
     char room[16];
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
+    int server = associate(rig, &app, &at);
     for (int i = 0; i < 10; i++)
         send_datagram(&app, &at, "last", 4);
     usher_session_close(app.session);
@@ -369,12 +374,8 @@ static void trains_come_back_as_datagrams(void **state)
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
     struct endpoint at, from;
-    char room[16];
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
-    send_datagram(&app, &at, "x", 1);
-    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    int server = associate(rig, &app, &at);
+    from = ask(rig, &app, server, &at);
     assert_true(udp_send(server, &from, (const uint8_t *)"abcdefgh", 8, 3));
     pump(rig, app.datagram_count == 3);
     static const char *const pieces[] = {"abc", "def", "gh"};
@@ -393,9 +394,7 @@ static void idle_associations_end(void **state)
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
     struct endpoint at;
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
+    int server = associate(rig, &app, &at);
     rig->skew_ms = UDP_IDLE_MS - 1000;
     settle(rig, 10);
     assert_false(app.ended);
@@ -412,12 +411,8 @@ static void a_peer_that_does_not_answer_the_close(void **state)
     struct rig *rig = rig_new(allowed, plain);
     struct app app;
     struct endpoint at, from;
-    char room[16];
-    int server = serve("127.0.0.1", SOCK_DGRAM, &at);
-    app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
-    pump(rig, app.opened);
-    send_datagram(&app, &at, "x", 1);
-    pump(rig, receive(server, room, sizeof room, &from) == 1);
+    int server = associate(rig, &app, &at);
+    from = ask(rig, &app, server, &at);
     rig->blocked = true;
     rig->skew_ms = UDP_IDLE_MS + 1000;
     settle(rig, 10);
