@@ -115,7 +115,8 @@ static ssize_t read_some(struct dial_udp *udp, unsigned most, int *count)
     struct udp_inbox *inbox = udp->flow.dial->inbox;
     ssize_t bytes = 0;
     *count = udp_receive(inbox, udp->watch.fd, most);
-    udp->brings_trains = false;
+    if (*count > 0)
+        udp->brings_trains = false; // until one of these is
     for (int i = 0; i < *count; i++) {
         struct udp_message message = udp_message(inbox, i);
         udp->brings_trains |= message.piece < message.len;
