@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "os/clock.h"
+#include "os/heap.h"
 #include "os/socket.h"
 
 #include <assert.h>
@@ -176,6 +177,7 @@ static void trim_if_idle(struct tunnel *tunnel, usec_t now)
         tunnel->trim_at = USEC_NEVER;
         tls_trim(tunnel->tls);
         chunk_pool_trim(tunnel->chunks, CHUNKS_KEPT_IDLE);
+        heap_trim(); // no program has a second tunnel that this could hold up
     }
     tunnel->moved = false;
 }

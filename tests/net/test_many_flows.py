@@ -67,18 +67,22 @@ async def echo_all(host, where, flows):
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
-def test_a_thousand_flows(tunnel, lab, address):
+def test_a_thousand_flows(tunnel, lab, address, figure):
     portal, gate = tunnel
-    worker = gate.worker_pids()[0]
+    pids = portal.pid(), gate.worker_pids()[0]
+    fresh = [resident_kib(pid) for pid in pids]
     with Server(listener(lab.server, address, backlog=4096), serve_forever) as where:
         asyncio.run(echo_all(lab.client, where, 1000))  # once to warm every cache
-        before = [descriptors(pid) for pid in (portal.pid(), worker)], [resident_kib(pid) for pid in (portal.pid(), worker)]
+        before = [descriptors(pid) for pid in pids]
         asyncio.run(echo_all(lab.client, where, 1000))
+        peaks = [resident_kib(pid) for pid in pids]
         wait_until(lambda: not portal.flows() and gate.status()["portals"][0]["sessions"] == 0, 10, "flows gone")
-        wait_until(lambda: [descriptors(pid) for pid in (portal.pid(), worker)] == before[0], 10, "descriptors back")
+        wait_until(lambda: [descriptors(pid) for pid in pids] == before, 10, "descriptors back")
     if not SANITIZED:  # its leak check judges that better
-        for pid, kib in zip((portal.pid(), worker), before[1]):
-            assert resident_kib(pid) < kib + 2048  # KiB: allocator noise, far below what 1,000 flows need
+        for name, pid, kib, peak in zip(("portal", "worker"), pids, fresh, peaks):
+            # Beyond a fresh process, code that has run for the first time; far below what 1,000 flows need.
+            wait_until(lambda: resident_kib(pid) < kib + 2048, 10, f"memory of the {name} back")
+            figure(f"{name}: {kib} KiB resident, {peak} with 1,000 flows, {resident_kib(pid)} after them")
 
 
 def tcp_header(source, target, ports, sequence, flags):
