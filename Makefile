@@ -67,7 +67,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 FLOORS := base usher stack os link edge portal gate cli
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c)))
+floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
 
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 SHARED := $(call objects,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
@@ -97,9 +97,10 @@ define floor
 $(call lib,$(1)): $(call floor_objects,$(1)) $(BUILD)/flags
 endef
 $(foreach f,$(FLOORS),$(eval $(call floor,$(f))))
+# q, for r would keep one only of two files of one name in different rooms of a floor.
 $(ARCHIVES):
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && $(AR) rcs $@ $(filter %.o,$^)
+	$(Q)rm -f $@ && $(AR) qcs $@ $(filter %.o,$^)
 
 $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS)/fetched
 	$(call say,CC,$<)
@@ -244,7 +245,7 @@ bench-held: all tools
 bench-quick: all tools
 	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
 format:
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] lwip-port/*.[ch] src/link/wolfssl/*.h lwip-port/arch/*.h tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
 
 # Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
 UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)

@@ -4,7 +4,7 @@
 #ifndef GATE_CHANNEL_H
 #define GATE_CHANNEL_H
 
-#include "edge/dial.h"
+#include "edge/dial/dial.h"
 #include "link/tls.h"
 
 enum {

@@ -7,7 +7,7 @@
 #include "cli/background.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
-#include "edge/capture.h"
+#include "edge/capture/capture.h"
 #include "link/dialer.h"
 #include "os/busy_poll.h"
 #include "portal/portal_conf.h"

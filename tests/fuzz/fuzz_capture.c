@@ -2,7 +2,7 @@
 // Packets of any kind from the device, into a capture with a living tunnel whose far side accepts, refuses, delays or
 // echoes. The first byte chooses how; then come packets, each behind its length in two bytes and, with offload, begun
 // by its virtio header. Whatever came: what goes out is well-formed, and in the end nothing is left.
-#include "edge/capture.h"
+#include "edge/capture/capture.h"
 #include "os/clock.h"
 
 #include <stdlib.h>

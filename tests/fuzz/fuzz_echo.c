@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Packets of the raw ICMP sockets, which anybody on the network can send: the first byte chooses the IP version. What is
 // read lies within the packet, and news is either a reply or an error.
-#include "edge/dial_echo.h"
+#include "edge/dial/echo.h"
 
 #include <stdlib.h>
 

@@ -4,8 +4,8 @@
 #ifndef TESTS_CAPTURE_BENCH_H
 #define TESTS_CAPTURE_BENCH_H
 
-#include "edge/capture.h"
-#include "edge/fragments.h"
+#include "edge/capture/capture.h"
+#include "edge/capture/fragments.h"
 #include "os/clock.h"
 #include "stack/packet.h"
 

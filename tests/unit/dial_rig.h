@@ -4,7 +4,7 @@
 #ifndef TESTS_DIAL_RIG_H
 #define TESTS_DIAL_RIG_H
 
-#include "edge/dial.h"
+#include "edge/dial/dial.h"
 #include "os/clock.h"
 #include "os/socket.h"
 

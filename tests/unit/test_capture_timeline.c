@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Timelines: order, dating at the end of the turn, expiry.
-#include "edge/capture_timeline.h"
+#include "edge/capture/timeline.h"
 
 #include "unit.h"
 

@@ -4,7 +4,7 @@
 #include "dial_rig.h"
 #include "nameserver.h"
 
-#include "edge/dial_tcp.h"
+#include "edge/dial/tcp.h"
 
 static const char allowed[] = "127.0.0.0/8, ::1/128, *.test";
 static const struct dial_config plain;

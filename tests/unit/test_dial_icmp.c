@@ -3,7 +3,7 @@
 // bytes, without.
 #include "dial_rig.h"
 
-#include "edge/dial_echo.h"
+#include "edge/dial/echo.h"
 
 static const struct endpoint inside = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 4711};
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The queue keeps order and bytes whatever the sizes in and out, and small pieces do not cost more than they are.
-#include "edge/dial_queue.h"
+#include "edge/dial/queue.h"
 #include "unit.h"
 
 #include <string.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which of several addresses is connected to, in which order, after how long; on loopback, where an address without
 // a listener refuses and one with a full listener is silent.
-#include "edge/eyeballs.h"
+#include "edge/dial/eyeballs.h"
 #include "os/clock.h"
 #include "os/socket.h"
 #include "unit.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reassembly: what becomes a datagram, what ends one, and the bounds. Every case runs for IPv4 and for IPv6.
-#include "edge/fragments.h"
+#include "edge/capture/fragments.h"
 
 #include "unit.h"
 

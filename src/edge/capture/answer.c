@@ -1,0 +1,96 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Answers for an association, as packets for its application. Where there is no answer there is silence.
+#include "edge/capture/internal.h"
+
+enum {
+    UDP_HEADER = 8,
+    DNS_PORT = 53,
+};
+
+static size_t packet_len(const struct usher_datagram *datagram)
+{
+    return (datagram->to.addr.version == 4 ? 20 : 40) + UDP_HEADER + datagram->len;
+}
+
+static void emit(struct capture *capture, const struct usher_datagram *datagram)
+{
+    uint8_t head[CRAFT_HEAD_SIZE];
+    struct virtio_net_hdr vnet = {0};
+    bool cut = capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram));
+    size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, &datagram->from, &datagram->to,
+                                datagram->bytes, datagram->len);
+    if (cut)
+        capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
+    else
+        capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
+}
+
+// False when the kernel does not take it. Some stable ones of 2024 offer USO and refuse packets of equal pieces with
+// EINVAL (their check of virtio headers counted the headers in).
+static bool emit_whole(struct capture *capture, const struct train *train)
+{
+    uint8_t head[CRAFT_HEAD_SIZE];
+    struct virtio_net_hdr vnet = {0};
+    size_t head_len = craft_udp(head, &vnet, true, &train->from, &train->to, train->bytes, train->len);
+    vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
+    vnet.gso_size = (uint16_t)train->piece;
+    return capture_emit_train(capture, &vnet, head, head_len, train->bytes, train->len);
+}
+
+void answer_flush(struct capture *capture)
+{
+    struct train *train = &capture->train;
+    if (train->count > 1 && !emit_whole(capture, train))
+        capture->trains_refused = true;
+    for (unsigned i = 0; i < train->count && (train->count == 1 || capture->trains_refused); i++) {
+        const struct usher_datagram piece = train_piece(train, i);
+        emit(capture, &piece);
+    }
+    train_clear(train);
+}
+
+// The kernel cuts a train where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
+// fit through ours would have to be cut once more.
+static bool wait_for_more(struct association *association, const struct usher_datagram *datagram)
+{
+    struct capture *capture = association->capture;
+    return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
+           packet_len(datagram) <= capture->config.mtu && train_join(&capture->train, association, datagram);
+}
+
+bool answer_udp(struct association *association, const struct usher_datagram *datagram)
+{
+    struct capture *capture = association->capture;
+    struct usher_datagram out = *datagram;
+    out.to = association->inside;
+    if (association->fixed || out.from.addr.version == 0)
+        out.from = association->outside;
+    if (out.from.addr.version != out.to.addr.version || out.len > USHER_DATAGRAM_MAX) {
+        capture->counters.datagrams_dropped++;
+        return false;
+    }
+    if (!wait_for_more(association, &out)) {
+        answer_flush(capture);
+        if (!wait_for_more(association, &out))
+            emit(capture, &out);
+    }
+    return out.from.port == DNS_PORT;
+}
+
+void answer_echo(struct association *association, const struct usher_datagram *datagram)
+{
+    struct capture *capture = association->capture;
+    const struct address *from = &association->outside.addr;
+    if (datagram->len > USHER_DATAGRAM_MAX) {
+        capture->counters.datagrams_dropped++;
+        return;
+    }
+    uint8_t head[CRAFT_HEAD_SIZE];
+    struct virtio_net_hdr vnet = {0};
+    size_t head_len = craft_echo_reply(head, from, &association->inside.addr, association->inside.port,
+                                       datagram->to.port, datagram->bytes, datagram->len);
+    if (capture_must_cut(capture, from->version, head_len + datagram->len))
+        capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
+    else
+        capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
+}

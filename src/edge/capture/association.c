@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Associations: what UDP and echo have in common. An association opens a session with its first destination, keeps what
+// comes before the answer within bounds, and ends when it has been idle, when the far side says so, or with the tunnel. An
+// application learns of a failure by an ICMP error that quotes its own packet.
+#include "edge/capture/internal.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    ASSOCIATIONS_SHARE = 2, // at most max_flows divided by this
+};
+
+static const struct usher_session_ops session_ops;
+
+static struct association *association_of(struct list *node)
+{
+    return container_of(node, struct association, timed.node);
+}
+
+static enum capture_timelines idle_line(const struct association *association)
+{
+    return association_is_echo(association->protocol) ? LINE_ECHO : LINE_UDP;
+}
+
+static void put(struct association *association, enum capture_timelines line)
+{
+    timeline_put(&association->capture->lines[line], &association->timed);
+}
+
+// --- life ---
+
+static void forget(struct association *association)
+{
+    struct capture *capture = association->capture;
+    early_clear(association);
+    table_remove(&capture->associations, &association->by_key);
+    list_remove(&association->timed.node);
+    list_push_back(&capture->association_dead, &association->timed.node);
+    association->session = NULL;
+    capture->association_count--;
+}
+
+static void give_up(struct association *association, const char *text)
+{
+    if (association->session)
+        usher_session_reset(association->session, USHER_FAILED, text);
+    forget(association);
+}
+
+static void association_open(struct association *association);
+
+// The destination it was to be opened to fails: what waited for that one is answered, what waited for others gets its
+// own try, and the failure is remembered for a moment, so that a flood of datagrams is no flood of UsherOpen.
+static void fail(struct association *association, int error)
+{
+    association->session = NULL;
+    for (struct early *early = early_first(association), *next; early; early = next) {
+        next = early_next(association, early);
+        if (association_serves(association, &early->outside))
+            early_refuse(association, early, error);
+    }
+    struct early *other = early_first(association);
+    if (other) {
+        association->outside = other->outside;
+        association_open(association);
+        return;
+    }
+    association->state = ASSOCIATION_FAILED;
+    association->error = (int8_t)error;
+    put(association, LINE_FAILED);
+}
+
+static void wait_for_tunnel(struct association *association)
+{
+    association->state = ASSOCIATION_WAITING;
+    put(association, LINE_WAITING);
+}
+
+static void association_open(struct association *association)
+{
+    struct capture *capture = association->capture;
+    if (!capture_has_tunnel(capture)) {
+        wait_for_tunnel(association);
+        return;
+    }
+    struct usher_open open = {
+        .protocol = association->protocol,
+        .port = association_is_echo(association->protocol) ? association->inside.port : association->outside.port,
+        .addr = association->outside.addr,
+        .by_name = association->outside.addr.version == 6,
+    };
+    association->session = usher_session_open(capture->engine, &open, &session_ops, association);
+    if (!association->session) {
+        capture->counters.flows_refused++;
+        fail(association, CRAFT_NO_HOST);
+        return;
+    }
+    association->state = ASSOCIATION_PENDING;
+    put(association, idle_line(association));
+}
+
+// Closed for us; its key is free for a new one. The session's own end is waited for.
+static void association_close(struct association *association)
+{
+    table_remove(&association->capture->associations, &association->by_key);
+    association->state = ASSOCIATION_CLOSING;
+    put(association, LINE_CLOSING);
+    usher_session_close(association->session);
+}
+
+// --- from inside ---
+
+static void pass(struct association *association, const struct endpoint *outside, const uint8_t *bytes, size_t len)
+{
+    struct usher_datagram datagram = {.from = association->inside, .to = *outside, .bytes = bytes, .len = len};
+    association->bytes_out += len;
+    if (!usher_session_datagram(association->session, &datagram))
+        association->capture->counters.datagrams_dropped++;
+}
+
+static void remember_quote(struct association *association, const struct outgoing *out)
+{
+    association->quote_len = (uint8_t)out->quote_len;
+    memcpy(association->quote, out->quote, out->quote_len);
+}
+
+// One that may carry `out`; NULL when it was answered, or dropped at the limit.
+static struct association *association_for(struct capture *capture, const struct outgoing *out)
+{
+    uint64_t hash = association_hash(capture, out);
+    struct association *found = association_find(capture, out, hash);
+    if (found && found->state == ASSOCIATION_FAILED) {
+        if (association_serves(found, &out->outside)) {
+            capture_emit_error(capture, found->error, out->quote, out->quote_len);
+            return NULL;
+        }
+        forget(found);
+        found = NULL;
+    }
+    if (found)
+        return found;
+    if (capture->association_count >= capture->config.max_flows / ASSOCIATIONS_SHARE) {
+        capture->counters.flows_refused++;
+        return NULL;
+    }
+    found = association_add(capture, out, hash);
+    early_keep(found, out);
+    association_open(found);
+    return NULL;
+}
+
+void capture_association_send(struct capture *capture, const struct outgoing *out)
+{
+    struct association *association = association_for(capture, out);
+    if (!association)
+        return;
+    if (association->state == ASSOCIATION_OPEN) {
+        remember_quote(association, out);
+        pass(association, &out->outside, out->bytes, out->len);
+        put(association, idle_line(association));
+    } else {
+        early_keep(association, out);
+    }
+}
+
+// --- what the session says ---
+
+static void session_opened(void *owner)
+{
+    struct association *association = owner;
+    association->state = ASSOCIATION_OPEN;
+    for (struct early *early; (early = early_first(association));) {
+        struct outgoing out = {.quote = early->bytes, .quote_len = early->quote_len};
+        remember_quote(association, &out);
+        pass(association, &early->outside, early->bytes + early->quote_len, early->len);
+        early_free(association, early);
+    }
+    put(association, idle_line(association));
+}
+
+static size_t session_fill(void *owner, uint8_t *room, size_t size)
+{
+    (void)owner, (void)room, (void)size;
+    return 0; // datagrams have a queue of their own
+}
+
+// Bytes of a stream belong to no datagram: dropped, and their credit given back.
+static void session_data(void *owner, const struct slice *slice)
+{
+    struct association *association = owner;
+    usher_session_consumed(association->session, slice->len);
+}
+
+static void session_datagram(void *owner, const struct usher_datagram *datagram)
+{
+    struct association *association = owner;
+    association->bytes_in += datagram->len;
+    bool dns = false;
+    if (association_is_echo(association->protocol))
+        answer_echo(association, datagram);
+    else
+        dns = answer_udp(association, datagram);
+    if (association->state == ASSOCIATION_OPEN)
+        put(association, dns ? LINE_DNS : idle_line(association));
+}
+
+static void session_quiet(void *owner)
+{
+    (void)owner; // halves mean nothing to datagrams; the end will come
+}
+
+static void session_reset(struct association *association, enum usher_word word, const char *text)
+{
+    answer_flush(association->capture); // what came before comes before
+    // Other words (idle, limits) are no news about the far host.
+    if (word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED)
+        capture_emit_error(association->capture, capture_open_error(word, text), association->quote,
+                           association->quote_len);
+    forget(association);
+}
+
+static void session_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct association *association = owner;
+    association->session = NULL;
+    bool pending = association->state == ASSOCIATION_PENDING;
+    if (ending == USHER_ENDED_REFUSED && pending)
+        fail(association, capture_open_error(word, text));
+    else if (ending == USHER_ENDED_RESET)
+        session_reset(association, word, text);
+    else if (ending == USHER_ENDED_LOST && pending)
+        wait_for_tunnel(association); // nothing was sent yet
+    else
+        forget(association);
+}
+
+static const struct usher_session_ops session_ops = {
+    .opened = session_opened,
+    .fill = session_fill,
+    .data = session_data,
+    .datagram = session_datagram,
+    .finished = session_quiet,
+    .deafened = session_quiet,
+    .ended = session_ended,
+};
+
+// --- what the turn says ---
+
+void capture_association_attach(struct capture *capture)
+{
+    for (struct timed *timed; capture_has_tunnel(capture) && (timed = timeline_pop(&capture->lines[LINE_WAITING]));)
+        association_open(association_of(&timed->node));
+}
+
+static void expire_idle(struct association *association)
+{
+    if (association->state == ASSOCIATION_OPEN)
+        association_close(association);
+    else
+        give_up(association, "no answer");
+}
+
+static void expire_waiting(struct association *association)
+{
+    association->capture->counters.flows_refused++;
+    for (struct early *early; (early = early_first(association));)
+        early_refuse(association, early, CRAFT_NO_HOST);
+    forget(association);
+}
+
+static void expire(struct association *association, enum capture_timelines line)
+{
+    switch (line) {
+    case LINE_WAITING:
+        expire_waiting(association);
+        break;
+    case LINE_FAILED:
+        forget(association);
+        break;
+    case LINE_CLOSING:
+        give_up(association, "close was not answered");
+        break;
+    default:
+        expire_idle(association);
+    }
+}
+
+void capture_association_expire(struct capture *capture, usec_t now)
+{
+    for (int line = LINE_WAITING; line < LINES; line++)
+        for (struct timed *timed; (timed = timeline_expired(&capture->lines[line], now));)
+            expire(association_of(&timed->node), line);
+}
+
+void capture_association_reclaim(struct capture *capture)
+{
+    for (struct list *node; (node = list_pop_front(&capture->association_dead));)
+        free(association_of(node));
+}
+
+void capture_association_free_all(struct capture *capture)
+{
+    for (int line = LINE_WAITING; line < LINES; line++)
+        for (struct timed *timed; (timed = timeline_pop(&capture->lines[line]));)
+            forget(association_of(&timed->node));
+    capture_association_reclaim(capture);
+    table_fini(&capture->associations);
+}
+
+static const char *state_of(const struct association *association)
+{
+    if (association->session)
+        return usher_session_state(association->session);
+    return association->state == ASSOCIATION_FAILED ? "failed" : "waiting";
+}
+
+static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_t now)
+{
+    list_for_each(node, list) {
+        const struct association *association = association_of(node);
+        struct flow_info info = {
+            .protocol = association->protocol,
+            .inside = association->inside,
+            .outside = association->outside,
+            .state = state_of(association),
+            .bytes_out = association->bytes_out,
+            .bytes_in = association->bytes_in,
+            .age = now > association->started ? now - association->started : 0,
+        };
+        visit(arg, &info);
+    }
+}
+
+void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
+{
+    for (int line = LINE_WAITING; line < LINES; line++) {
+        each_on(&capture->lines[line].dated, visit, arg, now);
+        each_on(&capture->lines[line].fresh, visit, arg, now);
+    }
+}

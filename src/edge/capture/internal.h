@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the files of capture share, and nobody else includes. Each calls only those further down:
+//
+//     capture.c        life, turn, listing
+//     device.c         packets in
+//     tcp.c            datagram.c       flows of the stack; UDP and pings from inside
+//                      association.c    what UDP and pings have in common
+//                      association_table.c  early.c  answer.c
+//     reason.c  emit.c                  packets out
+//
+// Freeing. A flow that is done goes to `dead` and is freed at the end of the turn, so that no callback frees its caller.
+// Time. Flows wait on the timelines; nothing but the turn's end and the reading of packets knows `now`.
+#ifndef EDGE_CAPTURE_INTERNAL_H
+#define EDGE_CAPTURE_INTERNAL_H
+
+#include "base/hash.h"
+#include "base/table.h"
+#include "edge/capture/capture.h"
+#include "edge/capture/fragments.h"
+#include "edge/capture/timeline.h"
+#include "edge/train.h"
+#include "stack/craft.h"
+#include "stack/packet.h"
+#include "stack/stack.h"
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
+
+enum { NO_ERROR = -1 }; // beside enum craft_error: say nothing
+
+enum capture_timelines {
+    LINE_TCP_WAITING, // held SYNs without a tunnel
+    LINE_TCP_CLOSING, // session over, the application's half still open
+    LINE_WAITING,     // associations without a tunnel
+    LINE_UDP,
+    LINE_DNS, // a far port 53 has answered
+    LINE_ECHO,
+    LINE_FAILED,  // remembered failures
+    LINE_CLOSING, // UsherClose sent, not answered yet
+    LINES
+};
+
+struct capture {
+    struct capture_config config;
+    const struct tun *tun;
+    void (*wake)(void *owner);
+    void *owner;
+    struct usher_engine *engine; // NULL: no tunnel
+    struct stack *stack;
+    struct packet_pool *packets;
+    struct packet *spare; // a buffer for the next packet, or NULL
+    struct fragments *fragments;
+    struct hash_key stack_key;
+    struct hash_key key;
+    struct capture_counters counters;
+    usec_t now; // of the latest turn or reading
+
+    struct timeline lines[LINES];
+    struct list tcp_open;    // flows whose session is there
+    struct list tcp_refused; // flows to refuse at the end of the turn
+    struct list tcp_dead;
+    uint32_t tcp_count;
+    struct table associations;
+    uint32_t association_count; // those outside the table too
+    struct list association_dead;
+    size_t early_bytes;       // of datagrams that wait for their association
+    uint32_t fragment_number; // of the next IPv6 datagram that we cut
+    struct train train;       // UDP for one application, until the end of the turn
+    bool trains_refused;      // by this kernel
+
+    uv_poll_t poll;
+    uv_timer_t timer;
+    usec_t armed;         // when the timer fires, or USEC_NEVER
+    int watched;          // what `poll` waits for
+    bool writable_wanted; // the device would not take a packet
+    bool device_gone;
+    int handles_closed;
+};
+
+static inline bool capture_has_tunnel(const struct capture *capture)
+{
+    return capture->engine && usher_engine_reason(capture->engine)[0] == '\0';
+}
+
+// device.c
+// At the start, and at the end of each turn: waits for what emit.c could not get rid of, too.
+void capture_device_watch(struct capture *capture);
+
+// datagram.c
+// Everything but TCP; whole, if it came in fragments.
+void capture_datagram_take(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet);
+
+// reason.c
+// What an application is to see of an open that failed, or of a session that was reset: an enum craft_error, or
+// NO_ERROR.
+int capture_open_error(enum usher_word word, const char *text);
+
+// emit.c
+// One packet to the device. False when it would not take it now.
+bool capture_emit(struct capture *capture, const struct virtio_net_hdr *vnet, const struct iovec *iov, int iovcnt);
+// Headers from craft.h and a payload, as one packet.
+void capture_emit_crafted(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
+                          size_t head_len, const uint8_t *payload, size_t len);
+// The same for a train, which goes whole or, when this is false, not at all: the kernel does not take such packets.
+bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
+                        size_t head_len, const uint8_t *payload, size_t len);
+// Like capture_emit_crafted, IPv6 without extension headers and with a full checksum, cut into fragments (RFC 8200
+// section 4.5).
+void capture_emit_cut(struct capture *capture, const uint8_t *head, size_t head_len, const uint8_t *payload,
+                      size_t len);
+// Whether a packet of `len` bytes must be cut. IPv4 never: a local application takes it whole, and for others the
+// kernel cuts it as it forwards.
+bool capture_must_cut(const struct capture *capture, uint8_t version, size_t len);
+// `error` is an enum craft_error, or NO_ERROR for none; without an offender to quote there is none either.
+void capture_emit_error(struct capture *capture, int error, const uint8_t *offender, size_t len);
+
+// tcp.c
+extern const struct stack_ops capture_stack_ops;
+void capture_tcp_attach(struct capture *capture);
+void capture_tcp_expire(struct capture *capture, usec_t now);
+// Refuses what could not be opened, and frees what is dead.
+void capture_tcp_reclaim(struct capture *capture);
+void capture_tcp_free_all(struct capture *capture);
+void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);
+
+enum { QUOTE_SIZE = 72 }; // IPv4 header with options, 60 bytes, and 8 of the upper layer; IPv6 needs 48
+
+enum association_state {
+    ASSOCIATION_WAITING, // for a tunnel
+    ASSOCIATION_PENDING,
+    ASSOCIATION_OPEN,
+    ASSOCIATION_CLOSING, // no longer in the table
+    ASSOCIATION_FAILED,  // remembered for a moment, without a session
+};
+
+struct association {
+    struct timed timed;
+    struct table_node by_key;
+    struct capture *capture;
+    struct usher_session *session;
+    usec_t started;
+    struct list early; // datagrams that wait for the positive reply (early.c)
+    uint32_t early_count;
+    uint32_t early_bytes;
+    struct endpoint inside;  // for echo the port is the identifier
+    struct endpoint outside; // where it was opened to
+    uint64_t bytes_out;
+    uint64_t bytes_in;
+    uint8_t protocol;
+    bool fixed; // serves `outside` alone
+    uint8_t state;
+    int8_t error; // of a failed one
+    uint8_t quote_len;
+    uint8_t quote[QUOTE_SIZE]; // the head of the latest packet from inside
+};
+
+// A datagram from inside on its way into a session.
+struct outgoing {
+    uint8_t protocol;
+    struct endpoint inside;
+    struct endpoint outside; // for echo the port is the sequence number
+    const uint8_t *quote;    // the head of its packet
+    size_t quote_len;        // at most QUOTE_SIZE; 0: errors cannot quote it
+    const uint8_t *bytes;
+    size_t len;
+};
+
+static inline bool association_is_echo(uint8_t protocol)
+{
+    return protocol != USHER_UDP;
+}
+
+// association_table.c
+uint64_t association_hash(const struct capture *capture, const struct outgoing *out);
+// One that may carry `out`, whose association_hash is given; NULL when there is none.
+struct association *association_find(const struct capture *capture, const struct outgoing *out, uint64_t hash);
+struct association *association_add(struct capture *capture, const struct outgoing *out, uint64_t hash);
+// Whether the association was opened to that far end.
+bool association_serves(const struct association *association, const struct endpoint *outside);
+
+// association.c
+void capture_association_send(struct capture *capture, const struct outgoing *out);
+void capture_association_attach(struct capture *capture);
+void capture_association_expire(struct capture *capture, usec_t now);
+void capture_association_reclaim(struct capture *capture);
+void capture_association_free_all(struct capture *capture);
+void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);
+
+// early.c
+struct early {
+    struct list node;
+    struct endpoint outside;
+    uint32_t quote_len;
+    uint32_t len;
+    uint8_t bytes[]; // the head of its packet, for quoting; then the payload
+};
+
+void early_keep(struct association *association, const struct outgoing *out); // or drops it, and counts
+struct early *early_first(const struct association *association);
+struct early *early_next(const struct association *association, const struct early *early);
+void early_free(struct association *association, struct early *early);
+void early_refuse(struct association *association, struct early *early, int error); // answers it, and frees
+void early_clear(struct association *association);
+
+// answer.c
+// True for one from port 53. It may wait for others, until the end of the turn.
+bool answer_udp(struct association *association, const struct usher_datagram *datagram);
+void answer_echo(struct association *association, const struct usher_datagram *datagram);
+// Writes what waits.
+void answer_flush(struct capture *capture);
+
+#endif

@@ -1,0 +1,341 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Captured TCP: glue between a flow of the stack and a session of the engine. A SYN stays held until the far side has
+// answered. A flow has two lives, the stack's and the session's; either pointer is NULL once its own is over, and the
+// flow goes when both are.
+#include "edge/capture/internal.h"
+
+#include "base/memory.h"
+
+#include <stdlib.h>
+
+struct tcp_flow {
+    struct timed timed; // on a timeline, or on one of the capture's lists
+    struct capture *capture;
+    struct stack_flow *stack;
+    struct usher_session *session;
+    usec_t started;
+    struct stack_tuple tuple;
+    bool accepted; // the SYN is answered
+    bool finished; // the application's FIN came
+    bool deaf;     // nobody takes the application's bytes any more
+    bool muted;    // nothing more will come for the application
+};
+
+enum {
+    DISCARD_ROOM = 16384, // bytes a call: as the pull takes them
+};
+
+static const struct usher_session_ops session_ops;
+
+static struct tcp_flow *flow_of(struct list *node)
+{
+    return container_of(node, struct tcp_flow, timed.node);
+}
+
+static void flow_move(struct tcp_flow *flow, struct list *list)
+{
+    list_remove(&flow->timed.node);
+    list_push_back(list, &flow->timed.node);
+}
+
+static void bury_if_over(struct tcp_flow *flow)
+{
+    if (flow->stack || flow->session)
+        return;
+    flow_move(flow, &flow->capture->tcp_dead);
+    flow->capture->tcp_count--;
+}
+
+static void refuse(struct tcp_flow *flow, enum stack_refusal refusal)
+{
+    struct stack_flow *stack = flow->stack;
+    flow->stack = NULL;
+    if (stack)
+        stack_flow_refuse(stack, refusal);
+    bury_if_over(flow);
+}
+
+static void abort_stack(struct tcp_flow *flow)
+{
+    struct stack_flow *stack = flow->stack;
+    flow->stack = NULL;
+    if (stack)
+        stack_flow_abort(stack);
+    bury_if_over(flow);
+}
+
+static enum stack_refusal refusal_of(enum usher_word word, const char *text)
+{
+    if (word == USHER_REFUSED)
+        return STACK_REFUSE_RST;
+    switch (capture_open_error(word, text)) {
+    case NO_ERROR:
+        return STACK_REFUSE_SILENT;
+    case CRAFT_NO_NET:
+        return STACK_REFUSE_NO_NET;
+    case CRAFT_PROHIBITED:
+        return STACK_REFUSE_PROHIBITED;
+    default:
+        return STACK_REFUSE_NO_HOST;
+    }
+}
+
+static void wait_for_tunnel(struct tcp_flow *flow)
+{
+    timeline_put(&flow->capture->lines[LINE_TCP_WAITING], &flow->timed);
+}
+
+static void flow_open(struct tcp_flow *flow)
+{
+    struct capture *capture = flow->capture;
+    if (!capture_has_tunnel(capture)) {
+        wait_for_tunnel(flow);
+        return;
+    }
+    struct usher_open open = {
+        .protocol = USHER_TCP,
+        .port = flow->tuple.outside.port,
+        .addr = flow->tuple.outside.addr,
+    };
+    flow->session = usher_session_open(capture->engine, &open, &session_ops, flow);
+    flow_move(flow, flow->session ? &capture->tcp_open : &capture->tcp_refused);
+}
+
+// The application may still talk; nobody listens. Its bytes are taken, so that its FIN can come through.
+static void discard(struct tcp_flow *flow)
+{
+    uint8_t room[DISCARD_ROOM];
+    while (stack_flow_read(flow->stack, room, sizeof room) > 0)
+        ;
+}
+
+// --- what the session says ---
+
+static void session_opened(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    flow->accepted = true;
+    stack_flow_accept(flow->stack);
+}
+
+static size_t session_fill(void *owner, uint8_t *room, size_t size)
+{
+    struct tcp_flow *flow = owner;
+    return flow->stack ? stack_flow_read(flow->stack, room, size) : 0;
+}
+
+static void session_data(void *owner, const struct slice *slice)
+{
+    struct tcp_flow *flow = owner;
+    if (flow->stack)
+        stack_flow_write(flow->stack, slice);
+    else
+        usher_session_consumed(flow->session, slice->len);
+}
+
+static void finish_stack(struct tcp_flow *flow)
+{
+    if (flow->stack && !flow->muted)
+        stack_flow_finish(flow->stack);
+    flow->muted = true;
+}
+
+static void session_finished(void *owner)
+{
+    finish_stack(owner);
+}
+
+static void session_deafened(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    flow->deaf = true;
+    if (flow->stack)
+        discard(flow);
+}
+
+// Both directions are over for the tunnel. What was received may still be on its way to the application, and when the
+// far side closed both halves at once, the application's own half is still open.
+static void session_closed(struct tcp_flow *flow)
+{
+    if (!flow->stack) {
+        bury_if_over(flow);
+        return;
+    }
+    flow->deaf = true;
+    finish_stack(flow);
+    if (!flow->finished) {
+        discard(flow);
+        timeline_put(&flow->capture->lines[LINE_TCP_CLOSING], &flow->timed);
+    }
+}
+
+static void session_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct tcp_flow *flow = owner;
+    flow->session = NULL;
+    if (ending == USHER_ENDED_CLOSED)
+        session_closed(flow);
+    else if (flow->accepted)
+        abort_stack(flow);
+    else if (ending == USHER_ENDED_LOST)
+        wait_for_tunnel(flow); // nothing was promised to the application yet
+    else
+        refuse(flow, refusal_of(word, text));
+}
+
+static const struct usher_session_ops session_ops = {
+    .opened = session_opened,
+    .fill = session_fill,
+    .data = session_data,
+    .finished = session_finished,
+    .deafened = session_deafened,
+    .ended = session_ended,
+};
+
+// --- what the stack says ---
+
+static void *stack_syn(void *owner, struct stack_flow *stack, const struct stack_tuple *tuple)
+{
+    struct capture *capture = owner;
+    struct tcp_flow *flow = memory_new(sizeof *flow);
+    flow->capture = capture;
+    flow->stack = stack;
+    flow->tuple = *tuple;
+    flow->started = capture->now;
+    list_init(&flow->timed.node);
+    capture->tcp_count++;
+    flow_open(flow);
+    return flow;
+}
+
+static void stack_readable(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    if (flow->deaf)
+        discard(flow);
+    else if (flow->session)
+        usher_session_ready(flow->session);
+}
+
+static void stack_finished(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    flow->finished = true;
+    if (flow->session)
+        usher_session_finish(flow->session);
+    else if (flow->accepted)
+        flow_move(flow, &flow->capture->tcp_open); // the stack ends it now, without our limit
+}
+
+static void stack_acked(void *owner, size_t len)
+{
+    struct tcp_flow *flow = owner;
+    if (flow->session)
+        usher_session_consumed(flow->session, len);
+}
+
+static void stack_ended(void *owner, enum stack_ending ending)
+{
+    struct tcp_flow *flow = owner;
+    flow->stack = NULL;
+    if (flow->session && ending == STACK_ENDED_RESET) {
+        usher_session_reset(flow->session, USHER_FAILED, "reset by the application");
+        flow->session = NULL;
+    }
+    bury_if_over(flow);
+}
+
+static bool stack_emit(void *owner, const struct virtio_net_hdr *vnet, const struct iovec *iov, int iovcnt)
+{
+    return capture_emit(owner, vnet, iov, iovcnt);
+}
+
+const struct stack_ops capture_stack_ops = {
+    .syn = stack_syn,
+    .readable = stack_readable,
+    .finished = stack_finished,
+    .acked = stack_acked,
+    .ended = stack_ended,
+    .emit = stack_emit,
+};
+
+// --- what the turn says ---
+
+void capture_tcp_attach(struct capture *capture)
+{
+    struct timeline *waiting = &capture->lines[LINE_TCP_WAITING];
+    for (struct timed *timed; capture_has_tunnel(capture) && (timed = timeline_pop(waiting));)
+        flow_open(flow_of(&timed->node));
+}
+
+void capture_tcp_expire(struct capture *capture, usec_t now)
+{
+    struct timed *timed;
+    while ((timed = timeline_expired(&capture->lines[LINE_TCP_WAITING], now))) {
+        capture->counters.flows_refused++;
+        refuse(flow_of(&timed->node), STACK_REFUSE_NO_HOST);
+    }
+    while ((timed = timeline_expired(&capture->lines[LINE_TCP_CLOSING], now)))
+        abort_stack(flow_of(&timed->node));
+}
+
+void capture_tcp_reclaim(struct capture *capture)
+{
+    // Not from within `syn`: the stack would still be building the flow.
+    for (struct list *node; (node = list_pop_front(&capture->tcp_refused));) {
+        capture->counters.flows_refused++;
+        refuse(flow_of(node), STACK_REFUSE_NO_HOST);
+    }
+    for (struct list *node; (node = list_pop_front(&capture->tcp_dead));)
+        free(flow_of(node));
+}
+
+static void free_list(struct list *list)
+{
+    for (struct list *node; (node = list_pop_front(list));)
+        free(flow_of(node));
+}
+
+void capture_tcp_free_all(struct capture *capture)
+{
+    free_list(&capture->tcp_open);
+    free_list(&capture->tcp_refused);
+    free_list(&capture->tcp_dead);
+    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++) {
+        free_list(&capture->lines[line].dated);
+        free_list(&capture->lines[line].fresh);
+    }
+}
+
+static const char *state_of(const struct tcp_flow *flow)
+{
+    if (flow->session)
+        return usher_session_state(flow->session);
+    return flow->accepted ? "closing" : "waiting";
+}
+
+static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_t now)
+{
+    list_for_each(node, list) {
+        const struct tcp_flow *flow = flow_of(node);
+        struct flow_info info = {
+            .protocol = USHER_TCP,
+            .inside = flow->tuple.inside,
+            .outside = flow->tuple.outside,
+            .state = state_of(flow),
+            .bytes_out = flow->session ? usher_session_sent(flow->session) : 0,
+            .bytes_in = flow->session ? usher_session_received(flow->session) : 0,
+            .age = now > flow->started ? now - flow->started : 0,
+        };
+        visit(arg, &info);
+    }
+}
+
+void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
+{
+    each_on(&capture->tcp_open, visit, arg, now);
+    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++) {
+        each_on(&capture->lines[line].dated, visit, arg, now);
+        each_on(&capture->lines[line].fresh, visit, arg, now);
+    }
+}

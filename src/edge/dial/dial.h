@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Dial: sessions that the peer opens become real connections. Every open and every datagram is judged by the policy,
+// after resolution, and the very address that was judged is the one connected to.
+#ifndef EDGE_DIAL_DIAL_H
+#define EDGE_DIAL_DIAL_H
+
+#include "edge/flows.h"
+#include "edge/policy/policy.h"
+#include "os/poller.h"
+#include "os/resolver.h"
+#include "usher/engine.h"
+
+#include <uv.h>
+
+struct dial;
+
+struct dial_config {
+    struct policy *policy;       // of this peer; borrowed
+    struct poller *poller;       // borrowed
+    struct resolver *resolver;   // borrowed; NULL: names are refused
+    int icmp4_fd, icmp6_fd;      // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported
+    uint32_t max_flows;          // live and draining
+    uint32_t max_connecting;     // 256
+    uint32_t connect_timeout_ms; // 10,000
+    uint32_t udp_idle_ms;
+    uint32_t udp_dns_idle_ms;
+    bool udp_offload; // datagrams may go and come as trains (edge/train.h)
+};
+
+#define DIAL_COUNTERS(X)                                                                                               \
+    X(connects, "connections made")                                                                                    \
+    X(refused, "connections that failed")                                                                              \
+    X(denied, "opens denied by policy")                                                                                \
+    X(datagrams_denied, "datagrams denied by policy")                                                                  \
+    X(limited, "opens refused at a limit")
+
+struct dial_counters {
+#define DIAL_COUNTER_FIELD(name, help) uint64_t name;
+    DIAL_COUNTERS(DIAL_COUNTER_FIELD)
+#undef DIAL_COUNTER_FIELD
+};
+
+// `wake` says that dial_turn must be called before the loop sleeps; only a flag may be set in it.
+struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*wake)(void *owner), void *owner);
+// Closes everything. Sessions must have ended. Some memory goes when the loop runs next, as libuv wants it.
+void dial_free(struct dial *dial);
+// The engine's `opened` event goes straight here.
+void dial_opened(struct dial *dial, struct usher_session *session, const struct usher_open *open);
+// End of turn: writes what the turn gathered, timers, reclaiming. True when work is left. `now` is of CLOCK_MONOTONIC,
+// like libuv's own time.
+bool dial_turn(struct dial *dial, usec_t now);
+
+void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now);
+uint32_t dial_flows(const struct dial *dial);
+const struct dial_counters *dial_counters(const struct dial *dial);
+
+#endif

@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Pings. All sessions of one IP version share one raw socket; each has an echo identifier of our own choosing there, and
+// what comes back belongs to it when identifier and address are right. The peer's identifier and sequence numbers are
+// what its application sees.
+#include "edge/dial/echo.h"
+#include "edge/dial/internal.h"
+#include "edge/dial/reason.h"
+#include "edge/dial/remotes.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <sys/socket.h>
+#include <sys/uio.h>
+
+struct dial_icmp {
+    struct dial_flow flow;       // first
+    struct table_node node;      // in dial->pings once it has an identifier
+    struct endpoint inside;      // where the latest request came from
+    struct dial_remotes remotes; // of a session that was opened by address; ports are 0
+    uint16_t id;                 // our echo identifier
+    bool listed;                 // in dial->pings
+};
+
+// Identifiers of the two versions are apart.
+static uint64_t hash_of(uint8_t version, uint16_t id)
+{
+    return (uint64_t)version << 16 | id;
+}
+
+static struct dial_icmp *find(const struct dial *dial, uint8_t version, uint16_t id)
+{
+    uint64_t hash = hash_of(version, id);
+    struct table_node *node = table_first(&dial->pings, hash);
+    return node ? container_of(node, struct dial_icmp, node) : NULL;
+}
+
+static void close_icmp(struct dial_icmp *icmp)
+{
+    if (icmp->listed)
+        table_remove(&icmp->flow.dial->pings, &icmp->node);
+    remotes_fini(&icmp->remotes);
+    dial_flow_retire(&icmp->flow);
+}
+
+static void fail(struct dial_icmp *icmp, int error)
+{
+    dial_flow_reset_errno(&icmp->flow, error);
+    close_icmp(icmp);
+}
+
+// From the peer to the socket
+
+static uint8_t version_of(const struct dial_icmp *icmp)
+{
+    return icmp->flow.protocol == USHER_ICMPV6 ? 6 : 4;
+}
+
+static bool may_send(struct dial_icmp *icmp, const struct address *to)
+{
+    struct dial *dial = icmp->flow.dial;
+    struct endpoint key = {.addr = *to};
+    if (icmp->flow.by_name)
+        return true; // judged when it was opened
+    const struct remote *known = remotes_find(&icmp->remotes, &key);
+    bool allowed =
+        known ? known->allowed
+              : to->version == 4 && policy_judge(dial->config.policy, USHER_ICMP, NULL, to, 0) == POLICY_ALLOWED;
+    if (!known)
+        remotes_add(&icmp->remotes, &key, allowed);
+    dial->counters.datagrams_denied += !allowed;
+    return allowed;
+}
+
+static bool send_request(const struct dial_icmp *icmp, const struct address *to, const struct usher_datagram *datagram)
+{
+    struct dial *dial = icmp->flow.dial;
+    uint8_t version = version_of(icmp);
+    uint8_t header[ECHO_HEADER];
+    struct sockaddr_storage sa;
+    const struct endpoint end = {.addr = *to};
+    struct iovec iov[] = {{header, sizeof header}, {(void *)datagram->bytes, datagram->len}};
+    struct msghdr message = {.msg_name = &sa, .msg_iov = iov, .msg_iovlen = 2};
+    message.msg_namelen = endpoint_to_sockaddr(&end, &sa);
+    echo_request_write(header, version, icmp->id, datagram->to.port, datagram->bytes, datagram->len);
+    return sendmsg(version == 6 ? dial->pinger6.watch.fd : dial->pinger4.watch.fd, &message,
+                   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+}
+
+static void datagram(void *owner, const struct usher_datagram *datagram)
+{
+    struct dial_icmp *icmp = owner;
+    const struct address *to = icmp->flow.by_name ? &icmp->flow.outside.addr : &datagram->to.addr;
+    if (icmp->flow.closing || !may_send(icmp, to))
+        return;
+    icmp->inside = datagram->from;
+    dial_flow_wait(&icmp->flow, WAIT_ECHO);
+    if (!send_request(icmp, to, datagram) && reason_word(errno) == USHER_UNREACHABLE && !icmp->remotes.several)
+        fail(icmp, errno);
+}
+
+// From the socket to the peer
+
+static bool is_awaited(const struct dial_icmp *icmp, const struct address *from)
+{
+    if (icmp->flow.by_name)
+        return address_equal(from, &icmp->flow.outside.addr);
+    return remotes_let_in(&icmp->remotes, from);
+}
+
+static void take_news(struct dial *dial, const struct echo_news *news)
+{
+    struct dial_icmp *icmp = find(dial, news->from.version, news->id);
+    if (!icmp || icmp->flow.closing || !is_awaited(icmp, &news->from))
+        return;
+    if (news->error != 0) {
+        if (!icmp->remotes.several)
+            fail(icmp, news->error);
+        return;
+    }
+    const struct usher_datagram datagram = {
+        .from = {.addr = icmp->flow.by_name ? (struct address){0} : news->from, .port = icmp->flow.outside.port},
+        .to = {.addr = icmp->inside.addr, .port = news->sequence},
+        .bytes = news->bytes,
+        .len = news->len,
+    };
+    usher_session_datagram(icmp->flow.session, &datagram);
+}
+
+static void read_all(const struct dial_pinger *pinger)
+{
+    struct dial *dial = pinger->dial;
+    for (int i = 0; i < DATAGRAM_BUDGET; i++) {
+        struct sockaddr_storage sa;
+        socklen_t sa_len = sizeof sa;
+        struct endpoint from;
+        struct echo_news news;
+        ssize_t n =
+            recvfrom(pinger->watch.fd, dial->room, DATAGRAM_ROOM, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
+        if (n < 0)
+            return;
+        if (!endpoint_from_sockaddr(&from, (const struct sockaddr *)&sa))
+            continue;
+        if (from.addr.version == 4 ? echo4_read(&news, dial->room, (size_t)n)
+                                   : echo6_read(&news, &from.addr, dial->room, (size_t)n))
+            take_news(dial, &news);
+    }
+}
+
+static void on_event(struct poller_watch *watch, uint32_t events)
+{
+    if (events & EPOLLERR)
+        socket_error(watch->fd);
+    read_all(container_of(watch, struct dial_pinger, watch));
+}
+
+void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd)
+{
+    pinger->dial = dial;
+    pinger->watch.fd = fd;
+    if (fd >= 0 && !poller_add(dial->config.poller, &pinger->watch, fd, EPOLLIN, on_event))
+        pinger->watch.fd = -1;
+}
+
+void dial_pinger_stop(struct dial_pinger *pinger)
+{
+    if (pinger->watch.fd >= 0)
+        poller_delete(pinger->dial->config.poller, &pinger->watch);
+}
+
+// The life
+
+// A free identifier, after the one used last, so that late answers find nobody. False when all are in use.
+static bool take_identifier(struct dial_icmp *icmp)
+{
+    struct dial *dial = icmp->flow.dial;
+    uint8_t version = version_of(icmp);
+    for (uint32_t tries = 0; tries <= UINT16_MAX; tries++) {
+        icmp->id = dial->next_echo++;
+        if (find(dial, version, icmp->id))
+            continue;
+        table_insert(&dial->pings, &icmp->node, hash_of(version, icmp->id));
+        icmp->listed = true;
+        return true;
+    }
+    return false;
+}
+
+static void reach(struct dial_flow *flow, const struct address *addrs, size_t count)
+{
+    struct dial_icmp *icmp = (struct dial_icmp *)flow;
+    (void)count;
+    flow->outside.addr = addrs[0];
+    if (!take_identifier(icmp)) {
+        dial_flow_refuse(flow, USHER_LIMIT, "no echo identifier is free");
+        close_icmp(icmp);
+        return;
+    }
+    dial_flow_wait(flow, WAIT_ECHO);
+    dial_flow_accept(flow);
+}
+
+static void expired(struct dial_flow *flow)
+{
+    if (dial_flow_idle(flow))
+        close_icmp((struct dial_icmp *)flow);
+}
+
+static void abandon(struct dial_flow *flow)
+{
+    close_icmp((struct dial_icmp *)flow);
+}
+
+static const struct endpoint *inside(const struct dial_flow *flow)
+{
+    return &((const struct dial_icmp *)flow)->inside;
+}
+
+// Half a ping session is none.
+static void finished(void *owner)
+{
+    struct dial_icmp *icmp = owner;
+    if (!icmp->flow.closing)
+        usher_session_close(icmp->flow.session);
+}
+
+static void ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct dial_icmp *icmp = owner;
+    (void)ending;
+    (void)word;
+    (void)text;
+    icmp->flow.session = NULL;
+    close_icmp(icmp);
+}
+
+static const struct usher_session_ops ops = {.datagram = datagram, .finished = finished, .ended = ended};
+
+static const struct dial_kind kind = {
+    .ops = &ops, .reach = reach, .expired = expired, .abandon = abandon, .inside = inside};
+
+struct dial_flow *dial_icmp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+{
+    return dial_flow_add(dial, sizeof(struct dial_icmp), &kind, session, open);
+}

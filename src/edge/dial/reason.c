@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// errno to words of doc/PROTOCOL.md section 4. What is not in the table is `failed`.
+#include "edge/dial/reason.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static const struct {
+    int error;
+    enum usher_word word;
+    const char *what; // is unreachable
+} words[] = {
+    {ECONNREFUSED, USHER_REFUSED, ""},
+    {ENOPROTOOPT, USHER_REFUSED, ""}, // ICMP protocol unreachable
+    {EHOSTUNREACH, USHER_UNREACHABLE, "host "},
+    {EHOSTDOWN, USHER_UNREACHABLE, "host "},
+    {ENETUNREACH, USHER_UNREACHABLE, "net "},
+    {ENETDOWN, USHER_UNREACHABLE, "net "},
+    {EAFNOSUPPORT, USHER_UNREACHABLE, "net "}, // this host speaks no IPv6, say
+    {ETIMEDOUT, USHER_TIMEOUT, ""},
+    {EACCES, USHER_DENIED, ""},
+    {EPERM, USHER_DENIED, ""},
+    {EMFILE, USHER_LIMIT, ""},
+    {ENFILE, USHER_LIMIT, ""},
+    {ENOBUFS, USHER_LIMIT, ""},
+    {ENOMEM, USHER_LIMIT, ""},
+    {EADDRNOTAVAIL, USHER_LIMIT, ""}, // no free local port: connect(2)
+};
+
+static size_t find(int error)
+{
+    size_t i = 0;
+    while (i < sizeof words / sizeof words[0] && words[i].error != error)
+        i++;
+    return i;
+}
+
+enum usher_word reason_word(int error)
+{
+    size_t i = find(error);
+    return i < sizeof words / sizeof words[0] ? words[i].word : USHER_FAILED;
+}
+
+const char *reason_text(char room[REASON_ROOM], int error, const struct endpoint *to)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    size_t i = find(error);
+    snprintf(room, REASON_ROOM, "%s%s: %s", i < sizeof words / sizeof words[0] ? words[i].what : "",
+             endpoint_text(to, text), strerror(error));
+    return room;
+}

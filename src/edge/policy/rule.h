@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One rule of `Allow` or `Deny`, and its grammar:
+//
+//     rule   = [ ("tcp" | "udp" | "icmp") ":" ] target [ ":" ports ]
+//     target = IPv4 or IPv6 address or prefix, version 6 in brackets when ports follow | name | "*." name
+//     ports  = number | number "-" number                               (tcp and udp only)
+#ifndef EDGE_POLICY_RULE_H
+#define EDGE_POLICY_RULE_H
+
+#include "base/address.h"
+#include "base/fault.h"
+
+struct policy_rule {
+    char *name;           // a pattern of name.h, owned; NULL: `prefix` counts
+    struct prefix prefix; // of addresses
+    uint16_t first_port;
+    uint16_t last_port;
+    uint8_t protocol; // IP protocol number, 0 is every one; ICMP stands for ICMPv6 too
+    bool allow;
+};
+
+// Reads one rule; `allow` is the caller's. On failure the sentence quotes the rule.
+bool policy_rule_parse(struct policy_rule *out, const char *text, struct fault *fault);
+void policy_rule_fini(struct policy_rule *rule);
+// Whether the rule is about this protocol and port at all, whatever its target.
+bool policy_rule_covers(const struct policy_rule *rule, uint8_t protocol, uint16_t port);
+
+#endif
