@@ -9,7 +9,10 @@
 #include <string.h>
 #include <time.h>
 
-enum { CREDENTIAL_MAX = 4 * 1024 * 1024 }; // bytes of one file: a revocation list of some 50,000 entries
+enum {
+    CREDENTIAL_MAX = 4 * 1024 * 1024, // bytes of one file: a revocation list of some 50,000 entries
+    FIRST_WINDOWS = 16 * 1024 * 1024, // bytes: 256 sessions' first 64 KiB
+};
 
 static bool read_one(struct config *config, const char *section, const char *key, const char *path, struct blob *out)
 {
@@ -102,6 +105,13 @@ const char *options_congestion(const char *name)
     return name && strcmp(name, "system") ? name : NULL;
 }
 
+// Windows that have grown may fill their budget while nobody reads; what all sessions have from the start may take as much
+// again, and a few hundred of them in any case.
+static uint64_t held_budget(uint64_t window_budget)
+{
+    return window_budget + (window_budget > FIRST_WINDOWS ? window_budget : FIRST_WINDOWS);
+}
+
 struct tunnel_config options_tunnel(const struct options_link *link)
 {
     return (struct tunnel_config){
@@ -111,6 +121,7 @@ struct tunnel_config options_tunnel(const struct options_link *link)
                 .max_unanswered = (uint32_t)link->max_sessions,
                 .window_budget = link->window_budget,
                 .window_max = (uint32_t)link->window_max,
+                .held_budget = held_budget(link->window_budget),
             },
         .batch = (uint32_t)link->batch,
         .batch_interactive = (uint32_t)link->batch_interactive,

@@ -11,6 +11,7 @@
 #include "link/tunnel.h"
 #include "os/busy_poll.h"
 #include "os/clock.h"
+#include "os/log_tally.h"
 #include "os/poller.h"
 #include "os/resolver.h"
 #include "os/sandbox.h"
@@ -24,10 +25,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-enum {
-    SPARE_DESCRIPTORS = 128, // beside one for each session: loop, channel, tunnel, name queries
-    DENIAL_PAUSE_S = 10,     // between log lines about denials
-};
+enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel, tunnel, name queries
 
 struct worker {
     struct briefing briefing;
@@ -51,8 +49,7 @@ struct worker {
     char peer[ENDPOINT_TEXT_SIZE];
     char who[TLS_NAME_SIZE + ENDPOINT_TEXT_SIZE + 4]; // for log lines
     struct usher_counters counters;
-    uint64_t denied_told; // denials that the log has heard of
-    usec_t denied_next;   // not before
+    struct log_tally denied, evicted;
 };
 
 static void stay_awake(uv_idle_t *idle)
@@ -66,16 +63,13 @@ static void wake(void *owner)
     uv_idle_start(&worker->awake, stay_awake);
 }
 
-static void tell_denials(struct worker *worker, usec_t now)
+static void tell_counts(struct worker *worker, usec_t now)
 {
     const struct dial_counters *counters = dial_counters(worker->dial);
-    uint64_t denied = counters->denied + counters->datagrams_denied;
-    if (denied == worker->denied_told || now < worker->denied_next)
-        return;
-    log_warning("%s: opens and datagrams denied: %llu, in all %llu", worker->who,
-                (unsigned long long)(denied - worker->denied_told), (unsigned long long)denied);
-    worker->denied_told = denied;
-    worker->denied_next = now + DENIAL_PAUSE_S * USEC_PER_SEC;
+    log_tally(&worker->denied, counters->denied + counters->datagrams_denied, now, "%s: opens and datagrams denied",
+              worker->who);
+    log_tally(&worker->evicted, worker->counters.sessions_evicted, now,
+              "%s: flows reset because their data were not taken and memory ran short", worker->who);
 }
 
 static void turn(uv_prepare_t *handle)
@@ -90,7 +84,7 @@ static void turn(uv_prepare_t *handle)
     if (worker->dial) {
         if (tunnel_engine(worker->tunnel))
             worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
-        tell_denials(worker, now);
+        tell_counts(worker, now);
     }
     if (work || busy_poll_wants(&worker->busy_poll, usher_counters_moved(&worker->counters), now))
         wake(worker);

@@ -43,6 +43,8 @@ static void turn(uv_prepare_t *handle)
     bool up = tunnel && tunnel_is_up(tunnel);
     if (up)
         portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
+    log_tally(&portal->evicted, portal->counters.sessions_evicted, now,
+              "flows reset because their applications took no data and memory ran short");
     capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
     if (capture_is_gone(portal->capture))
         device_gone(portal);

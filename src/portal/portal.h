@@ -10,6 +10,7 @@
 #include "edge/capture/capture.h"
 #include "link/dialer.h"
 #include "os/busy_poll.h"
+#include "os/log_tally.h"
 #include "portal/portal_conf.h"
 #include "portal/repair.h"
 
@@ -36,6 +37,7 @@ struct portal {
     uv_prepare_t turn; // the last thing before the loop sleeps: whatever woke it has been handled
     uv_idle_t awake;   // active while work is left, so that the loop does not sleep
     struct busy_poll busy_poll;
+    struct log_tally evicted; // sessions
     uv_signal_t terminate, interrupt;
     uv_timer_t patience; // how long `up`, and later the farewell, may take
     uv_poll_t command;   // the pipe to the command that waits for `up`, while it does

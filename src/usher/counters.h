@@ -14,6 +14,7 @@
     X(sessions_accepted, "sessions opened by the peer and accepted")                                                   \
     X(sessions_refused, "opens answered with a refusal, by either side")                                               \
     X(sessions_reset, "sessions ended by UsherRST, by either side")                                                    \
+    X(sessions_evicted, "of those, ended by us for what they held of the memory")                                      \
     X(datagrams_sent, "datagrams sent")                                                                                \
     X(datagrams_received, "datagrams received")                                                                        \
     X(datagrams_dropped, "datagrams dropped because the tunnel was congested")                                         \

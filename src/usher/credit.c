@@ -17,6 +17,7 @@ void credit_init(struct credit *credit, usec_t now)
         .limit = USHER_WINDOW_START,
         .granted = USHER_WINDOW_START,
         .measured_ms = milliseconds(now),
+        .moved_ms = milliseconds(now),
         .window = USHER_WINDOW_START,
     };
 }
@@ -38,6 +39,17 @@ static void set_window(struct credit *credit, struct credit_budget *budget, uint
 void credit_fini(struct credit *credit, struct credit_budget *budget)
 {
     set_window(credit, budget, USHER_WINDOW_START);
+    budget->held -= credit_held(credit);
+}
+
+uint64_t credit_held(const struct credit *credit)
+{
+    return credit->received - credit->consumed;
+}
+
+uint32_t credit_waited(const struct credit *credit, usec_t now)
+{
+    return milliseconds(now) - credit->moved_ms;
 }
 
 uint64_t credit_room(const struct credit *credit)
@@ -113,11 +125,14 @@ static void shrink(struct credit *credit, struct credit_budget *budget, uint64_t
     set_window(credit, budget, credit->window - (uint32_t)(above < len ? above : len));
 }
 
-bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len)
+bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len, usec_t now)
 {
     if (len > credit->granted - credit->received)
         return false;
+    if (credit_held(credit) == 0)
+        credit->moved_ms = milliseconds(now);
     credit->received += len;
+    budget->held += len;
     if (credit->window == USHER_WINDOW_START && credit->received >= CREDIT_EARLY_BYTES)
         grow(credit, budget, CREDIT_EARLY_WINDOW);
     return true;
@@ -127,7 +142,7 @@ bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_
 static void measure(struct credit *credit, struct credit_budget *budget, usec_t now)
 {
     bool fast = milliseconds(now) - credit->measured_ms <= CREDIT_GROW_WITHIN_MS;
-    bool keeps_up = credit->received - credit->consumed <= credit->window / 4;
+    bool keeps_up = credit_held(credit) <= credit->window / 4;
 
     if (fast && keeps_up)
         grow(credit, budget, 2 * (uint64_t)credit->window);
@@ -137,8 +152,10 @@ static void measure(struct credit *credit, struct credit_budget *budget, usec_t 
 
 void credit_consume(struct credit *credit, struct credit_budget *budget, uint64_t len, usec_t now)
 {
-    assert(len <= credit->received - credit->consumed);
+    assert(len <= credit_held(credit));
     credit->consumed += len;
+    credit->moved_ms = milliseconds(now);
+    budget->held -= len;
     credit->measured += (uint32_t)len; // it may wrap only while windows shrink, which nobody measures
     if (budget->used > comfort(budget) && extra(credit) > share(budget))
         shrink(credit, budget, len);

@@ -35,17 +35,19 @@ struct credit {
     uint32_t measured;    // bytes consumed since the present measurement of the rate began
     uint32_t measured_ms; // when that was, in milliseconds modulo 2^32
     uint32_t window;
+    uint32_t moved_ms; // when the last of what is held was consumed, or the first came; modulo 2^32 too
 };
 
 struct credit_budget {
     uint64_t total; // bytes beyond the first 64 KiB that all windows may have
     uint64_t used;
+    uint64_t held; // bytes received and not consumed
     uint32_t window_max;
     uint32_t grown; // sessions with more than 64 KiB
 };
 
 void credit_init(struct credit *credit, usec_t now);
-// Gives what the window has beyond 64 KiB back to the budget; the session is over.
+// Gives back to the budget what the window has beyond 64 KiB and what is held; the session is over.
 void credit_fini(struct credit *credit, struct credit_budget *budget);
 
 // Bytes that may be sent now.
@@ -58,9 +60,13 @@ void credit_spend(struct credit *credit, uint32_t len);
 bool credit_raise(struct credit *credit, uint16_t size);
 
 // An UsherSend of `len` bytes came. False, and nothing changed, when it is more than was granted.
-bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len);
+bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len, usec_t now);
 // `len` received bytes have reached their destination.
 void credit_consume(struct credit *credit, struct credit_budget *budget, uint64_t len, usec_t now);
+// Received and not consumed.
+uint64_t credit_held(const struct credit *credit);
+// For how many milliseconds what is held has not moved.
+uint32_t credit_waited(const struct credit *credit, usec_t now);
 // Bytes that the peer can be given.
 uint64_t credit_owed(const struct credit *credit);
 // Whether that is enough for an UsherAck: a quarter of the window, so that the peer never waits while we keep up.

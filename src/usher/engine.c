@@ -4,6 +4,7 @@
 #include "usher/engine_internal.h"
 
 #include "base/memory.h"
+#include "usher/eviction.h"
 #include "usher/session_internal.h"
 #include "usher/transmit.h"
 
@@ -97,6 +98,7 @@ enum usher_status usher_engine_feed(struct usher_engine *engine, const struct sl
         engine->counters.bytes_received += in->len;
         heartbeat_received(&engine->heartbeat, now);
         intake_feed(engine, *in);
+        eviction_run(engine);
     }
     return leave(engine);
 }

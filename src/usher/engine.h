@@ -25,6 +25,7 @@ struct usher_engine_config {
     uint32_t opens_burst;
     uint64_t window_budget; // bytes of credit beyond the first 64 KiB that all sessions together may be given
     uint32_t window_max;    // bytes of credit one session may grow to; at most 16 MiB
+    uint64_t held_budget;   // bytes received and not consumed that all sessions may hold (usher/eviction.h); 0: any
 };
 
 enum {

@@ -35,7 +35,7 @@ static const char *send_error(struct usher_session *session, uint32_t len)
         return "data after the end of the data";
     if (len == 0)
         return "empty data";
-    if (!credit_receive(&session->credit, &session->engine->budget, len))
+    if (!credit_receive(&session->credit, &session->engine->budget, len, session->engine->now))
         return "more data than credit";
     return NULL;
 }

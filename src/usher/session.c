@@ -236,13 +236,19 @@ void session_drained(struct usher_session *session)
         session_put_close(session);
 }
 
+void session_abort(struct usher_session *session, enum usher_word word, const char *why)
+{
+    char reason[USHER_REASON_MAX + 1];
+
+    session_end(session, USHER_ENDED_RESET, word, why);
+    session_put_rst(session, usher_reason_write(reason, sizeof(reason), word, why));
+}
+
 void session_violate(struct usher_session *session, const char *what)
 {
     struct usher_engine *engine = session->engine;
-    char reason[USHER_REASON_MAX + 1];
 
-    session_end(session, USHER_ENDED_RESET, USHER_FAILED, what);
-    session_put_rst(session, usher_reason_write(reason, sizeof(reason), USHER_FAILED, what));
+    session_abort(session, USHER_FAILED, what);
     engine_glitch(engine);
 }
 

@@ -117,6 +117,8 @@ void session_forget_ack(struct usher_session *session);
 
 // Nothing is left to send: if the edge has finished, the Close follows.
 void session_drained(struct usher_session *session);
+// Ends it here and there.
+void session_abort(struct usher_session *session, enum usher_word word, const char *why);
 // The peer broke a rule of this session: it ends here and there, and the tunnel remembers.
 void session_violate(struct usher_session *session, const char *what);
 // A datagram with the addresses that this kind of session carries, whoever sent it.

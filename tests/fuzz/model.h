@@ -28,7 +28,8 @@ struct model {
     struct chunk_pool *chunks;
     struct model_flow flows[MODEL_FLOWS];
     uint64_t window_budget;
-    uint8_t mood; // what callbacks do, drawn from the input
+    uint64_t held_budget; // 0: any
+    uint8_t mood;         // what callbacks do, drawn from the input
     usec_t now;
 };
 
@@ -167,8 +168,10 @@ static inline void model_init(struct model *model, bool server, uint8_t config)
         .opens_burst = 5,
         .window_budget = config & 16 ? 300 * 1000 : 64 << 20,
         .window_max = config & 32 ? USHER_WINDOW_START : USHER_WINDOW_MAX,
+        .held_budget = config & 128 ? 2000 : 0,
     };
     model->window_budget = engine.window_budget;
+    model->held_budget = engine.held_budget;
     model->chunks = chunk_pool_new(2);
     model->engine = usher_engine_new(&engine, &model_engine_ops, model, model->now);
 }
@@ -180,6 +183,15 @@ static inline void model_fini(struct model *model)
     for (size_t i = 0; i < MODEL_FLOWS; i++)
         require(model->flows[i].session == NULL);
     chunk_pool_free(model->chunks);
+}
+
+static inline uint64_t model_held(const struct model *model)
+{
+    uint64_t held = 0;
+
+    for (size_t i = 0; i < MODEL_FLOWS; i++)
+        held += model->flows[i].held;
+    return held;
 }
 
 // In a block of exactly its size, which is gone afterwards.
@@ -200,6 +212,7 @@ static inline enum usher_status model_feed(struct model *model, const uint8_t *b
         len -= part;
     }
     require(usher_engine_window_used(model->engine) <= model->window_budget);
+    require(model->held_budget == 0 || model_held(model) <= model->held_budget);
     return status;
 }
 

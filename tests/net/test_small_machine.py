@@ -3,6 +3,7 @@
 
 import asyncio
 import contextlib
+import socket
 import threading
 import time
 
@@ -13,7 +14,7 @@ from lab import SANITIZED, wait_until
 from memory import Limit
 from programs import Gate, Portal, proc_number, resident_kib
 from test_many_flows import echo_all, serve_forever
-from traffic import BLOCK, Server, connected, listener
+from traffic import BLOCK, Server, connected, listener, stream
 
 MEMORY = 64 << 20  # bytes
 WINDOWS = "WindowBudget = 16M"  # a quarter, as usher.conf(5) advises
@@ -92,3 +93,48 @@ def test_readers_that_stop_fit_into_little_memory(small, lab, figure, way):
         assert portal.process.poll() is None and gate.worker_pids() == [worker]  # nobody was killed
         assert len(portal.flows()) == len(pairs)
     tell_peaks(figure, f"16 readers that stopped ({way})", limits)
+
+
+CROWD = 1200  # flows; the first 64 KiB of each are 75 MiB
+
+
+def crowd(lab, stack):
+    """Client's and server's sockets of as many flows, whose kernels take little of what nobody reads."""
+    listening = stack.enter_context(listener(lab.server, net.SERVER4, backlog=CROWD))
+    listening.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    for _ in range(CROWD):
+        client = stack.enter_context(stream(lab.client)(net.SERVER4))
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        client.connect(listening.getsockname()[:2])
+        yield client, stack.enter_context(listening.accept()[0])
+
+
+def send_what_goes(sock):
+    sock.setblocking(False)
+    with contextlib.suppress(BlockingIOError, ConnectionResetError, BrokenPipeError):
+        while sock.send(BLOCK):
+            pass
+
+
+@pytest.mark.parametrize("way", ["down", "up"])
+def test_a_crowd_that_does_not_read(small, lab, figure, way):
+    """More than there is memory for: who has stood still for longest is reset, and newcomers are served."""
+    portal, gate, limits = small
+    (worker,) = gate.worker_pids()
+    with contextlib.ExitStack() as stack:
+        flows = list(crowd(lab, stack))
+        for _ in range(5):
+            for client, server in flows:
+                send_what_goes(server if way == "down" else client)
+            time.sleep(0.2)
+        with connected(lab, net.SERVER4) as (client, server):
+            for sender, reader in ((client, server), (server, client)):
+                sender.sendall(b"as ever")
+                assert reader.recv(100) == b"as ever"
+        assert portal.process.poll() is None and gate.worker_pids() == [worker]
+        evicted = portal.status()["counters"]["sessions_evicted"]
+        figure(f"{CROWD} flows that nobody reads ({way}) in 64 MiB: {evicted} were reset")
+        # Twice WindowBudget is 32 MiB, and a flow holds 256 KiB at most. Upwards the gate's kernel has room for all of it.
+        assert 0 < evicted < CROWD - 128 if way == "down" else evicted == 0
+    assert way == "up" or "memory ran short: " in portal.log()
+    tell_peaks(figure, f"{CROWD} flows that nobody reads ({way})", limits)

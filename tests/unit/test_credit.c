@@ -30,7 +30,7 @@ static void round_trip(struct credit *c, struct credit_budget *budget, usec_t no
 {
     uint32_t len = (uint32_t)(c->granted - c->received);
 
-    assert_true(credit_receive(c, budget, len));
+    assert_true(credit_receive(c, budget, len, now));
     check(c);
     credit_consume(c, budget, len, now);
     check(c);
@@ -48,9 +48,9 @@ static void starts_with_64_kib_each_way(void **state)
     credit_init(&c, 0);
     assert_int_equal(credit_room(&c), 65536);
     assert_int_equal(credit_owed(&c), 0);
-    assert_false(credit_receive(&c, &budget, 65537));
-    assert_true(credit_receive(&c, &budget, 65536));
-    assert_false(credit_receive(&c, &budget, 1));
+    assert_false(credit_receive(&c, &budget, 65537, 0));
+    assert_true(credit_receive(&c, &budget, 65536, 0));
+    assert_false(credit_receive(&c, &budget, 1, 0));
     check(&c);
 }
 
@@ -93,7 +93,7 @@ static void owes_at_a_quarter(void **state)
 
     (void)state;
     credit_init(&c, 0);
-    assert_true(credit_receive(&c, &budget, 20000));
+    assert_true(credit_receive(&c, &budget, 20000, 0));
     credit_consume(&c, &budget, 16383, 0);
     assert_false(credit_is_due(&c));
     credit_consume(&c, &budget, 1, 0);
@@ -111,10 +111,10 @@ static void bulk_gets_256_kib_early(void **state)
 
     (void)state;
     credit_init(&c, 0);
-    assert_true(credit_receive(&c, &budget, 8 * KIB - 1));
+    assert_true(credit_receive(&c, &budget, 8 * KIB - 1, 0));
     assert_int_equal(c.window, 64 * KIB);
     assert_false(credit_is_due(&c));
-    assert_true(credit_receive(&c, &budget, 1));
+    assert_true(credit_receive(&c, &budget, 1, 0));
     assert_int_equal(c.window, 256 * KIB);
     assert_true(credit_is_due(&c)); // nothing is consumed yet
     assert_int_equal(credit_owed(&c), 192 * KIB);
@@ -161,7 +161,7 @@ static void does_not_grow_for_a_slow_consumer(void **state)
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 100; i++) {
-        assert_true(credit_receive(&c, &budget, (uint32_t)(c.granted - c.received)));
+        assert_true(credit_receive(&c, &budget, (uint32_t)(c.granted - c.received), 0));
         credit_consume(&c, &budget, 16 * KIB, 0);
         if (credit_is_due(&c))
             credit_grant(&c, credit_owed(&c));

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a reader of stderr gets to see, line by line.
 #include "os/log.h"
+#include "os/log_tally.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -55,6 +56,26 @@ static void test_name_and_text(void **state)
     log_set_name("usher-tun branch");
     log_error("no route");
     assert_string_equal(seen(), "usher-tun branch: no route\n");
+}
+
+static void test_tally(void **state)
+{
+    (void)state;
+    struct log_tally tally = {0};
+    usec_t now = 1;
+    log_tally(&tally, 0, now, "denied to %s", "branch");
+    assert_string_equal(seen(), "");
+    log_tally(&tally, 3, now, "denied to %s", "branch");
+    assert_string_equal(seen(), "denied to branch: 3, in all 3\n");
+    log_tally(&tally, 5, now + LOG_TALLY_PAUSE - 1, "denied to %s", "branch");
+    assert_string_equal(seen(), "");
+    log_tally(&tally, 6, now + LOG_TALLY_PAUSE, "denied to %s", "branch");
+    assert_string_equal(seen(), "denied to branch: 3, in all 6\n");
+    log_tally(&tally, 6, now + 9 * LOG_TALLY_PAUSE, "denied to %s", "branch");
+    assert_string_equal(seen(), "");
+    // A new tunnel counts from the start.
+    log_tally(&tally, 2, now + 9 * LOG_TALLY_PAUSE, "denied to %s", "branch");
+    assert_string_equal(seen(), "denied to branch: 2, in all 2\n");
 }
 
 static void test_levels(void **state)
@@ -141,6 +162,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_name_and_text, capture, release),
+        cmocka_unit_test_setup_teardown(test_tally, capture, release),
         cmocka_unit_test_setup_teardown(test_levels, capture, release),
         cmocka_unit_test_setup_teardown(test_journal_priorities, capture, release),
         cmocka_unit_test_setup_teardown(test_stream_that_is_not_the_journal, capture, release),

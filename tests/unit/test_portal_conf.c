@@ -68,11 +68,21 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(tunnel.engine.max_sessions, 32000);
     assert_int_equal(tunnel.engine.window_max, 16 << 20);
     assert_int_equal(tunnel.engine.window_budget, 256 << 20);
+    assert_int_equal(tunnel.engine.held_budget, 512 << 20);
     assert_int_equal(tunnel.batch, 256 << 10);
     assert_int_equal(tunnel.batch_interactive, 64 << 10);
     assert_int_equal(tunnel.notsent_lowat, 128 << 10);
     assert_int_equal(tunnel.handshake_timeout_ms, 10000);
     assert_string_equal(tunnel.congestion, "auto");
+}
+
+static void test_what_sessions_may_hold(void **state)
+{
+    (void)state;
+    struct options_link link = {.window_budget = 0};
+    assert_int_equal(options_tunnel(&link).engine.held_budget, 16 << 20);
+    link.window_budget = 20 << 20;
+    assert_int_equal(options_tunnel(&link).engine.held_budget, 40 << 20);
 }
 
 static void test_keys(void **state)
@@ -111,6 +121,7 @@ static void test_refused(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_what_sessions_may_hold),
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_refused),

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Two walks over all sessions, about a millisecond for 10,000. The room that one run makes has to be filled again before
+// the next, so they stay rare.
+#include "usher/eviction.h"
+
+#include "usher/engine_internal.h"
+#include "usher/session_internal.h"
+
+// NULL where nothing is held.
+static struct usher_session *holder(const struct usher_engine *engine, uint32_t id)
+{
+    struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
+    bool holds = session != NULL && session->state != SESSION_INACTIVE && (session->flags & SESSION_STREAM) != 0 &&
+                 credit_held(&session->credit) > 0;
+
+    return holds ? session : NULL;
+}
+
+static uint32_t longest_wait(const struct usher_engine *engine)
+{
+    uint32_t longest = 0;
+
+    for (uint32_t id = 0; id < IDS_SPACE; id++) {
+        const struct usher_session *session = holder(engine, id);
+        uint32_t waited = session != NULL ? credit_waited(&session->credit, engine->now) : 0;
+        longest = waited > longest ? waited : longest;
+    }
+    return longest;
+}
+
+static void evict(struct usher_session *session)
+{
+    session->engine->counters.sessions_evicted++;
+    session_abort(session, USHER_LIMIT, "its data were not taken, and memory ran short");
+}
+
+void eviction_run(struct usher_engine *engine)
+{
+    uint64_t budget = engine->config.held_budget;
+
+    if (budget == 0 || engine->budget.held <= budget)
+        return;
+    uint32_t enough = longest_wait(engine) / 2;
+    for (uint32_t id = 0; id < IDS_SPACE && engine->budget.held > budget - budget / 8; id++) {
+        struct usher_session *session = holder(engine, id);
+        if (session != NULL && credit_waited(&session->credit, engine->now) >= enough)
+            evict(session);
+    }
+}
