@@ -6,6 +6,9 @@
 #ifndef USHER_EVICTION_H
 #define USHER_EVICTION_H
 
+// What both edges hear, with the word `limit`.
+#define EVICTION_REASON "its data were not taken, and memory ran short"
+
 struct usher_engine;
 
 // At the end of a feed, which is what makes more be held. Costs nothing below the budget.

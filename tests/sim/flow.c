@@ -4,6 +4,7 @@
 
 #include "base/memory.h"
 #include "check.h"
+#include "usher/eviction.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -152,7 +153,8 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
         CHECK(word == USHER_REFUSED || word == USHER_UNSUPPORTED || word == USHER_LIMIT || word == USHER_FAILED);
         break;
     case USHER_ENDED_RESET:
-        CHECK(strcmp(text, "by plan") == 0 || strcmp(text, "given up") == 0);
+        flow->evicted = word == USHER_LIMIT && strcmp(text, EVICTION_REASON) == 0;
+        CHECK(flow->evicted || strcmp(text, "by plan") == 0 || strcmp(text, "given up") == 0);
         break;
     case USHER_ENDED_LOST:
         CHECK(flow->world->cut);
@@ -325,19 +327,25 @@ static void count(const struct flow *flow)
 
     tally->flows++;
     tally->reset_here += flow->reset_here;
+    tally->evicted += flow->evicted;
     if (flow->ended_seen)
         tally->by_ending[flow->ending]++;
     *(flow->stream ? &tally->bytes : &tally->datagrams) += flow->received;
+}
+
+static bool is_broken(const struct flow *flow)
+{
+    return flow->reset_here || flow->evicted;
 }
 
 void flow_check(const struct flow *flow)
 {
     CHECK(flow->phase == FLOW_OVER);
     count(flow);
-    if (flow->world->cut || flow->reset_here)
+    if (flow->world->cut || is_broken(flow))
         return;
     CHECK(flow->ended_seen);
-    if (flow->ending == USHER_ENDED_CLOSED && flow->other != NULL && !flow->other->reset_here)
+    if (flow->ending == USHER_ENDED_CLOSED && flow->other != NULL && !is_broken(flow->other))
         check_complete(flow);
     else if (flow->ending == USHER_ENDED_RESET)
         CHECK(flow->other != NULL && flow->other->reset_here);

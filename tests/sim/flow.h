@@ -21,6 +21,7 @@ struct flow_tally {
     uint64_t complete;
     uint64_t by_ending[USHER_ENDED_LOST + 1];
     uint64_t reset_here;
+    uint64_t evicted;
     uint64_t bytes;
     uint64_t datagrams;
 };
@@ -53,6 +54,7 @@ struct flow {
     bool finish_called;
     bool finished_seen;
     bool reset_here; // by us: reset, refusal or giving up
+    bool evicted;    // by either engine
     bool ended_seen;
     enum usher_ending ending;
 };

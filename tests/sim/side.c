@@ -31,7 +31,9 @@ static const struct usher_engine_ops ops = {.opened = on_opened, .wake = on_wake
 
 void side_init(struct side *side, struct flow_world *world, const struct usher_engine_config *config, usec_t now)
 {
-    *side = (struct side){.world = world, .status = USHER_RUNNING, .window_budget = config->window_budget};
+    *side = (struct side){.world = world, .status = USHER_RUNNING};
+    side->window_budget = config->window_budget;
+    side->held_budget = config->held_budget;
     list_init(&side->flows);
     side->wire = wire_new(config->server);
     side->chunks = chunk_pool_new(4);
@@ -110,6 +112,18 @@ void side_send(struct side *side, usec_t now)
     pipe_write(side->out, bytes, len);
 }
 
+// By the flows' own count.
+static uint64_t held(const struct side *side)
+{
+    uint64_t sum = 0;
+
+    list_for_each(node, &side->flows) {
+        const struct flow *flow = container_of(node, struct flow, in_side);
+        sum += flow->phase == FLOW_OPEN && flow->stream ? flow->received - flow->consumed : 0;
+    }
+    return sum;
+}
+
 void side_receive(struct side *side, usec_t now)
 {
     size_t len = pipe_ready(side->in, now);
@@ -129,6 +143,7 @@ void side_receive(struct side *side, usec_t now)
     memset(chunk->bytes, 0xdd, len); // nobody may still look at what was not kept
     chunk_drop(chunk);
     CHECK(usher_engine_window_used(side->engine) <= side->window_budget);
+    CHECK(side->held_budget == 0 || held(side) <= side->held_budget);
 }
 
 void side_tick(struct side *side, usec_t now)

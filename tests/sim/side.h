@@ -17,6 +17,7 @@ struct side {
     struct chunk_pool *chunks;
     struct list flows;
     uint64_t window_budget;
+    uint64_t held_budget; // 0: any
     uint32_t flow_count;
     bool awake; // the engine said, or a pull showed, that there is something to pull
     enum usher_status status;

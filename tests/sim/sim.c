@@ -51,6 +51,7 @@ static struct usher_engine_config draw_config(struct chance *chance, bool server
         .opens_burst = 10,
         .window_budget = budgets[below(chance, sizeof(budgets) / sizeof(budgets[0]))],
         .window_max = windows[below(chance, sizeof(windows) / sizeof(windows[0]))],
+        .held_budget = percent(chance, 15) ? 10 * 1000 + below(chance, 100 * 1000) : 0,
     };
 }
 
@@ -181,13 +182,13 @@ static void report(uint64_t seeds, const struct flow_tally *tally)
 {
     printf(
         "%llu seeds, all well: %llu ends of flows, %llu complete, %llu closed, %llu refused, %llu reset by the other "
-        "end, %llu by their own, %llu lost; %llu bytes and %llu datagrams\n",
+        "end, %llu of them evicted, %llu by their own, %llu lost; %llu bytes and %llu datagrams\n",
         (unsigned long long)seeds, (unsigned long long)tally->flows, (unsigned long long)tally->complete,
         (unsigned long long)tally->by_ending[USHER_ENDED_CLOSED],
         (unsigned long long)tally->by_ending[USHER_ENDED_REFUSED],
-        (unsigned long long)tally->by_ending[USHER_ENDED_RESET], (unsigned long long)tally->reset_here,
-        (unsigned long long)tally->by_ending[USHER_ENDED_LOST], (unsigned long long)tally->bytes,
-        (unsigned long long)tally->datagrams);
+        (unsigned long long)tally->by_ending[USHER_ENDED_RESET], (unsigned long long)tally->evicted,
+        (unsigned long long)tally->reset_here, (unsigned long long)tally->by_ending[USHER_ENDED_LOST],
+        (unsigned long long)tally->bytes, (unsigned long long)tally->datagrams);
 }
 
 int main(int argc, char **argv)

@@ -1,9 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "session_fixture.h"
+#include "usher/eviction.h"
 
 enum { KIB = 1024, BUDGET = 100 * KIB };
-
-static const char told[] = "limit: its data were not taken, and memory ran short";
 
 static int set_up_with_budget(void **state)
 {
@@ -59,14 +58,14 @@ static void who_stands_still_for_longest(void **state)
     pull(script);
     feed_send(script, 7, 12 * KIB);
     assert_int_equal(evicted(script), 2);
-    EXPECT_LOG(first, "ended(reset limit: its data were not taken, and memory ran short)");
-    EXPECT_LOG(second, "ended(reset limit: its data were not taken, and memory ran short)");
+    EXPECT_LOG(first, "ended(reset limit: " EVICTION_REASON ")");
+    EXPECT_LOG(second, "ended(reset limit: " EVICTION_REASON ")");
     EXPECT_LOG(third, "");
     assert_null(strstr(last->log.text, "ended"));
     const char *pulled = pull(script);
     assert_non_null(strstr(pulled, "rst 1 "));
     assert_non_null(strstr(pulled, "rst 3 "));
-    assert_non_null(strstr(pulled, told));
+    assert_non_null(strstr(pulled, "limit: " EVICTION_REASON));
     assert_int_equal(usher_engine_sessions(script->engine), 2);
 }
 
@@ -82,7 +81,7 @@ static void not_who_moves(void **state)
     usher_session_consumed(slow->session, 1);
     hold(script, 5, 20 * KIB);
     EXPECT_LOG(slow, "");
-    EXPECT_LOG(stopped, "ended(reset limit: its data were not taken, and memory ran short)");
+    EXPECT_LOG(stopped, "ended(reset limit: " EVICTION_REASON ")");
 }
 
 // Waiting begins with the first byte that is held: an hour without any is no offence.
@@ -98,7 +97,21 @@ static void not_who_was_idle(void **state)
     idle->consume = false;
     feed_send(script, 1, 50 * KIB);
     EXPECT_LOG(idle, "data[16376] data[16384] data[16384] data[2056]");
-    EXPECT_LOG(stopped, "ended(reset limit: its data were not taken, and memory ran short)");
+    EXPECT_LOG(stopped, "ended(reset limit: " EVICTION_REASON ")");
+}
+
+// Whoever waits for longest may hold next to nothing: the next in line goes too, and the bound holds.
+static void as_many_as_it_takes(void **state)
+{
+    struct script *script = ((struct fixture *)*state)->script;
+
+    hold(script, 1, 10);
+    script->now += 60 * USEC_PER_SEC;
+    hold(script, 3, 60 * KIB);
+    struct edge *last = hold(script, 5, 60 * KIB);
+    assert_int_equal(evicted(script), 2);
+    EXPECT_LOG(last, "");
+    EXPECT_STATE(last, "active");
 }
 
 static void what_is_over_holds_nothing(void **state)
@@ -120,6 +133,7 @@ int main(void)
         TEST_WITH_BUDGET(who_stands_still_for_longest),
         TEST_WITH_BUDGET(not_who_moves),
         TEST_WITH_BUDGET(not_who_was_idle),
+        TEST_WITH_BUDGET(as_many_as_it_takes),
         TEST_WITH_BUDGET(what_is_over_holds_nothing),
     };
 
