@@ -33,6 +33,14 @@ void portal_wake(void *owner)
 
 static void device_gone(void *owner);
 
+static void tell_evictions(struct portal *portal, usec_t now)
+{
+    log_tally(&portal->unread, portal->counters.sessions_evicted, now,
+              "flows reset because their applications took no data and memory ran short");
+    log_tally(&portal->unsent, capture_counters(portal->capture)->flows_evicted, now,
+              "flows reset because their far ends took no data and memory ran short");
+}
+
 static void turn(uv_prepare_t *handle)
 {
     struct portal *portal = handle->data;
@@ -43,8 +51,7 @@ static void turn(uv_prepare_t *handle)
     bool up = tunnel && tunnel_is_up(tunnel);
     if (up)
         portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
-    log_tally(&portal->evicted, portal->counters.sessions_evicted, now,
-              "flows reset because their applications took no data and memory ran short");
+    tell_evictions(portal, now);
     capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
     if (capture_is_gone(portal->capture))
         device_gone(portal);

@@ -37,7 +37,8 @@ struct portal {
     uv_prepare_t turn; // the last thing before the loop sleeps: whatever woke it has been handled
     uv_idle_t awake;   // active while work is left, so that the loop does not sleep
     struct busy_poll busy_poll;
-    struct log_tally evicted; // sessions
+    struct log_tally unread; // flows that were reset: their applications took nothing
+    struct log_tally unsent; // the same: their far ends took nothing
     uv_signal_t terminate, interrupt;
     uv_timer_t patience; // how long `up`, and later the farewell, may take
     uv_poll_t command;   // the pipe to the command that waits for `up`, while it does

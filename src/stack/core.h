@@ -48,6 +48,7 @@ struct stack_flow {
     bool finished : 1;    // these three: to be reported
     bool closed : 1;
     bool reset : 1;
+    bool evicted : 1;  // reset by ourselves, for want of memory
     bool orphaned : 1; // the owner has heard that it ended, or ended it
 };
 
@@ -72,6 +73,7 @@ struct stack {
     struct list hot;
     usec_t slow_due;
     struct list acks[ACK_WAITS];
+    struct list holders; // traffic with bytes that wait to be read, the longest unmoved first
     struct list held;
     struct list quiet;     // looked at for silence once in KEEPALIVE_IDLE
     struct list probed;    // silent for so long; KEEPALIVE_INTERVAL

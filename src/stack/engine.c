@@ -6,6 +6,7 @@
 #include "port.h"
 #include "stack/buffer.h"
 #include "stack/held.h"
+#include "stack/holders.h"
 #include "stack/output.h"
 #include "stack/timers.h"
 
@@ -39,6 +40,7 @@ static void received(struct stack_flow *flow, struct tcp_pcb *pcb, struct pbuf *
 {
     if (data != NULL) {
         inbox_put(&flow_traffic(flow)->inbox, data);
+        holders_came(flow);
         return;
     }
     flow->finished = true;

@@ -3,6 +3,7 @@
 // that acknowledgements, window and data leave in one packet where they can.
 #include "stack/engine.h"
 #include "stack/held.h"
+#include "stack/holders.h"
 #include "stack/timers.h"
 
 #include "base/memory.h"
@@ -104,7 +105,7 @@ void flow_report(struct stack_flow *flow)
     if (flow->orphaned)
         return;
     if (flow->reset)
-        end(flow, STACK_ENDED_RESET);
+        end(flow, flow->evicted ? STACK_ENDED_EVICTED : STACK_ENDED_RESET);
     else if (flow->closed && flow_waiting(flow) == 0)
         end(flow, STACK_ENDED_CLOSED);
 }
@@ -287,6 +288,7 @@ size_t stack_flow_read(struct stack_flow *flow, uint8_t *room, size_t size)
     if (flow_waiting(flow) == 0)
         return 0;
     size_t len = inbox_take(&flow->traffic->inbox, room, size);
+    holders_read(flow);
     flow->traffic->unreturned += (uint32_t)len;
     if (flow_waiting(flow) == 0)
         flow->told = false;

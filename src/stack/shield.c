@@ -9,6 +9,8 @@
 //  - nothing beyond the budget of received bytes.
 #include "stack/shield.h"
 
+#include "stack/holders.h"
+
 static unsigned shield_syn(const struct tcp_pcb *pcb, const struct segment *segment)
 {
     if ((segment->flags & SEGMENT_ACK) != 0)
@@ -47,9 +49,13 @@ static bool fit_into_window(const struct tcp_pcb *pcb, struct segment *segment)
 static bool budget_allows(const struct stack_flow *flow, const struct segment *segment)
 {
     enum { LITTLE = 65536 }; // bytes: a window without scaling
-    uint64_t budget = flow->stack->config.receive_budget;
-    uint64_t after = flow->stack->received + segment->len;
-    return after <= budget - budget / 4 || (after <= budget && flow_waiting(flow) < LITTLE);
+    struct stack *stack = flow->stack;
+    uint64_t budget = stack->config.receive_budget;
+    bool holds_little = flow_waiting(flow) < LITTLE;
+    if (holds_little && stack->received + segment->len > budget)
+        holders_make_room(stack, flow);
+    uint64_t after = stack->received + segment->len;
+    return after <= budget - budget / 4 || (after <= budget && holds_little);
 }
 
 static unsigned shield_data(const struct stack_flow *flow, struct segment *segment)

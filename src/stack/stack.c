@@ -26,8 +26,9 @@ struct stack *stack_new(const struct stack_config *config, const struct stack_op
     table_init(&stack->table);
     table_init(&stack->sources);
     stack->touched_end = &stack->touched;
-    struct list *lists[] = {&stack->hot,   &stack->acks[ACK_SHORT], &stack->acks[ACK_LONG], &stack->held,
-                            &stack->quiet, &stack->probed,          &stack->time_wait,      &stack->lingering};
+    struct list *lists[] = {&stack->hot,       &stack->acks[ACK_SHORT], &stack->acks[ACK_LONG],
+                            &stack->held,      &stack->quiet,           &stack->probed,
+                            &stack->time_wait, &stack->lingering,       &stack->holders};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     engine_open(stack);

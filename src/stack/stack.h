@@ -35,8 +35,9 @@ enum stack_refusal {
 };
 
 enum stack_ending {
-    STACK_ENDED_CLOSED, // both halves closed, everything we wrote was acknowledged, everything received was read
-    STACK_ENDED_RESET,  // the application reset it, or vanished: unread bytes are lost
+    STACK_ENDED_CLOSED,  // both halves closed, everything we wrote was acknowledged, everything received was read
+    STACK_ENDED_RESET,   // the application reset it, or vanished: unread bytes are lost
+    STACK_ENDED_EVICTED, // we reset it: its bytes stood still, and others had no room any more
 };
 
 struct stack_ops {

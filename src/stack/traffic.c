@@ -17,6 +17,7 @@ struct traffic *traffic_new(struct traffic_cache *cache, struct stack_flow *flow
     } else {
         traffic = memory_new(sizeof *traffic);
         list_init(&traffic->ack);
+        list_init(&traffic->holds);
     }
     traffic->flow = flow;
     return traffic;
@@ -33,6 +34,7 @@ void traffic_free(struct traffic_cache *cache, struct traffic *traffic)
     inbox_clear(&traffic->inbox);
     outbox_clear(&traffic->outbox);
     list_remove(&traffic->ack);
+    list_remove(&traffic->holds);
     if (cache->count == CACHE_LIMIT) {
         destroy(traffic);
         return;

@@ -18,6 +18,8 @@ struct traffic {
     struct outbox outbox;
     struct list ack; // the flow's acknowledgement waits, until `ack_due`
     usec_t ack_due;
+    struct list holds;   // among the stack's holders (holders.h) while `inbox` has bytes
+    usec_t moved;        // when any of those were read last, or the first came
     uint32_t unreturned; // bytes read, not yet given back to lwIP's window
     uint32_t acked;      // bytes acknowledged by the application, not yet reported
 };

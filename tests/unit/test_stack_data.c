@@ -354,6 +354,80 @@ static void the_receive_budget_holds(void **state)
         end(&peers[i], owners[i]);
 }
 
+enum { CROWD = 40 };
+
+static struct tcp_peer crowd[CROWD], newcomer;
+static struct owner *crowd_owners[CROWD];
+
+// More than the budget holds, from flows that nobody reads; then one more that has just come.
+static struct owner *crowd_and_newcomer(void)
+{
+    bench_stop(&bench);
+    struct stack_config config = bench_config(&bench);
+    config.receive_budget = 1 << 20;
+    start_with(&config);
+    for (int i = 0; i < CROWD; i++) {
+        peer_init(&crowd[i], &bench, i % 2, (uint16_t)(1000 + i));
+        crowd_owners[i] = peer_connect(&crowd[i]);
+        upload(&crowd[i], 0, 60000);
+        bench_flush(&bench);
+        peer_take_all(&crowd[i]);
+    }
+    assert_int_not_equal(stack_counters(bench.stack)->over_budget, 0);
+    peer_init(&newcomer, &bench, false, 999);
+    return peer_connect(&newcomer);
+}
+
+static unsigned crowd_evicted(void)
+{
+    unsigned evicted = 0;
+    for (int i = 0; i < CROWD; i++)
+        evicted += crowd_owners[i]->ended && crowd_owners[i]->ending == STACK_ENDED_EVICTED;
+    return evicted;
+}
+
+static void end_crowd(struct owner *owner)
+{
+    bench.deaf = true;
+    bench.count = 0;
+    end(&newcomer, owner);
+    for (int i = 0; i < CROWD; i++)
+        end(&crowd[i], crowd_owners[i]);
+}
+
+// Somebody who stands still for seconds gives way to a newcomer, and is told by a RST; no more than needed.
+static void a_newcomer_finds_room(void **state)
+{
+    (void)state;
+    struct owner *owner = crowd_and_newcomer();
+    bench_pass(&bench, 5 * USEC_PER_SEC);
+    bench.count = 0;
+    peer_send(&newcomer, ACK | PSH, big, 60000);
+    bench_flush(&bench);
+    assert_int_equal(stack_flow_waiting(owner->flow), 60000);
+    assert_in_range(crowd_evicted(), 2, 6);
+    peer_take(&crowd[0]);
+    assert_int_not_equal(crowd[0].flags & RST, 0);
+    end_crowd(owner);
+}
+
+// On a link that is only slow everybody is read now and then: the newcomer waits, as on any full network.
+static void who_moves_is_not_evicted(void **state)
+{
+    (void)state;
+    struct owner *owner = crowd_and_newcomer();
+    for (int i = 0; i < CROWD; i++) {
+        bench_pass(&bench, USEC_PER_SEC / 4);
+        stack_flow_read(crowd_owners[i]->flow, room, 1);
+        stack_flow_read(crowd_owners[(i + CROWD / 2) % CROWD]->flow, room, 1);
+    }
+    peer_send(&newcomer, ACK | PSH, big, 60000);
+    bench_flush(&bench);
+    assert_int_equal(stack_flow_waiting(owner->flow), 0);
+    assert_int_equal(crowd_evicted(), 0);
+    end_crowd(owner);
+}
+
 static void segments_out_of_order_are_put_in_order(void **state)
 {
     (void)state;
@@ -504,6 +578,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(windows_close_and_open_again, start, stop),
         cmocka_unit_test_setup_teardown(windows_grow_with_what_is_read, start, stop),
         cmocka_unit_test_setup_teardown(the_receive_budget_holds, start, stop),
+        cmocka_unit_test_setup_teardown(a_newcomer_finds_room, start, stop),
+        cmocka_unit_test_setup_teardown(who_moves_is_not_evicted, start, stop),
         cmocka_unit_test_setup_teardown(segments_out_of_order_are_put_in_order, start, stop),
         cmocka_unit_test_setup_teardown(a_device_that_refuses_packets_gets_them_later, start, stop),
         cmocka_unit_test_setup_teardown(what_is_not_acknowledged_is_sent_again, start, stop),

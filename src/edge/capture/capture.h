@@ -33,7 +33,8 @@ struct capture_config {
     X(fragments, "fragments taken")                                                                                    \
     X(fragments_dropped, "fragments dropped: out of room, time or order")                                              \
     X(datagrams_dropped, "datagrams dropped: no room, or no session that takes them")                                  \
-    X(flows_refused, "new flows refused at a limit or for want of a tunnel")
+    X(flows_refused, "new flows refused at a limit or for want of a tunnel")                                           \
+    X(flows_evicted, "flows reset for what they held of the memory: nobody took it")
 
 struct capture_counters {
 #define CAPTURE_COUNTER_FIELD(name, help) uint64_t name;

@@ -5,6 +5,7 @@
 #include "edge/capture/internal.h"
 
 #include "base/memory.h"
+#include "usher/eviction.h"
 
 #include <stdlib.h>
 
@@ -238,8 +239,11 @@ static void stack_ended(void *owner, enum stack_ending ending)
 {
     struct tcp_flow *flow = owner;
     flow->stack = NULL;
-    if (flow->session && ending == STACK_ENDED_RESET) {
-        usher_session_reset(flow->session, USHER_FAILED, "reset by the application");
+    flow->capture->counters.flows_evicted += ending == STACK_ENDED_EVICTED;
+    if (flow->session && ending != STACK_ENDED_CLOSED) {
+        bool evicted = ending == STACK_ENDED_EVICTED;
+        usher_session_reset(flow->session, evicted ? USHER_LIMIT : USHER_FAILED,
+                            evicted ? EVICTION_REASON : "reset by the application");
         flow->session = NULL;
     }
     bury_if_over(flow);

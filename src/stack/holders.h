@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Flows that hold bytes which nobody has read, in the order in which these last moved. When the receive budget is used up
+// by flows whose far ends take nothing, no newcomer's first byte would be taken any more: those that have stood still for
+// long then go, the longest first. On a link that is only slow everybody moves now and then, and nobody goes.
+#ifndef STACK_HOLDERS_H
+#define STACK_HOLDERS_H
+
+#include "stack/core.h"
+
+enum { HOLDERS_STILL_SECONDS = 5 }; // long beside a slow link's turns, short beside an application's patience
+
+// Bytes came for the flow, or were read.
+void holders_came(struct stack_flow *flow);
+void holders_read(struct stack_flow *flow);
+// Resets flows that stand still until an eighth of the budget is free, but never `flow`, which wants room.
+void holders_make_room(struct stack *stack, const struct stack_flow *flow);
+
+#endif
