@@ -131,12 +131,16 @@ def loss_of(figure, now, stored, ours, direct):
     return min(loss, relative), max(noise)
 
 
+# Shares. What a few seconds with random loss bring is chance, a third of it; what a change breaks there is most of it.
+LEAST_FALL, LEAST_FALL_LOSSY = 0.15, 0.35
+
+
 def fallen(now, stored, ours="usher-tun", direct="direct"):
     """A sentence for each figure of ours that fell by more than its noise since `stored`."""
     rows = []
     for figure in now.get(ours, {}):
         found = loss_of(figure, now, stored, ours, direct)
-        if found and found[0] > max(found[1], 0.15):
+        if found and found[0] > max(found[1], LEAST_FALL_LOSSY if "_loss" in figure else LEAST_FALL):
             rows.append(f"{figure}: {found[0]:.0%} worse than stored (noise {found[1]:.0%})")
     if "wan" in now and "wan" in stored:
         rows += fallen(now["wan"], stored["wan"], ours, direct)
