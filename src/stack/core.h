@@ -85,6 +85,7 @@ struct stack {
     struct tcp_pcb *listener;
     struct stack_flow *opening; // whose SYN lwIP is taking
     bool emit_failed;           // the device did not take a packet
+    bool link_blocked;          // at the latest end of a turn
     uint8_t scratch[PACKET_SIZE];
 };
 

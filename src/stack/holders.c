@@ -39,6 +39,8 @@ static void evict(struct stack_flow *flow)
 void holders_make_room(struct stack *stack, const struct stack_flow *flow)
 {
     uint64_t budget = stack->config.receive_budget;
+    if (stack->link_blocked)
+        return;
     while (stack->received > budget - budget / 8 && !list_is_empty(&stack->holders)) {
         struct traffic *still = container_of(stack->holders.next, struct traffic, holds);
         if (still->flow == flow || stack->now - still->moved < HOLDERS_STILL_SECONDS * USEC_PER_SEC)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Flows that hold bytes which nobody has read, in the order in which these last moved. When the receive budget is used up
-// by flows whose far ends take nothing, no newcomer's first byte would be taken any more: those that have stood still for
-// long then go, the longest first. On a link that is only slow everybody moves now and then, and nobody goes.
+// Flows that hold bytes which nobody has read, in the order in which these last moved. When the receive budget is used
+// up by flows whose far ends take nothing, no newcomer's first byte would be taken any more: those that have stood
+// still for long then go, the longest first. On a link that is only slow everybody moves now and then, and nobody goes;
+// nor while the link itself takes nothing, which is nobody's fault and may pass.
 #ifndef STACK_HOLDERS_H
 #define STACK_HOLDERS_H
 

@@ -165,6 +165,7 @@ void stack_flush(struct stack *stack, bool link_blocked, usec_t now)
     struct stack_flow *again = NULL;
     struct stack_flow *flow;
     stack->now = now;
+    stack->link_blocked = link_blocked;
     while ((flow = pop_touched(stack)) != NULL) {
         bool done = flow_flush(flow, link_blocked);
         if (flow_is_over(flow)) {

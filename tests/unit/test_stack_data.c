@@ -411,6 +411,20 @@ static void a_newcomer_finds_room(void **state)
     end_crowd(owner);
 }
 
+// A link that takes nothing is not their fault.
+static void nobody_is_evicted_for_a_blocked_link(void **state)
+{
+    (void)state;
+    struct owner *owner = crowd_and_newcomer();
+    bench_pass(&bench, 10 * USEC_PER_SEC);
+    stack_flush(bench.stack, true, bench.now);
+    peer_send(&newcomer, ACK | PSH, big, 60000);
+    bench_flush(&bench);
+    assert_int_equal(stack_flow_waiting(owner->flow), 0);
+    assert_int_equal(crowd_evicted(), 0);
+    end_crowd(owner);
+}
+
 // On a link that is only slow everybody is read now and then: the newcomer waits, as on any full network.
 static void who_moves_is_not_evicted(void **state)
 {
@@ -580,6 +594,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(the_receive_budget_holds, start, stop),
         cmocka_unit_test_setup_teardown(a_newcomer_finds_room, start, stop),
         cmocka_unit_test_setup_teardown(who_moves_is_not_evicted, start, stop),
+        cmocka_unit_test_setup_teardown(nobody_is_evicted_for_a_blocked_link, start, stop),
         cmocka_unit_test_setup_teardown(segments_out_of_order_are_put_in_order, start, stop),
         cmocka_unit_test_setup_teardown(a_device_that_refuses_packets_gets_them_later, start, stop),
         cmocka_unit_test_setup_teardown(what_is_not_acknowledged_is_sent_again, start, stop),
