@@ -6,6 +6,8 @@
 #include "usher/engine_internal.h"
 #include "usher/session_internal.h"
 
+#include <assert.h>
+
 // NULL where nothing is held.
 static struct usher_session *holder(const struct usher_engine *engine, uint32_t id)
 {
@@ -47,6 +49,9 @@ void eviction_run(struct usher_engine *engine)
 {
     uint64_t budget = engine->config.held_budget;
 
-    while (budget > 0 && engine->budget.held > budget)
+    while (budget > 0 && engine->budget.held > budget) {
+        uint64_t before = engine->budget.held;
         evict_waiting(engine, longest_wait(engine) / 2, budget - budget / 8);
+        assert(engine->budget.held < before); // who waits for longest is among them
+    }
 }
