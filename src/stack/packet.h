@@ -30,6 +30,12 @@ void packet_pool_trim(struct packet_pool *pool, size_t keep);
 struct packet *packet_new(struct packet_pool *pool);
 void packet_drop(struct packet *packet);
 
+// Whether the kernel answers for the upper layer's checksum: it left it half done, or has checked it itself.
+static inline bool packet_is_vouched_for(const struct virtio_net_hdr *vnet)
+{
+    return (vnet->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
+}
+
 // What the headers say, checked against the length: every pointer lies inside the packet.
 struct packet_view {
     struct address src;

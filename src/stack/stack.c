@@ -118,11 +118,6 @@ static void input_to_flow(struct stack_flow *flow, struct packet *packet, struct
     flow_report(flow);
 }
 
-static bool checksum_is_known(const struct packet *packet)
-{
-    return (packet->vnet.flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID)) != 0;
-}
-
 static bool opens_again(const struct stack_flow *flow, const struct segment *segment)
 {
     return flow->time_wait && (segment->flags & (SEGMENT_SYN | SEGMENT_ACK | SEGMENT_RST)) == SEGMENT_SYN;
@@ -135,7 +130,7 @@ void stack_input(struct stack *stack, struct packet *packet, const struct packet
     stack->counters.packets_in++;
     bool good = segment_parse(&segment, view);
     stack->counters.malformed += !good;
-    if (good && !checksum_is_known(packet) && !segment_checksum_is_right(&segment)) {
+    if (good && !packet_is_vouched_for(&packet->vnet) && !segment_checksum_is_right(&segment)) {
         stack->counters.bad_checksum++;
         good = false;
     }

@@ -16,13 +16,19 @@ struct fixture {
     struct edge edge;
 };
 
+static inline struct fixture *fixture_new(const struct usher_engine_config *config)
+{
+    struct fixture *fixture = memory_new(sizeof(*fixture));
+
+    fixture->script = script_new(config);
+    return fixture;
+}
+
 static inline int set_up(void **state)
 {
     struct usher_engine_config config = script_config();
-    struct fixture *fixture = memory_new(sizeof(*fixture));
 
-    fixture->script = script_new(&config);
-    *state = fixture;
+    *state = fixture_new(&config);
     return 0;
 }
 

@@ -7,10 +7,9 @@ enum { KIB = 1024, BUDGET = 100 * KIB };
 static int set_up_with_budget(void **state)
 {
     struct usher_engine_config config = script_config();
-    struct fixture *fixture = memory_new(sizeof(*fixture));
 
     config.held_budget = BUDGET;
-    fixture->script = script_new(&config);
+    struct fixture *fixture = fixture_new(&config);
     fixture->script->answer = ANSWER_ACCEPT;
     *state = fixture;
     return 0;

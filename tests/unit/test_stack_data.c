@@ -378,6 +378,14 @@ static struct owner *crowd_and_newcomer(void)
     return peer_connect(&newcomer);
 }
 
+// How much of a piece of 60,000 bytes is taken.
+static size_t newcomer_sends(struct owner *owner)
+{
+    peer_send(&newcomer, ACK | PSH, big, 60000);
+    bench_flush(&bench);
+    return stack_flow_waiting(owner->flow);
+}
+
 static unsigned crowd_evicted(void)
 {
     unsigned evicted = 0;
@@ -402,9 +410,7 @@ static void a_newcomer_finds_room(void **state)
     struct owner *owner = crowd_and_newcomer();
     bench_pass(&bench, 5 * USEC_PER_SEC);
     bench.count = 0;
-    peer_send(&newcomer, ACK | PSH, big, 60000);
-    bench_flush(&bench);
-    assert_int_equal(stack_flow_waiting(owner->flow), 60000);
+    assert_int_equal(newcomer_sends(owner), 60000);
     assert_in_range(crowd_evicted(), 2, 6);
     peer_take(&crowd[0]);
     assert_int_not_equal(crowd[0].flags & RST, 0);
@@ -418,9 +424,7 @@ static void nobody_is_evicted_for_a_blocked_link(void **state)
     struct owner *owner = crowd_and_newcomer();
     bench_pass(&bench, 10 * USEC_PER_SEC);
     stack_flush(bench.stack, true, bench.now);
-    peer_send(&newcomer, ACK | PSH, big, 60000);
-    bench_flush(&bench);
-    assert_int_equal(stack_flow_waiting(owner->flow), 0);
+    assert_int_equal(newcomer_sends(owner), 0);
     assert_int_equal(crowd_evicted(), 0);
     end_crowd(owner);
 }
@@ -435,9 +439,7 @@ static void who_moves_is_not_evicted(void **state)
         stack_flow_read(crowd_owners[i]->flow, room, 1);
         stack_flow_read(crowd_owners[(i + CROWD / 2) % CROWD]->flow, room, 1);
     }
-    peer_send(&newcomer, ACK | PSH, big, 60000);
-    bench_flush(&bench);
-    assert_int_equal(stack_flow_waiting(owner->flow), 0);
+    assert_int_equal(newcomer_sends(owner), 0);
     assert_int_equal(crowd_evicted(), 0);
     end_crowd(owner);
 }

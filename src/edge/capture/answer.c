@@ -12,6 +12,16 @@ static size_t packet_len(const struct usher_datagram *datagram)
     return (datagram->to.addr.version == 4 ? 20 : 40) + UDP_HEADER + datagram->len;
 }
 
+// Headers and payload, as one packet or cut.
+static void emit_packet(struct capture *capture, const struct virtio_net_hdr *vnet, bool cut, const uint8_t *head,
+                        size_t head_len, const struct usher_datagram *datagram)
+{
+    if (cut)
+        capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
+    else
+        capture_emit_crafted(capture, vnet, head, head_len, datagram->bytes, datagram->len);
+}
+
 static void emit(struct capture *capture, const struct usher_datagram *datagram)
 {
     uint8_t head[CRAFT_HEAD_SIZE];
@@ -19,10 +29,7 @@ static void emit(struct capture *capture, const struct usher_datagram *datagram)
     bool cut = capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram));
     size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, &datagram->from, &datagram->to,
                                 datagram->bytes, datagram->len);
-    if (cut)
-        capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
-    else
-        capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
+    emit_packet(capture, &vnet, cut, head, head_len, datagram);
 }
 
 // False when the kernel does not take it. Some stable ones of 2024 offer USO and refuse packets of equal pieces with
@@ -89,8 +96,6 @@ void answer_echo(struct association *association, const struct usher_datagram *d
     struct virtio_net_hdr vnet = {0};
     size_t head_len = craft_echo_reply(head, from, &association->inside.addr, association->inside.port,
                                        datagram->to.port, datagram->bytes, datagram->len);
-    if (capture_must_cut(capture, from->version, head_len + datagram->len))
-        capture_emit_cut(capture, head, head_len, datagram->bytes, datagram->len);
-    else
-        capture_emit_crafted(capture, &vnet, head, head_len, datagram->bytes, datagram->len);
+    bool cut = capture_must_cut(capture, from->version, head_len + datagram->len);
+    emit_packet(capture, &vnet, cut, head, head_len, datagram);
 }

@@ -17,16 +17,17 @@ static uint16_t get16(const uint8_t *at)
     return (uint16_t)(at[0] << 8 | at[1]);
 }
 
-// The kernel does, for checksums that it leaves half done or has checked itself.
-static bool is_vouched_for(const struct virtio_net_hdr *vnet)
+// How much of the packet an error about it quotes: up to the end of its upper layer's header; 0 when that is too much.
+static size_t quotable(const struct packet_view *view, size_t header)
 {
-    return vnet->flags & (VIRTIO_NET_HDR_F_NEEDS_CSUM | VIRTIO_NET_HDR_F_DATA_VALID);
+    size_t len = view->header_len + header;
+    return len <= QUOTE_SIZE ? len : 0;
 }
 
 // A checksum of zero means "none" in IPv4 and is an error in IPv6 (RFC 768, RFC 8200 section 8.1).
 static bool udp_checksum_is_right(const struct packet_view *view, uint32_t len, const struct virtio_net_hdr *vnet)
 {
-    if (is_vouched_for(vnet))
+    if (packet_is_vouched_for(vnet))
         return true;
     if (get16(view->upper + 6) == 0)
         return view->src.version == 4;
@@ -46,13 +47,12 @@ static void take_udp(struct capture *capture, const struct packet_view *view, co
         capture->counters.bad_checksum++;
         return;
     }
-    size_t quote_len = view->header_len + UDP_HEADER;
     struct outgoing out = {
         .protocol = USHER_UDP,
         .inside = {.addr = view->src, .port = get16(view->upper)},
         .outside = {.addr = view->dst, .port = get16(view->upper + 2)},
         .quote = view->ip,
-        .quote_len = quote_len <= QUOTE_SIZE ? quote_len : 0,
+        .quote_len = quotable(view, UDP_HEADER),
     };
     const uint8_t *payload = view->upper + UDP_HEADER;
     size_t left = len - UDP_HEADER;
@@ -67,7 +67,7 @@ static void take_udp(struct capture *capture, const struct packet_view *view, co
 
 static bool echo_checksum_is_right(const struct packet_view *view, const struct virtio_net_hdr *vnet)
 {
-    if (is_vouched_for(vnet))
+    if (packet_is_vouched_for(vnet))
         return true;
     uint64_t sum = 0;
     if (view->src.version == 6)
@@ -90,13 +90,12 @@ static void take_echo(struct capture *capture, const struct packet_view *view, c
         capture->counters.bad_checksum++;
         return;
     }
-    size_t quote_len = view->header_len + ECHO_HEADER;
     struct outgoing out = {
         .protocol = view->protocol,
         .inside = {.addr = view->src, .port = get16(view->upper + 4)},
         .outside = {.addr = view->dst, .port = get16(view->upper + 6)},
         .quote = view->ip,
-        .quote_len = quote_len <= QUOTE_SIZE ? quote_len : 0,
+        .quote_len = quotable(view, ECHO_HEADER),
         .bytes = view->upper + ECHO_HEADER,
         .len = view->upper_len - ECHO_HEADER,
     };

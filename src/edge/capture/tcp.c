@@ -239,9 +239,9 @@ static void stack_ended(void *owner, enum stack_ending ending)
 {
     struct tcp_flow *flow = owner;
     flow->stack = NULL;
-    flow->capture->counters.flows_evicted += ending == STACK_ENDED_EVICTED;
+    bool evicted = ending == STACK_ENDED_EVICTED;
+    flow->capture->counters.flows_evicted += evicted;
     if (flow->session && ending != STACK_ENDED_CLOSED) {
-        bool evicted = ending == STACK_ENDED_EVICTED;
         usher_session_reset(flow->session, evicted ? USHER_LIMIT : USHER_FAILED,
                             evicted ? EVICTION_REASON : "reset by the application");
         flow->session = NULL;
