@@ -198,17 +198,17 @@ static void test_time_is_over_after_15_seconds(void **state)
     struct packet_view whole;
     struct part first = {0, 16, true, 0};
     struct part last = {16, 8, false, 0};
-    const usec_t limit = 15 * USEC_PER_SEC;
+    const usec_t limit = 15 * USEC_PER_SEC, ms = USEC_PER_MSEC;
     dropped = 0;
-    assert_true(fragments_deadline(fragments) == USEC_NEVER);
-    assert_false(add(fragments, 4, 1, 5, &first, &whole, 100));
-    assert_true(fragments_deadline(fragments) == 100 + limit);
-    fragments_expire(fragments, 99 + limit);
+    assert_true(fragments_deadline(fragments, 100 * ms) == USEC_NEVER);
+    assert_false(add(fragments, 4, 1, 5, &first, &whole, 100 * ms));
+    assert_true(fragments_deadline(fragments, 100 * ms) == 100 * ms + limit);
+    fragments_expire(fragments, 99 * ms + limit);
     assert_int_equal(dropped, 0);
-    fragments_expire(fragments, 100 + limit);
+    fragments_expire(fragments, 100 * ms + limit);
     assert_int_equal(dropped, 1);
     assert_int_equal(fragments_held(fragments), 0);
-    assert_false(add(fragments, 4, 1, 5, &last, &whole, 101 + limit));
+    assert_false(add(fragments, 4, 1, 5, &last, &whole, 101 * ms + limit));
     fragments_free(fragments);
 }
 

@@ -27,7 +27,7 @@ static enum capture_timelines idle_line(const struct association *association)
 
 static void put(struct association *association, enum capture_timelines line)
 {
-    timeline_put(&association->capture->lines[line], &association->timed);
+    timeline_put(&association->capture->lines[line], &association->timed, capture_moment(association->capture));
 }
 
 // --- life ---
@@ -291,7 +291,7 @@ static void expire(struct association *association, enum capture_timelines line)
 void capture_association_expire(struct capture *capture, usec_t now)
 {
     for (int line = LINE_WAITING; line < LINES; line++)
-        for (struct timed *timed; (timed = timeline_expired(&capture->lines[line], now));)
+        for (struct timed *timed; (timed = timeline_expired(&capture->lines[line], timeline_moment(now)));)
             expire(association_of(&timed->node), line);
 }
 
@@ -336,8 +336,6 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
 
 void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
 {
-    for (int line = LINE_WAITING; line < LINES; line++) {
-        each_on(&capture->lines[line].dated, visit, arg, now);
-        each_on(&capture->lines[line].fresh, visit, arg, now);
-    }
+    for (int line = LINE_WAITING; line < LINES; line++)
+        each_on(&capture->lines[line].waiting, visit, arg, now);
 }

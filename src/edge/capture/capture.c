@@ -20,8 +20,6 @@ enum {
     CLOSING_SECONDS = 10,     // a peer that lives answers within a round trip
 };
 
-static const usec_t ms = USEC_PER_MSEC;
-
 static void on_timer(uv_timer_t *timer)
 {
     struct capture *capture = timer->data;
@@ -44,14 +42,14 @@ static void init_lines(struct capture *capture)
 {
     const struct capture_config *config = &capture->config;
     struct timeline *lines = capture->lines;
-    timeline_init(&lines[LINE_TCP_WAITING], config->hold_ms * ms);
-    timeline_init(&lines[LINE_TCP_CLOSING], TCP_CLOSING_SECONDS * USEC_PER_SEC);
-    timeline_init(&lines[LINE_WAITING], config->hold_ms * ms);
-    timeline_init(&lines[LINE_UDP], config->udp_idle_ms * ms);
-    timeline_init(&lines[LINE_DNS], config->udp_dns_idle_ms * ms);
-    timeline_init(&lines[LINE_ECHO], ECHO_IDLE_SECONDS * USEC_PER_SEC);
-    timeline_init(&lines[LINE_FAILED], FAILED_SECONDS * USEC_PER_SEC);
-    timeline_init(&lines[LINE_CLOSING], CLOSING_SECONDS * USEC_PER_SEC);
+    timeline_init(&lines[LINE_TCP_WAITING], config->hold_ms);
+    timeline_init(&lines[LINE_TCP_CLOSING], TCP_CLOSING_SECONDS * 1000);
+    timeline_init(&lines[LINE_WAITING], config->hold_ms);
+    timeline_init(&lines[LINE_UDP], config->udp_idle_ms);
+    timeline_init(&lines[LINE_DNS], config->udp_dns_idle_ms);
+    timeline_init(&lines[LINE_ECHO], ECHO_IDLE_SECONDS * 1000);
+    timeline_init(&lines[LINE_FAILED], FAILED_SECONDS * 1000);
+    timeline_init(&lines[LINE_CLOSING], CLOSING_SECONDS * 1000);
 }
 
 static void init_stack(struct capture *capture)
@@ -131,25 +129,21 @@ void capture_detach(struct capture *capture)
     capture->engine = NULL;
 }
 
-static usec_t deadline(const struct capture *capture)
+static usec_t deadline(const struct capture *capture, usec_t now)
 {
     usec_t earliest = stack_deadline(capture->stack);
-    usec_t fragments = fragments_deadline(capture->fragments);
+    usec_t fragments = fragments_deadline(capture->fragments, now);
+    usec_t flows = timelines_deadline(capture->lines, LINES, now);
     if (fragments < earliest)
         earliest = fragments;
-    for (int line = 0; line < LINES; line++) {
-        usec_t at = timeline_deadline(&capture->lines[line]);
-        if (at < earliest)
-            earliest = at;
-    }
-    return earliest;
+    return flows < earliest ? flows : earliest;
 }
 
 // A deadline that has moved later is left alone: the timer then fires for nothing once, instead of being set anew with
 // every packet.
 static void arm(struct capture *capture, usec_t now)
 {
-    usec_t at = deadline(capture);
+    usec_t at = deadline(capture, now);
     if (at >= capture->armed)
         return;
     usec_t wait = at > now ? at - now : 0;
@@ -162,8 +156,6 @@ void capture_turn(struct capture *capture, bool link_blocked, usec_t now)
     capture->now = now;
     if (stack_deadline(capture->stack) <= now)
         stack_tick(capture->stack, now);
-    for (int line = 0; line < LINES; line++)
-        timeline_settle(&capture->lines[line], now);
     capture_tcp_expire(capture, now);
     capture_association_expire(capture, now);
     fragments_expire(capture->fragments, now);
@@ -171,9 +163,6 @@ void capture_turn(struct capture *capture, bool link_blocked, usec_t now)
     capture_association_reclaim(capture);
     answer_flush(capture);
     stack_flush(capture->stack, link_blocked, now);
-    // What expired or was flushed may have put flows on lines again.
-    for (int line = 0; line < LINES; line++)
-        timeline_settle(&capture->lines[line], now);
     if (capture_flows(capture) == 0)
         packet_pool_trim(capture->packets, PACKETS_KEPT_IDLE);
     capture_device_watch(capture);

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/table.h"
-#include "edge/capture/timeline.h"
+#include "base/timeline.h"
 
 #include <netinet/in.h>
 #include <stdlib.h>
@@ -58,7 +58,7 @@ struct fragments *fragments_new(const struct hash_key *key, uint64_t *dropped)
     fragments->key = key;
     fragments->dropped = dropped;
     table_init(&fragments->partials);
-    timeline_init(&fragments->order, FRAGMENTS_SECONDS * USEC_PER_SEC);
+    timeline_init(&fragments->order, FRAGMENTS_SECONDS * 1000);
     return fragments;
 }
 
@@ -85,16 +85,20 @@ static void partial_free(struct fragments *fragments, struct partial *partial)
     free(partial);
 }
 
-// Gives the oldest datagram up; false when there is none.
-static bool drop_oldest(struct fragments *fragments)
+// Gives a datagram up; false when it is none.
+static bool drop(struct fragments *fragments, struct timed *timed)
 {
-    struct timed *timed = timeline_pop(&fragments->order);
     if (!timed)
         return false;
     struct partial *partial = container_of(timed, struct partial, timed);
     *fragments->dropped += partial->count;
     partial_free(fragments, partial);
     return true;
+}
+
+static bool drop_oldest(struct fragments *fragments)
+{
+    return drop(fragments, timeline_pop(&fragments->order));
 }
 
 void fragments_free(struct fragments *fragments)
@@ -132,8 +136,7 @@ static struct partial *find_or_add(struct fragments *fragments, const struct pac
     partial->end = END_UNKNOWN;
     list_init(&partial->pieces);
     list_init(&partial->timed.node);
-    timeline_put(&fragments->order, &partial->timed);
-    timeline_settle(&fragments->order, now);
+    timeline_put(&fragments->order, &partial->timed, timeline_moment(now));
     table_insert(&fragments->partials, &partial->by_key, hash);
     return partial;
 }
@@ -282,14 +285,14 @@ bool fragments_add(struct fragments *fragments, const struct packet_view *part, 
     return sound;
 }
 
-usec_t fragments_deadline(const struct fragments *fragments)
+usec_t fragments_deadline(const struct fragments *fragments, usec_t now)
 {
-    return timeline_deadline(&fragments->order);
+    return timelines_deadline(&fragments->order, 1, now);
 }
 
 void fragments_expire(struct fragments *fragments, usec_t now)
 {
-    while (fragments_deadline(fragments) <= now && drop_oldest(fragments))
+    while (drop(fragments, timeline_expired(&fragments->order, timeline_moment(now))))
         ;
 }
 

@@ -26,7 +26,7 @@ void fragments_free(struct fragments *fragments);
 // until the next call, as if it had come in one packet, though larger than PACKET_SIZE it may be: an IPv6 payload is up
 // to 65,535 bytes. IPv6 extension headers in front of the fragment header are left out.
 bool fragments_add(struct fragments *fragments, const struct packet_view *part, struct packet_view *whole, usec_t now);
-usec_t fragments_deadline(const struct fragments *fragments);
+usec_t fragments_deadline(const struct fragments *fragments, usec_t now);
 void fragments_expire(struct fragments *fragments, usec_t now);
 // Bytes held now.
 size_t fragments_held(const struct fragments *fragments);

@@ -9,15 +9,15 @@
 //     reason.c  emit.c                  packets out
 //
 // Freeing. A flow that is done goes to `dead` and is freed at the end of the turn, so that no callback frees its caller.
-// Time. Flows wait on the timelines; nothing but the turn's end and the reading of packets knows `now`.
+// Time. Flows wait on the timelines, from capture_moment on.
 #ifndef EDGE_CAPTURE_INTERNAL_H
 #define EDGE_CAPTURE_INTERNAL_H
 
 #include "base/hash.h"
 #include "base/table.h"
+#include "base/timeline.h"
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
-#include "edge/capture/timeline.h"
 #include "edge/train.h"
 #include "stack/craft.h"
 #include "stack/packet.h"
@@ -77,6 +77,14 @@ struct capture {
     bool device_gone;
     int handles_closed;
 };
+
+// Milliseconds, for timelines. Within a turn and while packets are read `now` is right; for what the tunnel tells, the loop's
+// own time is.
+static inline uint32_t capture_moment(const struct capture *capture)
+{
+    uint64_t now = capture->now / USEC_PER_MSEC, woken = uv_now(capture->poll.loop);
+    return (uint32_t)(woken > now ? woken : now);
+}
 
 static inline bool capture_has_tunnel(const struct capture *capture)
 {

@@ -83,7 +83,7 @@ static enum stack_refusal refusal_of(enum usher_word word, const char *text)
 
 static void wait_for_tunnel(struct tcp_flow *flow)
 {
-    timeline_put(&flow->capture->lines[LINE_TCP_WAITING], &flow->timed);
+    timeline_put(&flow->capture->lines[LINE_TCP_WAITING], &flow->timed, capture_moment(flow->capture));
 }
 
 static void flow_open(struct tcp_flow *flow)
@@ -166,7 +166,7 @@ static void session_closed(struct tcp_flow *flow)
     finish_stack(flow);
     if (!flow->finished) {
         discard(flow);
-        timeline_put(&flow->capture->lines[LINE_TCP_CLOSING], &flow->timed);
+        timeline_put(&flow->capture->lines[LINE_TCP_CLOSING], &flow->timed, capture_moment(flow->capture));
     }
 }
 
@@ -275,11 +275,11 @@ void capture_tcp_attach(struct capture *capture)
 void capture_tcp_expire(struct capture *capture, usec_t now)
 {
     struct timed *timed;
-    while ((timed = timeline_expired(&capture->lines[LINE_TCP_WAITING], now))) {
+    while ((timed = timeline_expired(&capture->lines[LINE_TCP_WAITING], timeline_moment(now)))) {
         capture->counters.flows_refused++;
         refuse(flow_of(&timed->node), STACK_REFUSE_NO_HOST);
     }
-    while ((timed = timeline_expired(&capture->lines[LINE_TCP_CLOSING], now)))
+    while ((timed = timeline_expired(&capture->lines[LINE_TCP_CLOSING], timeline_moment(now))))
         abort_stack(flow_of(&timed->node));
 }
 
@@ -305,10 +305,8 @@ void capture_tcp_free_all(struct capture *capture)
     free_list(&capture->tcp_open);
     free_list(&capture->tcp_refused);
     free_list(&capture->tcp_dead);
-    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++) {
-        free_list(&capture->lines[line].dated);
-        free_list(&capture->lines[line].fresh);
-    }
+    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++)
+        free_list(&capture->lines[line].waiting);
 }
 
 static const char *state_of(const struct tcp_flow *flow)
@@ -338,8 +336,6 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
 void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
 {
     each_on(&capture->tcp_open, visit, arg, now);
-    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++) {
-        each_on(&capture->lines[line].dated, visit, arg, now);
-        each_on(&capture->lines[line].fresh, visit, arg, now);
-    }
+    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++)
+        each_on(&capture->lines[line].waiting, visit, arg, now);
 }
