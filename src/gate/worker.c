@@ -6,13 +6,11 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "edge/dial/dial.h"
 #include "gate/briefing.h"
 #include "gate/channel.h"
-#include "link/tunnel.h"
-#include "os/busy_poll.h"
-#include "os/clock.h"
+#include "node/node.h"
 #include "os/log_tally.h"
-#include "os/poller.h"
 #include "os/resolver.h"
 #include "os/sandbox.h"
 #include "os/socket.h"
@@ -33,61 +31,35 @@ struct worker {
     size_t local_count;
 
     uv_loop_t loop;
-    uv_prepare_t turn;
-    uv_idle_t awake;
-    struct busy_poll busy_poll;
+    struct node node;
     uv_poll_t channel;
-    struct poller *poller; // of the sockets that dial makes
 
     struct tls_identity *identity;
     struct tunnel *tunnel;
     struct resolver *resolver;
     struct policy *policy; // of the portal, once we know it
-    struct dial *dial;
+    struct dial *dial;     // the node's, from then on
     int icmp4_fd, icmp6_fd;
 
     char peer[ENDPOINT_TEXT_SIZE];
     char who[TLS_NAME_SIZE + ENDPOINT_TEXT_SIZE + 4]; // for log lines
-    struct usher_counters counters;
     struct log_tally denied, evicted;
 };
-
-static void stay_awake(uv_idle_t *idle)
-{
-    (void)idle;
-}
-
-static void wake(void *owner)
-{
-    struct worker *worker = owner;
-    uv_idle_start(&worker->awake, stay_awake);
-}
 
 static void tell_counts(struct worker *worker, usec_t now)
 {
     const struct dial_counters *counters = dial_counters(worker->dial);
     log_tally(&worker->denied, counters->denied + counters->datagrams_denied, now, "%s: opens and datagrams denied",
               worker->who);
-    log_tally(&worker->evicted, worker->counters.sessions_evicted, now,
+    log_tally(&worker->evicted, worker->node.counters.sessions_evicted, now,
               "%s: flows reset because their data were not taken and memory ran short", worker->who);
 }
 
-static void turn(uv_prepare_t *handle)
+static void turned(void *owner, usec_t now)
 {
-    struct worker *worker = handle->data;
-    usec_t now = clock_now();
-    uv_idle_stop(&worker->awake); // first: a wake from within the turn keeps its effect
-    poller_turn(worker->poller);
-    // What dial writes gives credit back, which the tunnel then sends along.
-    bool work = worker->dial && dial_turn(worker->dial, now);
-    work |= tunnel_turn(worker->tunnel, now);
-    if (worker->dial) {
-        if (tunnel_engine(worker->tunnel))
-            worker->counters = *usher_engine_counters(tunnel_engine(worker->tunnel));
+    struct worker *worker = owner;
+    if (worker->dial)
         tell_counts(worker, now);
-    }
-    if (work || busy_poll_wants(&worker->busy_poll, usher_counters_moved(&worker->counters), now))
-        wake(worker);
 }
 
 static void report_up(const struct tls *tls)
@@ -106,10 +78,10 @@ static void report_stats(const struct worker *worker)
 {
     struct channel_message *message = memory_new(sizeof(*message));
     message->type = CHANNEL_STATS;
-    message->stats.bytes_in = worker->counters.data_received;
-    message->stats.bytes_out = worker->counters.data_sent;
+    message->stats.bytes_in = worker->node.counters.data_received;
+    message->stats.bytes_out = worker->node.counters.data_sent;
     if (worker->dial) {
-        message->stats.sessions = dial_flows(worker->dial);
+        message->stats.sessions = exchange_flows(worker->node.exchange);
         message->stats.dial = *dial_counters(worker->dial);
     }
     channel_send(WORKER_CHANNEL_FD, message);
@@ -129,7 +101,7 @@ static void tunnel_came(void *owner)
     policy_set_local(worker->policy, worker->locals, worker->local_count);
     struct dial_config config = {
         .policy = worker->policy,
-        .poller = worker->poller,
+        .poller = worker->node.poller,
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,
         .icmp6_fd = worker->icmp6_fd,
@@ -140,7 +112,9 @@ static void tunnel_came(void *owner)
         .udp_dns_idle_ms = (uint32_t)briefing->dns_idle,
         .udp_offload = briefing->link.udp_offload,
     };
-    worker->dial = dial_new(&worker->loop, &config, wake, worker);
+    worker->dial = dial_new(&worker->loop, &config);
+    exchange_add(worker->node.exchange, dial_edge(worker->dial));
+    node_tunnel_came(&worker->node, worker->tunnel);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
              tls_alpn_agreed(tls) ? "" : ", plain protocol");
     report_up(tls);
@@ -149,7 +123,7 @@ static void tunnel_came(void *owner)
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct worker *worker = owner;
-    dial_opened(worker->dial, session, open);
+    node_session_came(&worker->node, session, open);
 }
 
 // The supervisor writes the line: it sees all refusals and bounds their number.
@@ -167,8 +141,9 @@ static void tunnel_went(void *owner, const char *why)
     struct worker *worker = owner;
     if (worker->dial)
         log_info("%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu", worker->who, why,
-                 (unsigned long long)worker->counters.sessions_accepted,
-                 (unsigned long long)worker->counters.data_received, (unsigned long long)worker->counters.data_sent);
+                 (unsigned long long)worker->node.counters.sessions_accepted,
+                 (unsigned long long)worker->node.counters.data_received,
+                 (unsigned long long)worker->node.counters.data_sent);
     else
         report_refusal(why);
     uv_stop(&worker->loop);
@@ -195,7 +170,7 @@ static void act_on(struct worker *worker, const struct channel_message *message)
         break;
     case CHANNEL_END:
         tunnel_end(worker->tunnel, message->text);
-        wake(worker);
+        node_wake(&worker->node);
         break;
     default:
         abort(); // the supervisor is this very program
@@ -249,12 +224,30 @@ static bool drop(const struct worker *worker, struct fault *fault)
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 || fault_set(fault, "no signal when the supervisor dies");
 }
 
+static void wake(void *owner)
+{
+    struct worker *worker = owner;
+    node_wake(&worker->node);
+}
+
 static const struct tunnel_ops TUNNEL_OPS = {
     .up = tunnel_came,
     .opened = session_came,
     .down = tunnel_went,
     .wake = wake,
 };
+
+static bool turn_link(void *link, usec_t now)
+{
+    return tunnel_turn(link, now);
+}
+
+static struct tunnel *tunnel_of(void *link)
+{
+    return tunnel_engine(link) ? link : NULL;
+}
+
+static const struct node_link LINK = {.turn = turn_link, .tunnel = tunnel_of};
 
 static bool open_tunnel(struct worker *worker, struct fault *fault)
 {
@@ -270,17 +263,14 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
         return false;
     worker->tunnel = tunnel_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config, &TUNNEL_OPS,
                                 worker, fault);
+    node_set_link(&worker->node, &LINK, worker->tunnel);
     return worker->tunnel;
 }
 
-static void open_handles(struct worker *worker)
+static void watch_channel(struct worker *worker)
 {
-    uv_prepare_init(&worker->loop, &worker->turn);
-    uv_idle_init(&worker->loop, &worker->awake);
     uv_poll_init(&worker->loop, &worker->channel, WORKER_CHANNEL_FD);
-    worker->poller = poller_new(&worker->loop);
-    worker->turn.data = worker->awake.data = worker->channel.data = worker;
-    uv_prepare_start(&worker->turn, turn);
+    worker->channel.data = worker;
     uv_poll_start(&worker->channel, UV_READABLE | UV_DISCONNECT, channel_event);
 }
 
@@ -308,21 +298,20 @@ static bool set_up(struct worker *worker, struct fault *fault)
     if (!socket_peer(WORKER_SOCKET_FD, &peer))
         return fault_set(fault, "the portal was gone before the handshake");
     endpoint_text(&peer, worker->peer);
+    const struct node_config config = {.turned = turned, .owner = worker};
+    node_init(&worker->node, &worker->loop, &config);
     if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
-    open_handles(worker);
+    watch_channel(worker);
     return sandbox_seal_worker(fault);
 }
 
 static void tear_down(struct worker *worker)
 {
-    tunnel_free(worker->tunnel); // its sessions end before the dial goes
-    if (worker->dial)
-        dial_free(worker->dial);
-    poller_free(worker->poller);
+    node_set_link(&worker->node, NULL, NULL);
+    tunnel_free(worker->tunnel); // its sessions end before the edges go
+    node_fini(&worker->node);
     resolver_free(worker->resolver);
-    uv_close((uv_handle_t *)&worker->turn, NULL);
-    uv_close((uv_handle_t *)&worker->awake, NULL);
     uv_close((uv_handle_t *)&worker->channel, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);

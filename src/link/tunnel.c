@@ -370,7 +370,7 @@ bool tunnel_is_untrusted(const struct tunnel *tunnel)
     return tls_is_untrusted(tunnel->tls);
 }
 
-struct usher_engine *tunnel_engine(struct tunnel *tunnel)
+struct usher_engine *tunnel_engine(const struct tunnel *tunnel)
 {
     return tunnel->engine;
 }

@@ -54,7 +54,7 @@ bool tunnel_is_up(const struct tunnel *tunnel);
 // Within `down`: whether one end has refused the other, so that another attempt would end the same.
 bool tunnel_is_untrusted(const struct tunnel *tunnel);
 
-struct usher_engine *tunnel_engine(struct tunnel *tunnel); // NULL before `up`
+struct usher_engine *tunnel_engine(const struct tunnel *tunnel); // NULL before `up`
 const struct tls *tunnel_tls(const struct tunnel *tunnel);
 struct chunk_pool *tunnel_chunks(struct tunnel *tunnel);
 uint32_t tunnel_rtt_usec(const struct tunnel *tunnel);

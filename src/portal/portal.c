@@ -1,11 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The loop. One turn: the tunnel takes what the flows have, then the flows acknowledge what was taken; it comes after
-// every batch of input and right before the loop sleeps, and the loop does not sleep while a turn has left work.
+// Life of a portal: what its link, its device, its signals and its control socket tell, and what it tells of that. The
+// turn of the loop is the node's (node/node.h).
 
 #include "portal/portal.h"
 
 #include "cli/watchdog.h"
-#include "os/clock.h"
 #include "os/log.h"
 #include "os/notify.h"
 #include "portal/setup.h"
@@ -20,44 +19,22 @@ enum {
     LOG_SIZE_MAX = 1024 * 1024, // bytes of RUNTIME/log before it starts anew
 };
 
-static void stay_awake(uv_idle_t *idle)
-{
-    (void)idle;
-}
-
-void portal_wake(void *owner)
-{
-    struct portal *portal = owner;
-    uv_idle_start(&portal->awake, stay_awake);
-}
-
 static void device_gone(void *owner);
 
 static void tell_evictions(struct portal *portal, usec_t now)
 {
-    log_tally(&portal->unread, portal->counters.sessions_evicted, now,
+    log_tally(&portal->unread, portal->node.counters.sessions_evicted, now,
               "flows reset because their applications took no data and memory ran short");
     log_tally(&portal->unsent, capture_counters(portal->capture)->flows_evicted, now,
               "flows reset because their far ends took no data and memory ran short");
 }
 
-static void turn(uv_prepare_t *handle)
+void portal_turned(void *owner, usec_t now)
 {
-    struct portal *portal = handle->data;
-    usec_t now = clock_now();
-    uv_idle_stop(&portal->awake); // first: a wake from within the turn keeps its effect
-    bool work = dialer_turn(portal->dialer, now);
-    struct tunnel *tunnel = dialer_tunnel(portal->dialer);
-    bool up = tunnel && tunnel_is_up(tunnel);
-    if (up)
-        portal->counters = *usher_engine_counters(tunnel_engine(tunnel));
+    struct portal *portal = owner;
     tell_evictions(portal, now);
-    capture_turn(portal->capture, up && tunnel_is_blocked(tunnel), now);
     if (capture_is_gone(portal->capture))
         device_gone(portal);
-    dialer_want(portal->dialer, capture_is_waiting(portal->capture));
-    if (work || busy_poll_wants(&portal->busy_poll, usher_counters_moved(&portal->counters), now))
-        portal_wake(portal);
 }
 
 static void enter(struct portal *portal, enum portal_state state)
@@ -96,7 +73,7 @@ static void stop(struct portal *portal, const char *why)
     notify_stopping();
     uv_timer_start(&portal->patience, ran_out, FAREWELL_MS, 0);
     dialer_stop(portal->dialer, why);
-    portal_wake(portal);
+    node_wake(&portal->node);
 }
 
 static void signalled(uv_signal_t *handle, int number)
@@ -147,8 +124,7 @@ static void tunnel_came(void *owner, struct tunnel *tunnel)
     const struct tls *tls = tunnel_tls(tunnel);
     if (tunnel_peer(tunnel, &gate))
         endpoint_text(&gate, text);
-    capture_attach(portal->capture, tunnel_engine(tunnel));
-    portal->counters = (struct usher_counters){0};
+    node_tunnel_came(&portal->node, tunnel);
     enter(portal, PORTAL_UP);
     if (!portal->was_up)
         announce(portal);
@@ -170,10 +146,7 @@ static void tunnel_went(void *owner, enum dialer_end end, const char *why)
     bool is_news = end == DIALER_LOST || strcmp(portal->last_error.text, why);
     fault_set(&portal->last_error, "%s", why);
     if (end == DIALER_LOST) {
-        capture_detach(portal->capture);
-        portal->bytes_out += portal->counters.data_sent;
-        portal->bytes_in += portal->counters.data_received;
-        portal->counters = (struct usher_counters){0};
+        node_tunnel_went(&portal->node);
         enter(portal, PORTAL_CONNECTING);
     }
     if (portal->stopping) {
@@ -190,20 +163,41 @@ static void tunnel_went(void *owner, enum dialer_end end, const char *why)
     bound_log();
 }
 
-// A portal serves nothing yet: left unattached, the session is refused as unsupported.
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
-    (void)owner;
-    (void)session;
-    (void)open;
+    struct portal *portal = owner;
+    node_session_came(&portal->node, session, open);
+}
+
+static void wake(void *owner)
+{
+    struct portal *portal = owner;
+    node_wake(&portal->node);
 }
 
 const struct dialer_ops PORTAL_DIALER_OPS = {
     .up = tunnel_came,
     .opened = session_came,
     .down = tunnel_went,
-    .wake = portal_wake,
+    .wake = wake,
 };
+
+static bool turn_link(void *link, usec_t now)
+{
+    return dialer_turn(link, now);
+}
+
+static struct tunnel *tunnel_of(void *link)
+{
+    return dialer_tunnel(link);
+}
+
+static void want_link(void *link, bool wanted)
+{
+    dialer_want(link, wanted);
+}
+
+const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
 
 static void network_changed(void *owner)
 {
@@ -249,10 +243,8 @@ static void watch_signal(struct portal *portal, uv_signal_t *handle, int number)
 
 static void open_handles(struct portal *portal)
 {
-    uv_prepare_init(portal->loop, &portal->turn);
-    uv_idle_init(portal->loop, &portal->awake);
     uv_timer_init(portal->loop, &portal->patience);
-    portal->turn.data = portal->awake.data = portal->patience.data = portal;
+    portal->patience.data = portal;
     watch_signal(portal, &portal->terminate, SIGTERM);
     watch_signal(portal, &portal->interrupt, SIGINT);
     if (portal->background->verdict >= 0)
@@ -261,8 +253,6 @@ static void open_handles(struct portal *portal)
 
 static void close_handles(struct portal *portal)
 {
-    uv_close((uv_handle_t *)&portal->turn, NULL);
-    uv_close((uv_handle_t *)&portal->awake, NULL);
     uv_close((uv_handle_t *)&portal->patience, NULL);
     uv_close((uv_handle_t *)&portal->terminate, NULL);
     uv_close((uv_handle_t *)&portal->interrupt, NULL);
@@ -282,9 +272,7 @@ int portal_run(struct portal *portal)
     if (setup_take(portal, &portal->failure)) {
         if (portal->conf->up_timeout)
             uv_timer_start(&portal->patience, ran_out, portal->conf->up_timeout, 0);
-        uv_prepare_start(&portal->turn, turn);
         uv_run(&loop, UV_RUN_DEFAULT);
-        uv_prepare_stop(&portal->turn);
         setup_undo(portal);
     }
     close_handles(portal);

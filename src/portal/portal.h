@@ -9,7 +9,7 @@
 #include "cli/runtime.h"
 #include "edge/capture/capture.h"
 #include "link/dialer.h"
-#include "os/busy_poll.h"
+#include "node/node.h"
 #include "os/log_tally.h"
 #include "portal/portal_conf.h"
 #include "portal/repair.h"
@@ -31,12 +31,10 @@ struct portal {
     struct routes plan;
     struct control *control;
     struct repair *repair;
-    struct capture *capture;
+    struct node node;
+    struct capture *capture; // the node's
     struct dialer *dialer;
 
-    uv_prepare_t turn; // the last thing before the loop sleeps: whatever woke it has been handled
-    uv_idle_t awake;   // active while work is left, so that the loop does not sleep
-    struct busy_poll busy_poll;
     struct log_tally unread; // flows that were reset: their applications took nothing
     struct log_tally unsent; // the same: their far ends took nothing
     uv_signal_t terminate, interrupt;
@@ -46,11 +44,9 @@ struct portal {
     bool was_up; // at least once: `up` has succeeded
 
     enum portal_state state;
-    time_t since;                   // of `state`
-    struct usher_counters counters; // of the tunnel that is, or was last
-    uint64_t bytes_in, bytes_out;   // of earlier tunnels
-    struct fault last_error;        // why the tunnel is not, or was not, up
-    struct fault failure;           // why the program ends with 1; "" when it does not
+    time_t since;            // of `state`
+    struct fault last_error; // why the tunnel is not, or was not, up
+    struct fault failure;    // why the program ends with 1; "" when it does not
 };
 
 // Runs until it is told to end, or fails. Returns the exit code; `failure` says why it is not 0.
@@ -58,7 +54,8 @@ int portal_run(struct portal *portal);
 
 // The steps of starting and ending, which portal.c offers to setup.c.
 void portal_control(void *owner, const char *line, struct control_request *request);
-void portal_wake(void *owner);
+void portal_turned(void *owner, usec_t now);
+extern const struct node_link PORTAL_LINK;
 extern const struct dialer_ops PORTAL_DIALER_OPS;
 extern const struct repair_ops PORTAL_REPAIR_OPS;
 

@@ -144,6 +144,20 @@ static bool take_privileges(struct portal *portal, struct fault *fault)
     return sandbox_drop(portal->conf->user, true, fault);
 }
 
+static bool take_node(struct portal *portal, struct fault *fault)
+{
+    const struct node_config config = {
+        .hold_ms = (uint32_t)portal->conf->hold, .turned = portal_turned, .owner = portal};
+    (void)fault;
+    node_init(&portal->node, portal->loop, &config);
+    return true;
+}
+
+static void undo_node(struct portal *portal)
+{
+    node_fini(&portal->node);
+}
+
 static bool take_capture(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
@@ -151,18 +165,15 @@ static bool take_capture(struct portal *portal, struct fault *fault)
         .mtu = (uint32_t)conf->mtu,
         .max_flows = (uint32_t)conf->max_flows,
         .receive_budget = conf->receive_budget,
-        .hold_ms = (uint32_t)conf->hold,
         .udp_idle_ms = (uint32_t)conf->udp_idle,
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
         .udp_offload = conf->link.udp_offload,
     };
-    portal->capture = capture_new(portal->loop, &portal->tun, &config, portal_wake, portal, fault);
-    return portal->capture;
-}
-
-static void undo_capture(struct portal *portal)
-{
-    capture_free(portal->capture);
+    portal->capture = capture_new(portal->loop, &portal->tun, &config, fault);
+    if (!portal->capture)
+        return false;
+    exchange_add(portal->node.exchange, capture_edge(portal->capture));
+    return true;
 }
 
 static bool take_dialer(struct portal *portal, struct fault *fault)
@@ -176,19 +187,21 @@ static bool take_dialer(struct portal *portal, struct fault *fault)
         .tunnel = options_tunnel(&portal->conf->link),
     };
     portal->dialer = dialer_new(portal->loop, &config, &PORTAL_DIALER_OPS, portal, fault);
+    node_set_link(&portal->node, &PORTAL_LINK, portal->dialer);
     return portal->dialer;
 }
 
 static void undo_dialer(struct portal *portal)
 {
+    node_set_link(&portal->node, NULL, NULL);
     dialer_free(portal->dialer); // ends the sessions of a tunnel that is still there
-    capture_detach(portal->capture);
+    exchange_detach(portal->node.exchange);
 }
 
 static const struct step {
     const char *name;
     bool (*take)(struct portal *portal, struct fault *fault);
-    void (*undo)(struct portal *portal); // NULL: nothing of it is left once the earlier ones are undone
+    void (*undo)(struct portal *portal); // NULL: the undo of an earlier one takes it along
 } STEPS[] = {
     {"runtime directory", take_runtime, undo_runtime},
     {"netlink", take_netlink, undo_netlink},
@@ -198,7 +211,8 @@ static const struct step {
     {"control socket", take_control, undo_control},
     {"route repair", take_repair, undo_repair},
     {"privileges", take_privileges, NULL},
-    {"capture", take_capture, undo_capture},
+    {"node", take_node, undo_node},
+    {"capture", take_capture, NULL},
     {"link", take_dialer, undo_dialer},
 };
 

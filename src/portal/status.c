@@ -35,9 +35,13 @@ static void add(json_t *all, const char *name, uint64_t value)
 static json_t *counters_of(const struct portal *portal)
 {
     const struct capture_counters *capture = capture_counters(portal->capture);
+    const struct exchange_counters *exchange = exchange_counters(portal->node.exchange);
     json_t *all = json_object();
-#define ADD(name, help) add(all, #name, portal->counters.name);
+#define ADD(name, help) add(all, #name, portal->node.counters.name);
     USHER_COUNTERS(ADD)
+#undef ADD
+#define ADD(name, help) add(all, #name, exchange->name);
+    EXCHANGE_COUNTERS(ADD)
 #undef ADD
 #define ADD(name, help) add(all, #name, capture->name);
     CAPTURE_COUNTERS(ADD)
@@ -51,6 +55,8 @@ json_t *portal_status(const struct portal *portal)
     char since[MOMENT_TEXT_SIZE];
     char gate[300];
     struct endpoint peer;
+    struct usher_counters counters; // of all tunnels so far
+    node_counters(&portal->node, &counters);
     if (!tunnel || !tunnel_peer(tunnel, &peer))
         snprintf(gate, sizeof(gate), "%s:%u", portal->conf->gate.host, portal->conf->gate.port);
     else
@@ -58,11 +64,9 @@ json_t *portal_status(const struct portal *portal)
     json_t *status =
         json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", portal->conf->name, "role", "portal", "state",
                   portal_state_text(portal->state), "gate", gate, "since", moment_text(since, portal->since), "flows",
-                  (int)capture_flows(portal->capture), "pid", (int)getpid(), "device", portal->tun.name);
-    json_object_set_new(status, "bytes_in",
-                        json_integer((json_int_t)(portal->bytes_in + portal->counters.data_received)));
-    json_object_set_new(status, "bytes_out",
-                        json_integer((json_int_t)(portal->bytes_out + portal->counters.data_sent)));
+                  (int)exchange_flows(portal->node.exchange), "pid", (int)getpid(), "device", portal->tun.name);
+    json_object_set_new(status, "bytes_in", json_integer((json_int_t)counters.data_received));
+    json_object_set_new(status, "bytes_out", json_integer((json_int_t)counters.data_sent));
     json_object_set_new(status, "rtt_us", json_integer(tunnel ? tunnel_rtt_usec(tunnel) : 0));
     json_object_set_new(status, "identity", tunnel ? identity_of(tunnel_tls(tunnel)) : json_null());
     json_object_set_new(status, "last_error", json_string(portal->last_error.text));
@@ -102,6 +106,6 @@ static void add_flow(void *arg, const struct flow_info *info)
 json_t *portal_flows(const struct portal *portal)
 {
     json_t *flows = json_array();
-    capture_each_flow(portal->capture, add_flow, flows, clock_now());
+    exchange_each_flow(portal->node.exchange, add_flow, flows, clock_now());
     return json_pack("{s:s, s:s, s:o}", "name", portal->conf->name, "role", "portal", "flows", flows);
 }

@@ -197,6 +197,11 @@ void engine_wake(struct usher_engine *engine)
     engine->ops->wake(engine->owner);
 }
 
+bool usher_engine_is_running(const struct usher_engine *engine)
+{
+    return engine->status == USHER_RUNNING;
+}
+
 const char *usher_engine_reason(const struct usher_engine *engine)
 {
     return engine->reason;

@@ -73,6 +73,8 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now);
 
 // Ends the tunnel in order: every session ends as LOST, UsherEnd with `reason` goes out.
 void usher_engine_end(struct usher_engine *engine, const char *reason);
+// Sessions may be opened.
+bool usher_engine_is_running(const struct usher_engine *engine);
 // Why the tunnel ended, by whom; "" while it runs. Peer text in it is unescaped.
 const char *usher_engine_reason(const struct usher_engine *engine);
 

@@ -3,6 +3,7 @@
 // echoes. The first byte chooses how; then come packets, each behind its length in two bytes and, with offload, begun
 // by its virtio header. Whatever came: what goes out is well-formed, and in the end nothing is left.
 #include "edge/capture/capture.h"
+#include "exchange/exchange.h"
 #include "os/clock.h"
 
 #include <stdlib.h>
@@ -27,7 +28,7 @@ struct field {
     uv_loop_t loop;
     int app;
     struct tun tun;
-    struct capture *capture;
+    struct exchange *exchange;
     struct chunk_pool *chunks;
     struct usher_engine *portal;
     struct usher_engine *gate;
@@ -140,7 +141,7 @@ static void run(struct field *field, usec_t ahead)
         carry(field, field->portal, field->gate);
         carry(field, field->gate, field->portal);
     }
-    capture_turn(field->capture, (ahead & 1) != 0, clock_now() + ahead);
+    exchange_after_pull(field->exchange, (ahead & 1) != 0, clock_now() + ahead);
     check_output(field);
 }
 
@@ -150,7 +151,6 @@ static void open_field(struct field *field)
         .mtu = MTU,
         .max_flows = 24,
         .receive_budget = 1 << 20,
-        .hold_ms = 5000,
         .udp_idle_ms = 120000,
         .udp_dns_idle_ms = 10000,
         .udp_offload = true,
@@ -164,14 +164,17 @@ static void open_field(struct field *field)
     field->tun =
         (struct tun){.fd = pair[1], .offload = field->choice & OFFLOAD, .uso = field->choice & OFFLOAD, .name = "fuzz"};
     field->chunks = chunk_pool_new(4);
-    field->capture = capture_new(&field->loop, &field->tun, &config, gate_quiet, field, &fault);
-    if (!field->capture)
+    struct capture *capture = capture_new(&field->loop, &field->tun, &config, &fault);
+    if (!capture)
         abort();
+    const struct exchange_config around = {.hold_ms = 5000, .wake = gate_quiet, .owner = field};
+    field->exchange = exchange_new(&field->loop, &around);
+    exchange_add(field->exchange, capture_edge(capture));
     if (field->choice & NO_TUNNEL)
         return;
     field->portal = engine_new(field, false);
     field->gate = engine_new(field, true);
-    capture_attach(field->capture, field->portal);
+    exchange_attach(field->exchange, field->portal);
 }
 
 static void close_field(struct field *field)
@@ -179,15 +182,15 @@ static void close_field(struct field *field)
     run(field, 20 * USEC_PER_SEC);
     if (field->portal) {
         usher_engine_free(field->portal);
-        capture_detach(field->capture);
+        exchange_detach(field->exchange);
         usher_engine_free(field->gate);
         field->portal = NULL;
     }
     for (usec_t minutes = 1; minutes <= 6; minutes++)
         run(field, minutes * 60 * USEC_PER_SEC);
-    if (capture_flows(field->capture) != 0)
+    if (exchange_flows(field->exchange) != 0)
         abort();
-    capture_free(field->capture);
+    exchange_free(field->exchange);
     uv_run(&field->loop, UV_RUN_DEFAULT);
     if (uv_loop_close(&field->loop) != 0 || chunk_pool_held(field->chunks) != 0)
         abort();

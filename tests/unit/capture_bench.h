@@ -6,6 +6,7 @@
 
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
+#include "exchange/exchange.h"
 #include "os/clock.h"
 #include "stack/packet.h"
 
@@ -50,7 +51,8 @@ struct bench {
     uv_loop_t loop;
     int app; // the kernel's end
     struct tun tun;
-    struct capture *capture;
+    struct exchange *exchange;
+    struct capture *capture; // the exchange's
     struct chunk_pool *chunks;
     struct usher_engine *portal; // NULL: no tunnel
     struct usher_engine *gate;
@@ -173,7 +175,7 @@ static inline void bench_connect(struct bench *bench)
 {
     bench->portal = bench_engine(bench, false);
     bench->gate = bench_engine(bench, true);
-    capture_attach(bench->capture, bench->portal);
+    exchange_attach(bench->exchange, bench->portal);
 }
 
 static inline void bench_disconnect(struct bench *bench)
@@ -181,7 +183,7 @@ static inline void bench_disconnect(struct bench *bench)
     if (!bench->portal)
         return;
     usher_engine_free(bench->portal);
-    capture_detach(bench->capture);
+    exchange_detach(bench->exchange);
     usher_engine_free(bench->gate);
     bench->portal = bench->gate = NULL;
 }
@@ -214,7 +216,7 @@ static inline void bench_run(struct bench *bench)
             moved += bench_carry(bench, bench->portal, bench->gate);
             moved += bench_carry(bench, bench->gate, bench->portal);
         }
-        capture_turn(bench->capture, false, clock_now());
+        exchange_after_pull(bench->exchange, false, clock_now());
         uint64_t after = capture_counters(bench->capture)->packets_in + capture_counters(bench->capture)->packets_out;
         quiet = moved == 0 && after == before ? quiet + 1 : 0;
     }
@@ -223,7 +225,7 @@ static inline void bench_run(struct bench *bench)
 // A turn as if it were `ms` later.
 static inline void bench_later(struct bench *bench, uint64_t ms)
 {
-    capture_turn(bench->capture, false, clock_now() + ms * USEC_PER_MSEC);
+    exchange_after_pull(bench->exchange, false, clock_now() + ms * USEC_PER_MSEC);
 }
 
 static inline struct bench *bench_new(bool offload, uint32_t max_flows, uint32_t hold_ms)
@@ -244,22 +246,24 @@ static inline struct bench *bench_new(bool offload, uint32_t max_flows, uint32_t
         .mtu = BENCH_MTU,
         .max_flows = max_flows,
         .receive_budget = 64 << 20,
-        .hold_ms = hold_ms,
         .udp_idle_ms = UDP_IDLE_MS,
         .udp_dns_idle_ms = DNS_IDLE_MS,
         .udp_offload = true,
     };
     struct fault fault;
-    bench->capture = capture_new(&bench->loop, &bench->tun, &config, bench_wake, bench, &fault);
+    const struct exchange_config exchange = {.hold_ms = hold_ms, .wake = bench_wake, .owner = bench};
+    bench->exchange = exchange_new(&bench->loop, &exchange);
+    bench->capture = capture_new(&bench->loop, &bench->tun, &config, &fault);
     assert_non_null(bench->capture);
+    exchange_add(bench->exchange, capture_edge(bench->capture));
     return bench;
 }
 
 static inline void bench_free(struct bench *bench)
 {
     bench_disconnect(bench);
-    capture_turn(bench->capture, false, clock_now());
-    capture_free(bench->capture);
+    exchange_after_pull(bench->exchange, false, clock_now());
+    exchange_free(bench->exchange);
     uv_run(&bench->loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&bench->loop), 0);
     for (unsigned i = 0; i < bench->opened; i++)

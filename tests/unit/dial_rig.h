@@ -5,6 +5,7 @@
 #define TESTS_DIAL_RIG_H
 
 #include "edge/dial/dial.h"
+#include "exchange/exchange.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -58,9 +59,10 @@ struct rig {
     struct policy *policy;
     struct resolver *resolver; // NULL: none
     struct poller *poller;
-    struct dial *dial;
-    bool blocked;     // nothing goes from gate to portal
-    uint64_t skew_ms; // dial is told a time so much later, once
+    struct exchange *exchange;
+    struct dial *dial; // the exchange's
+    bool blocked;      // nothing goes from gate to portal
+    uint64_t skew_ms;  // dial is told a time so much later, once
     size_t descriptors;
 };
 
@@ -183,7 +185,7 @@ static inline void app_unstall(struct app *app)
 
 static inline void rig_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
-    dial_opened(((struct rig *)owner)->dial, session, open);
+    exchange_opened(((struct rig *)owner)->exchange, session, open);
 }
 
 static inline void rig_no_open(void *owner, struct usher_session *session, const struct usher_open *open)
@@ -218,7 +220,7 @@ static inline void turn(struct rig *rig, uv_run_mode mode)
     uv_run(&rig->loop, mode);
     usec_t now = clock_now();
     carry(rig, rig->portal, rig->gate, now);
-    dial_turn(rig->dial, now + rig->skew_ms * USEC_PER_MSEC);
+    exchange_before_pull(rig->exchange, now + rig->skew_ms * USEC_PER_MSEC);
     rig->skew_ms = 0;
     if (!rig->blocked)
         carry(rig, rig->gate, rig->portal, now);
@@ -289,7 +291,10 @@ static inline struct rig *rig_new_named(const char *allow, struct dial_config co
     config.udp_dns_idle_ms = DNS_IDLE_MS;
     if (config.icmp4_fd == 0)
         config.icmp4_fd = config.icmp6_fd = -1;
-    rig->dial = dial_new(&rig->loop, &config, rig_wake, rig);
+    const struct exchange_config around = {.wake = rig_wake, .owner = rig};
+    rig->exchange = exchange_new(&rig->loop, &around);
+    rig->dial = dial_new(&rig->loop, &config);
+    exchange_add(rig->exchange, dial_edge(rig->dial));
     struct usher_engine_config engine = {.heartbeat = true,
                                          .max_sessions = 1000,
                                          .max_unanswered = 1000,
@@ -315,7 +320,7 @@ static inline void rig_free(struct rig *rig)
     usher_engine_free(rig->gate);
     if (rig->resolver)
         resolver_free(rig->resolver);
-    dial_free(rig->dial);
+    exchange_free(rig->exchange);
     poller_free(rig->poller);
     uv_run(&rig->loop, UV_RUN_NOWAIT);
     assert_int_equal(count_descriptors(), rig->descriptors);

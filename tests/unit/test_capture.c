@@ -31,7 +31,7 @@ static void test_timer_asks_for_a_turn(void **state)
     usec_t begin = clock_now();
     while (!kernel_get(bench)) {
         uv_run(&bench->loop, UV_RUN_ONCE);
-        capture_turn(bench->capture, false, clock_now());
+        exchange_after_pull(bench->exchange, false, clock_now());
         assert_true(clock_now() - begin < 10 * USEC_PER_SEC);
     }
     assert_int_equal(bench->view.protocol, IPPROTO_ICMP);
@@ -50,8 +50,11 @@ static void test_device_is_gone(void **state)
     assert_int_equal(uv_loop_init(&loop), 0);
     assert_int_equal(pipe2(ends, O_NONBLOCK), 0);
     struct tun tun = {.fd = ends[1], .name = "pipe"};
-    struct capture *capture = capture_new(&loop, &tun, &config, bench_wake, &owner, &fault);
+    struct capture *capture = capture_new(&loop, &tun, &config, &fault);
     assert_non_null(capture);
+    const struct exchange_config around = {.hold_ms = HOLD_MS, .wake = bench_wake, .owner = &owner};
+    struct exchange *exchange = exchange_new(&loop, &around);
+    exchange_add(exchange, capture_edge(capture));
     uv_run(&loop, UV_RUN_NOWAIT);
     assert_false(capture_is_gone(capture));
     close(ends[0]);
@@ -60,7 +63,7 @@ static void test_device_is_gone(void **state)
     assert_int_equal(owner.wakes, 1);
     uv_run(&loop, UV_RUN_NOWAIT);
     assert_int_equal(owner.wakes, 1); // and is silent from then on
-    capture_free(capture);
+    exchange_free(exchange);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     close(ends[1]);
@@ -71,11 +74,10 @@ static void test_descriptor_that_cannot_be_watched(void **state)
     (void)state;
     uv_loop_t loop;
     struct fault fault = {0};
-    struct bench owner = {0};
     const struct capture_config config = {.mtu = BENCH_MTU, .max_flows = 16};
     assert_int_equal(uv_loop_init(&loop), 0);
     struct tun tun = {.fd = open("/etc/passwd", O_RDONLY), .name = "file"};
-    assert_null(capture_new(&loop, &tun, &config, bench_wake, &owner, &fault));
+    assert_null(capture_new(&loop, &tun, &config, &fault));
     assert_non_null(strstr(fault.text, "tun file: "));
     close(tun.fd);
     uv_run(&loop, UV_RUN_DEFAULT);

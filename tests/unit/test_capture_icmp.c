@@ -151,11 +151,11 @@ static void test_close_that_is_not_answered(void **state)
     kernel_send_ping(bench, "10.9.0.1", "10.73.0.1", 1, 1, 8);
     bench_run(bench);
     bench_later(bench, 30000);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     bench_later(bench, 39500);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     bench_later(bench, 40100);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
     bench_run(bench);
     assert_null(bench->sessions[0].session);
 }

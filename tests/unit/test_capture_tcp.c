@@ -211,7 +211,7 @@ static void test_refusals(void **state)
         struct peer v6 = peer_new(from, "[fd73::1]:80");
         send_segment(&v6, SYN, NULL, 0);
         expect_refusal(&v6, "fd73::1", refusals[i].name, refusals[i].code4, refusals[i].code6);
-        assert_int_equal(capture_flows(bench->capture), 0);
+        assert_int_equal(exchange_flows(bench->exchange), 0);
     }
 }
 
@@ -222,11 +222,11 @@ static void test_waits_for_a_tunnel(void **state)
     send_segment(&peer, SYN, NULL, 0);
     bench_later(bench, HOLD_MS - 500);
     assert_int_equal(get_segment(&peer), 0);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     bench_later(bench, HOLD_MS);
     expect_error(bench, "10.73.0.1", 1, 3);
-    assert_int_equal(capture_flows(bench->capture), 0);
-    assert_int_equal(capture_counters(bench->capture)->flows_refused, 1);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
+    assert_int_equal(exchange_counters(bench->exchange)->flows_refused, 1);
 }
 
 static void test_tunnel_comes_in_time(void **state)
@@ -238,7 +238,7 @@ static void test_tunnel_comes_in_time(void **state)
     bench_run(bench);
     finish_handshake(&peer);
     bench_later(bench, 2 * HOLD_MS);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
 }
 
 static void test_data_and_half_closes(void **state)
@@ -279,7 +279,7 @@ static void test_data_and_half_closes(void **state)
         bench_run(bench);
         assert_null(gate->session);
         assert_int_equal(gate->ending, USHER_ENDED_CLOSED);
-        assert_int_equal(capture_flows(bench->capture), 0);
+        assert_int_equal(exchange_flows(bench->exchange), 0);
         assert_false(drain_flags(&peer) & RST);
     }
 }
@@ -316,7 +316,7 @@ static void test_closed_session_leaves_its_data(void **state)
     usher_session_finish(gate->session);
     bench_run(bench);
     assert_null(gate->session);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     uint8_t flags = 0;
     for (int i = 0; i < 100 && !(flags & FIN); i++) {
         flags |= drain(&peer, bytes + total, &len);
@@ -327,7 +327,7 @@ static void test_closed_session_leaves_its_data(void **state)
     assert_pattern(bytes, total);
     assert_false(flags & RST);
     bench_run(bench);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 }
 
 // The application has sent everything, closed and is gone, while the link still owes the far side its bytes.
@@ -354,7 +354,7 @@ static void test_unread_bytes_outlive_the_application(void **state)
         assert_int_equal(gate->bytes[i], pattern(i % 1000));
     assert_true(gate->finished);
     assert_null(gate->session);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 }
 
 static void test_resets(void **state)
@@ -364,13 +364,13 @@ static void test_resets(void **state)
     send_segment(&peer, RST, NULL, 0);
     assert_null(latest()->session);
     assert_int_equal(latest()->ending, USHER_ENDED_RESET);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 
     peer = establish("10.9.0.1:5001", "10.73.0.1:80");
     usher_session_reset(latest()->session, USHER_FAILED, "reset");
     bench_run(bench);
     assert_true(drain_flags(&peer) & RST);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 }
 
 static void test_application_gives_up_before_the_answer(void **state)
@@ -382,14 +382,14 @@ static void test_application_gives_up_before_the_answer(void **state)
     assert_non_null(latest()->session);
     send_segment(&peer, RST, NULL, 0);
     assert_non_null(latest()->session); // a session that ends before it has begun is what abuse looks like
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     usher_session_accept(latest()->session);
     bench_run(bench);
     assert_null(latest()->session);
     assert_int_equal(latest()->ending, USHER_ENDED_RESET);
     assert_int_equal(usher_engine_counters(bench->gate)->glitches, 0);
     assert_int_equal(get_segment(&peer), 0);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 }
 
 static void test_lost_tunnel(void **state)
@@ -403,7 +403,7 @@ static void test_lost_tunnel(void **state)
     bench_run(bench);
     assert_true(get_segment(&open) & RST);
     assert_int_equal(get_segment(&open), 0);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     bench->hold = false;
     bench_connect(bench);
     bench_run(bench);
@@ -423,8 +423,8 @@ static void test_session_limit(void **state)
             finish_handshake(&peer);
     }
     expect_error(bench, "10.73.0.1", 1, 3);
-    assert_int_equal(capture_counters(bench->capture)->flows_refused, 1);
-    assert_int_equal(capture_flows(bench->capture), BENCH_SESSIONS);
+    assert_int_equal(exchange_counters(bench->exchange)->flows_refused, 1);
+    assert_int_equal(exchange_flows(bench->exchange), BENCH_SESSIONS);
 }
 
 // The far side closes both halves: the application sees the end, what it still says is taken and thrown away, and it
@@ -450,12 +450,12 @@ static void test_far_side_closes_both(void **state)
             assert_false(drain_flags(&peer) & RST);
         } else {
             bench_later(bench, 59000);
-            assert_int_equal(capture_flows(bench->capture), 1);
+            assert_int_equal(exchange_flows(bench->exchange), 1);
             bench_later(bench, 61000);
             assert_true(drain_flags(&peer) & RST);
         }
         bench_run(bench);
-        assert_int_equal(capture_flows(bench->capture), 0);
+        assert_int_equal(exchange_flows(bench->exchange), 0);
     }
 }
 
@@ -515,10 +515,10 @@ static void test_syns_of_one_source(void **state)
         struct peer peer = peer_new(from, "10.73.0.1:80");
         send_segment(&peer, SYN, NULL, 0);
     }
-    assert_int_equal(capture_flows(bench->capture), 512);
+    assert_int_equal(exchange_flows(bench->exchange), 512);
     struct peer other = peer_new("10.9.0.2:5000", "10.73.0.1:80");
     send_segment(&other, SYN, NULL, 0);
-    assert_int_equal(capture_flows(bench->capture), 513);
+    assert_int_equal(exchange_flows(bench->exchange), 513);
     bench_free(bench);
 }
 
@@ -537,7 +537,7 @@ static void assert_state(const char *text)
 {
     unsigned count = 0;
     wanted_state = text;
-    capture_each_flow(bench->capture, see, &count, clock_now());
+    exchange_each_flow(bench->exchange, see, &count, clock_now());
     assert_int_equal(count, 1);
 }
 

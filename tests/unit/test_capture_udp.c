@@ -80,7 +80,7 @@ static void test_one_socket_three_servers_one_session(void **state)
     }
     assert_int_equal(bench->sessions[0].open.protocol, USHER_UDP);
     assert_int_equal(bench->sessions[0].open.port, 53);
-    assert_int_equal(capture_flows(bench->capture), 1);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
     for (size_t i = 0; i < COUNT(servers); i++) {
         reply(&bench->sessions[0], servers[i], inside4, bytes, sizeof bytes);
         expect_udp(servers[i], inside4, sizeof bytes);
@@ -193,7 +193,7 @@ static void test_early_datagrams_of_all(void **state)
         kernel_send_udp(bench, from, "10.73.0.1:9", SIZE);
         bench_run(bench);
     }
-    assert_int_equal(capture_flows(bench->capture), SOCKETS);
+    assert_int_equal(exchange_flows(bench->exchange), SOCKETS);
     uint64_t dropped = capture_counters(bench->capture)->datagrams_dropped;
     assert_true(dropped >= SOCKETS - 4 * 1024 * 1024 / SIZE && dropped < SOCKETS / 2);
     bench_free(bench);
@@ -299,7 +299,7 @@ static void test_reset_quotes_the_latest(void **state)
     usher_session_reset(bench->sessions[1].session, USHER_TIMEOUT, "idle");
     bench_run(bench);
     assert_false(kernel_get(bench));
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
     kernel_send_udp(bench, inside4, "10.73.0.1:9", 5);
     bench_run(bench);
     assert_int_equal(bench->opened, 3);
@@ -316,8 +316,8 @@ static void test_waits_for_a_tunnel(void **state)
     bench_later(bench, HOLD_MS);
     expect_error(bench, "10.73.0.1", 1, 3);
     expect_error(bench, "10.73.0.2", 1, 3);
-    assert_int_equal(capture_flows(bench->capture), 0);
-    assert_int_equal(capture_counters(bench->capture)->flows_refused, 1);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
+    assert_int_equal(exchange_counters(bench->exchange)->flows_refused, 1);
 
     kernel_send_udp(bench, inside4, "10.73.0.1:9", 5);
     bench_run(bench);
@@ -337,7 +337,7 @@ static void test_lost_tunnel(void **state)
     bench_disconnect(bench);
     bench_run(bench);
     assert_false(kernel_get(bench));
-    assert_int_equal(capture_flows(bench->capture), 1); // the open one is forgotten, the pending one waits
+    assert_int_equal(exchange_flows(bench->exchange), 1); // the open one is forgotten, the pending one waits
     bench->hold = false;
     bench_connect(bench);
     bench_run(bench);
@@ -362,7 +362,7 @@ static void test_idle(void **state)
     bench_run(bench);
     assert_null(bench->sessions[0].session);
     assert_int_equal(bench->sessions[0].ending, USHER_ENDED_CLOSED);
-    assert_int_equal(capture_flows(bench->capture), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
 
     // An answer from port 53 shortens it, a further question restores it.
     kernel_send_udp(bench, inside4, "10.73.0.1:53", 5);
@@ -637,7 +637,7 @@ static void test_listing(void **state)
     kernel_send_udp(bench, inside4, "10.73.0.1:9", 50);
     bench_run(bench);
     reply(&bench->sessions[0], "10.73.0.1:9", inside4, &byte, 1);
-    capture_each_flow(bench->capture, see, &seen, clock_now() + 5 * USEC_PER_SEC);
+    exchange_each_flow(bench->exchange, see, &seen, clock_now() + 5 * USEC_PER_SEC);
     struct endpoint from = at(inside4), to = at("10.73.0.1:9");
     assert_int_equal(seen.count, 1);
     assert_int_equal(seen.info.protocol, IPPROTO_UDP);

@@ -24,10 +24,10 @@ static void opens_and_how_they_fail(void **state)
     static const char *const hosts[] = {"127.0.0.1", "::1"};
     for (size_t i = 0; i < COUNT(hosts); i++) {
         int fd = connect_app(rig, &app, hosts[i]);
-        assert_int_equal(dial_flows(rig->dial), 1);
+        assert_int_equal(exchange_flows(rig->exchange), 1);
         close(fd);
         app_send(&app, 0, true);
-        pump(rig, app.ended && dial_flows(rig->dial) == 0);
+        pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
         assert_int_equal(app.ending, USHER_ENDED_CLOSED);
 
         app_open(rig, &app, USHER_TCP, hosts[i], closed_port(hosts[i]));
@@ -62,7 +62,7 @@ static void opens_and_how_they_fail(void **state)
     }
     assert_int_equal(dial_counters(rig->dial)->connects, 2);
     assert_int_equal(dial_counters(rig->dial)->denied, 5);
-    assert_int_equal(dial_flows(rig->dial), 0);
+    assert_int_equal(exchange_flows(rig->exchange), 0);
     rig_free(rig);
 }
 
@@ -95,7 +95,7 @@ static void silence_is_a_timeout(void **state)
     rig->skew_ms = 10100;
     pump(rig, app.ended);
     assert_int_equal(app.word, USHER_TIMEOUT);
-    assert_int_equal(dial_flows(rig->dial), 0);
+    assert_int_equal(exchange_flows(rig->exchange), 0);
     for (int i = 0; i < 4; i++)
         close(fillers[i]);
     close(listener);
@@ -118,7 +118,7 @@ static void opens_above_a_limit_are_refused(void **state)
     assert_false(apps[0].ended || apps[1].ended);
     // Giving one up frees its place, at once.
     usher_session_reset(apps[0].session, USHER_FAILED, "");
-    pump(rig, dial_flows(rig->dial) == 1);
+    pump(rig, exchange_flows(rig->exchange) == 1);
     for (int i = 2; i < 6; i++) {
         app_open(rig, &apps[i], USHER_TCP, "127.0.0.1", at.port);
         pump(rig, apps[i].opened || apps[i].ended);
@@ -151,7 +151,7 @@ static void the_application_finishes_first(void **state)
     pump(rig, app.ended);
     assert_true(app.finished && !app.spoilt);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     rig_free(rig);
 }
 
@@ -173,7 +173,7 @@ static void the_server_finishes_first(void **state)
     app_send(&app, 1, true);
     pump(rig, read_pattern(fd, &got));
     assert_int_equal(got, 50001);
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
     close(fd);
     rig_free(rig);
@@ -201,7 +201,7 @@ static void an_end_behind_few_bytes_is_not_lost(void **state)
         assert_false(app.spoilt || app.ended);
         assert_true(idle_turns(rig, 20) < 10);
         app_send(&app, 0, true);
-        pump(rig, app.ended && dial_flows(rig->dial) == 0);
+        pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
         assert_int_equal(app.ending, USHER_ENDED_CLOSED);
         close(fd);
         close(listener);
@@ -248,7 +248,7 @@ static void many_at_once(void **state)
         }
         assert_false(apps[i].spoilt);
     }
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     rig_free(rig);
 }
 
@@ -294,7 +294,7 @@ static void a_reset_from_the_server_resets_the_session(void **state)
         close(fd);
         pump(rig, app.ended);
         CASE(cases[i].name, app.ending == USHER_ENDED_RESET && app.word == USHER_FAILED && !app.spoilt);
-        pump(rig, dial_flows(rig->dial) == 0);
+        pump(rig, exchange_flows(rig->exchange) == 0);
         rig_free(rig);
     }
 }
@@ -329,7 +329,7 @@ static void a_reset_from_the_application_reaches_the_server(void **state)
     char byte;
     int fd = connect_app(rig, &app, "127.0.0.1");
     usher_session_reset(app.session, USHER_FAILED, "gone");
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     assert_int_equal(read(fd, &byte, 1), -1);
     assert_int_equal(errno, ECONNRESET);
     close(fd);
@@ -344,7 +344,7 @@ static void a_lost_tunnel_is_a_reset(void **state)
     char byte;
     int fd = connect_app(rig, &app, "127.0.0.1");
     usher_engine_end(rig->gate, "test");
-    assert_int_equal(dial_flows(rig->dial), 0);
+    assert_int_equal(exchange_flows(rig->exchange), 0);
     assert_int_equal(read(fd, &byte, 1), -1);
     assert_int_equal(errno, ECONNRESET);
     close(fd);
@@ -379,7 +379,7 @@ static void much_both_ways_with_stalls(void **state)
     assert_int_equal(app.received, MUCH);
     assert_false(app.spoilt);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     close(fd);
     rig_free(rig);
 }
@@ -397,7 +397,7 @@ static int leave_undrained(struct rig *rig, struct app *app)
     app_send(app, 0, true);
     pump(rig, app->ended);
     assert_int_equal(app->ending, USHER_ENDED_CLOSED);
-    assert_int_equal(dial_flows(rig->dial), 1);
+    assert_int_equal(exchange_flows(rig->exchange), 1);
     assert_true(idle_turns(rig, 50) < 10);
     return fd;
 }
@@ -414,7 +414,7 @@ static void the_rest_is_written_after_the_session(void **state)
     settle(rig, 5);
     pump(rig, read_pattern(fd, &got));
     assert_int_equal(got, app.sent);
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     close(fd);
     rig_free(rig);
 }
@@ -426,7 +426,7 @@ static void a_server_that_takes_nothing_is_given_up(void **state)
     struct app app;
     int fd = leave_undrained(rig, &app);
     rig->skew_ms = 5 * 60 * 1000 + 1000;
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     assert_int_equal(socket_error(fd), ECONNRESET);
     close(fd);
     rig_free(rig);
@@ -489,7 +489,7 @@ static void a_peer_that_takes_no_more(void **state)
     usher_session_close(app.session); // both directions
     pump(rig, app.ended);
     write_pattern(fd, &put, 10);
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     read_pattern(fd, &got);
     assert_int_equal(got, 1000);
     close(fd);
@@ -544,9 +544,9 @@ static void a_name_given_up_is_forgotten(void **state)
     struct app app;
     struct rig *rig = rig_new_named("*.test", plain, server.servers);
     app_open(rig, &app, USHER_TCP, "silent.test", 80);
-    pump(rig, dial_flows(rig->dial) == 1);
+    pump(rig, exchange_flows(rig->exchange) == 1);
     usher_session_reset(app.session, USHER_FAILED, "");
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     rig_free(rig);
     nameserver_stop(&server);
 }
@@ -574,7 +574,7 @@ static void flows_are_listed(void **state)
     app_send(&app, 5000, false);
     assert_true(write_pattern(fd, &put, 7000));
     pump(rig, app.received == 7000 && app.sent == 5000);
-    dial_each_flow(rig->dial, see, &seen, clock_now() + 90 * USEC_PER_SEC);
+    exchange_each_flow(rig->exchange, see, &seen, clock_now() + 90 * USEC_PER_SEC);
     assert_int_equal(seen.count, 1);
     assert_int_equal(seen.last.protocol, USHER_TCP);
     assert_int_equal(seen.last.outside.addr.version, 4);

@@ -66,7 +66,7 @@ static void replies_find_their_sessions(void **state)
             assert_true(address_equal(&one.datagrams[0].to.addr, &inside.addr));
         }
         usher_session_close(one.session);
-        pump(rig, one.ended && dial_flows(rig->dial) == 1);
+        pump(rig, one.ended && exchange_flows(rig->exchange) == 1);
         pinging_free(&p);
     }
 }
@@ -138,7 +138,7 @@ static void idle_pings_end(void **state)
     settle(rig, 10);
     assert_false(app.ended);
     rig->skew_ms = 31 * 1000;
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
     pinging_free(&p);
 }

@@ -87,7 +87,7 @@ static void one_inside_endpoint_and_many_far_ends(void **state)
     pump(rig, app.datagram_count == 3);
     assert_true(endpoint_equal(&app.datagrams[2].from, &other));
     usher_session_close(app.session);
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
     close(second_port);
     for (int i = 0; i < 3; i++)
@@ -186,7 +186,7 @@ static void a_refusal_ends_an_association_with_one_far_end(void **state)
         send_datagram(&app, &at, "x", 1);
         pump(rig, app.ended);
         CASE(hosts[i], app.ending == USHER_ENDED_RESET && app.word == USHER_REFUSED);
-        assert_int_equal(dial_flows(rig->dial), 0);
+        assert_int_equal(exchange_flows(rig->exchange), 0);
         rig_free(rig);
     }
 }
@@ -356,7 +356,7 @@ static void the_end_of_a_train(void **state)
     for (int i = 0; i < 10; i++)
         send_datagram(&app, &at, "last", 4);
     usher_session_close(app.session);
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
     for (int i = 0; i < 10; i++)
         assert_int_equal(receive(server, room, sizeof room, &from), 4);
@@ -367,7 +367,7 @@ static void the_end_of_a_train(void **state)
     for (int i = 0; i < 200; i++)
         send_datagram(&app, &at, "lost", 4);
     usher_session_close(app.session);
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     rig_free(rig);
 }
 
@@ -402,7 +402,7 @@ static void idle_associations_end(void **state)
     settle(rig, 10);
     assert_false(app.ended);
     rig->skew_ms = UDP_IDLE_MS + 1000;
-    pump(rig, app.ended && dial_flows(rig->dial) == 0);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
     assert_int_equal(app.ending, USHER_ENDED_CLOSED);
     close(server);
     rig_free(rig);
@@ -419,12 +419,12 @@ static void a_peer_that_does_not_answer_the_close(void **state)
     rig->blocked = true;
     rig->skew_ms = UDP_IDLE_MS + 1000;
     settle(rig, 10);
-    assert_int_equal(dial_flows(rig->dial), 1);
+    assert_int_equal(exchange_flows(rig->exchange), 1);
     // What comes now is for nobody, and does not keep the loop awake.
     reply(server, &from, "late", 4);
     assert_true(idle_turns(rig, 50) < 10);
     rig->skew_ms = 5 * 60 * 1000 + 1000;
-    pump(rig, dial_flows(rig->dial) == 0);
+    pump(rig, exchange_flows(rig->exchange) == 0);
     rig->blocked = false;
     pump(rig, app.ended);
     assert_int_equal(app.datagram_count, 0);

@@ -69,7 +69,7 @@ static void every_protocol_says_what_is_unreachable(void **state)
         if (apps[i].word != USHER_UNREACHABLE || strncmp(apps[i].text, cases[i].text, strlen(cases[i].text)) != 0)
             fail_msg("protocol %u to %s: word %d, %s", cases[i].protocol, cases[i].host, apps[i].word, apps[i].text);
     }
-    assert_int_equal(dial_flows(rig->dial), 0);
+    assert_int_equal(exchange_flows(rig->exchange), 0);
     rig_free(rig);
     close(config.icmp4_fd);
     close(config.icmp6_fd);

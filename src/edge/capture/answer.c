@@ -60,14 +60,14 @@ void answer_flush(struct capture *capture)
 // fit through ours would have to be cut once more.
 static bool wait_for_more(struct association *association, const struct usher_datagram *datagram)
 {
-    struct capture *capture = association->capture;
+    struct capture *capture = association->flow.capture;
     return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
            packet_len(datagram) <= capture->config.mtu && train_join(&capture->train, association, datagram);
 }
 
 bool answer_udp(struct association *association, const struct usher_datagram *datagram)
 {
-    struct capture *capture = association->capture;
+    struct capture *capture = association->flow.capture;
     struct usher_datagram out = *datagram;
     out.to = association->inside;
     if (association->fixed || out.from.addr.version == 0)
@@ -86,7 +86,7 @@ bool answer_udp(struct association *association, const struct usher_datagram *da
 
 void answer_echo(struct association *association, const struct usher_datagram *datagram)
 {
-    struct capture *capture = association->capture;
+    struct capture *capture = association->flow.capture;
     const struct address *from = &association->outside.addr;
     if (datagram->len > USHER_DATAGRAM_MAX) {
         capture->counters.datagrams_dropped++;

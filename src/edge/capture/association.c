@@ -17,36 +17,37 @@ static const struct usher_session_ops session_ops;
 
 static struct association *association_of(struct list *node)
 {
-    return container_of(node, struct association, timed.node);
+    return container_of(node, struct association, flow.opening.timed.node);
 }
 
 static enum capture_timelines idle_line(const struct association *association)
 {
-    return association_is_echo(association->protocol) ? LINE_ECHO : LINE_UDP;
+    return association_is_echo(association->flow.protocol) ? LINE_ECHO : LINE_UDP;
 }
 
 static void put(struct association *association, enum capture_timelines line)
 {
-    timeline_put(&association->capture->lines[line], &association->timed, capture_moment(association->capture));
+    timeline_put(&association->flow.capture->lines[line], &association->flow.opening.timed,
+                 capture_moment(association->flow.capture));
 }
 
 // --- life ---
 
 static void forget(struct association *association)
 {
-    struct capture *capture = association->capture;
+    struct capture *capture = association->flow.capture;
     early_clear(association);
     table_remove(&capture->associations, &association->by_key);
-    list_remove(&association->timed.node);
-    list_push_back(&capture->association_dead, &association->timed.node);
-    association->session = NULL;
+    list_remove(&association->flow.opening.timed.node);
+    list_push_back(&capture->association_dead, &association->flow.opening.timed.node);
+    association->flow.opening.session = NULL;
     capture->association_count--;
 }
 
 static void give_up(struct association *association, const char *text)
 {
-    if (association->session)
-        usher_session_reset(association->session, USHER_FAILED, text);
+    if (association->flow.opening.session)
+        usher_session_reset(association->flow.opening.session, USHER_FAILED, text);
     forget(association);
 }
 
@@ -56,7 +57,7 @@ static void association_open(struct association *association);
 // own try, and the failure is remembered for a moment, so that a flood of datagrams is no flood of UsherOpen.
 static void fail(struct association *association, int error)
 {
-    association->session = NULL;
+    association->flow.opening.session = NULL;
     for (struct early *early = early_first(association), *next; early; early = next) {
         next = early_next(association, early);
         if (association_serves(association, &early->outside))
@@ -73,42 +74,19 @@ static void fail(struct association *association, int error)
     put(association, LINE_FAILED);
 }
 
-static void wait_for_tunnel(struct association *association)
-{
-    association->state = ASSOCIATION_WAITING;
-    put(association, LINE_WAITING);
-}
-
 static void association_open(struct association *association)
 {
-    struct capture *capture = association->capture;
-    if (!capture_has_tunnel(capture)) {
-        wait_for_tunnel(association);
-        return;
-    }
-    struct usher_open open = {
-        .protocol = association->protocol,
-        .port = association_is_echo(association->protocol) ? association->inside.port : association->outside.port,
-        .addr = association->outside.addr,
-        .by_name = association->outside.addr.version == 6,
-    };
-    association->session = usher_session_open(capture->engine, &open, &session_ops, association);
-    if (!association->session) {
-        capture->counters.flows_refused++;
-        fail(association, CRAFT_NO_HOST);
-        return;
-    }
     association->state = ASSOCIATION_PENDING;
-    put(association, idle_line(association));
+    edge_open(&association->flow.capture->edge, &association->flow.opening);
 }
 
 // Closed for us; its key is free for a new one. The session's own end is waited for.
 static void association_close(struct association *association)
 {
-    table_remove(&association->capture->associations, &association->by_key);
+    table_remove(&association->flow.capture->associations, &association->by_key);
     association->state = ASSOCIATION_CLOSING;
     put(association, LINE_CLOSING);
-    usher_session_close(association->session);
+    usher_session_close(association->flow.opening.session);
 }
 
 // --- from inside ---
@@ -117,8 +95,8 @@ static void pass(struct association *association, const struct endpoint *outside
 {
     struct usher_datagram datagram = {.from = association->inside, .to = *outside, .bytes = bytes, .len = len};
     association->bytes_out += len;
-    if (!usher_session_datagram(association->session, &datagram))
-        association->capture->counters.datagrams_dropped++;
+    if (!usher_session_datagram(association->flow.opening.session, &datagram))
+        association->flow.capture->counters.datagrams_dropped++;
 }
 
 static void remember_quote(struct association *association, const struct outgoing *out)
@@ -191,7 +169,7 @@ static size_t session_fill(void *owner, uint8_t *room, size_t size)
 static void session_data(void *owner, const struct slice *slice)
 {
     struct association *association = owner;
-    usher_session_consumed(association->session, slice->len);
+    usher_session_consumed(association->flow.opening.session, slice->len);
 }
 
 static void session_datagram(void *owner, const struct usher_datagram *datagram)
@@ -199,7 +177,7 @@ static void session_datagram(void *owner, const struct usher_datagram *datagram)
     struct association *association = owner;
     association->bytes_in += datagram->len;
     bool dns = false;
-    if (association_is_echo(association->protocol))
+    if (association_is_echo(association->flow.protocol))
         answer_echo(association, datagram);
     else
         dns = answer_udp(association, datagram);
@@ -214,10 +192,10 @@ static void session_quiet(void *owner)
 
 static void session_reset(struct association *association, enum usher_word word, const char *text)
 {
-    answer_flush(association->capture); // what came before comes before
+    answer_flush(association->flow.capture); // what came before comes before
     // Other words (idle, limits) are no news about the far host.
     if (word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED)
-        capture_emit_error(association->capture, capture_open_error(word, text), association->quote,
+        capture_emit_error(association->flow.capture, capture_open_error(word, text), association->quote,
                            association->quote_len);
     forget(association);
 }
@@ -225,14 +203,14 @@ static void session_reset(struct association *association, enum usher_word word,
 static void session_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
 {
     struct association *association = owner;
-    association->session = NULL;
+    association->flow.opening.session = NULL;
     bool pending = association->state == ASSOCIATION_PENDING;
     if (ending == USHER_ENDED_REFUSED && pending)
         fail(association, capture_open_error(word, text));
     else if (ending == USHER_ENDED_RESET)
         session_reset(association, word, text);
     else if (ending == USHER_ENDED_LOST && pending)
-        wait_for_tunnel(association); // nothing was sent yet
+        association_open(association); // nothing was sent yet
     else
         forget(association);
 }
@@ -249,10 +227,30 @@ static const struct usher_session_ops session_ops = {
 
 // --- what the turn says ---
 
-void capture_association_attach(struct capture *capture)
+void capture_association_want(const struct opening *opening, struct want *out)
 {
-    for (struct timed *timed; capture_has_tunnel(capture) && (timed = timeline_pop(&capture->lines[LINE_WAITING]));)
-        association_open(association_of(&timed->node));
+    const struct association *association = container_of(opening, struct association, flow.opening);
+    uint8_t protocol = association->flow.protocol;
+    *out = (struct want){.ops = &session_ops, .origin = association->inside};
+    out->open.protocol = protocol;
+    out->open.port = association_is_echo(protocol) ? association->inside.port : association->outside.port;
+    out->open.addr = association->outside.addr;
+    out->open.by_name = association->outside.addr.version == 6;
+}
+
+void capture_association_placed(struct opening *opening)
+{
+    struct association *association = container_of(opening, struct association, flow.opening);
+    put(association, idle_line(association));
+}
+
+// Whatever it was to be sent to would not be reached either.
+void capture_association_refused(struct opening *opening, enum usher_word word, const char *text)
+{
+    struct association *association = container_of(opening, struct association, flow.opening);
+    for (struct early *early; (early = early_first(association));)
+        early_refuse(association, early, capture_open_error(word, text));
+    forget(association);
 }
 
 static void expire_idle(struct association *association)
@@ -263,20 +261,9 @@ static void expire_idle(struct association *association)
         give_up(association, "no answer");
 }
 
-static void expire_waiting(struct association *association)
-{
-    association->capture->counters.flows_refused++;
-    for (struct early *early; (early = early_first(association));)
-        early_refuse(association, early, CRAFT_NO_HOST);
-    forget(association);
-}
-
 static void expire(struct association *association, enum capture_timelines line)
 {
     switch (line) {
-    case LINE_WAITING:
-        expire_waiting(association);
-        break;
     case LINE_FAILED:
         forget(association);
         break;
@@ -288,10 +275,10 @@ static void expire(struct association *association, enum capture_timelines line)
     }
 }
 
-void capture_association_expire(struct capture *capture, usec_t now)
+void capture_association_expire(struct capture *capture, uint32_t moment)
 {
-    for (int line = LINE_WAITING; line < LINES; line++)
-        for (struct timed *timed; (timed = timeline_expired(&capture->lines[line], timeline_moment(now)));)
+    for (int line = LINE_UDP; line < LINES; line++)
+        for (struct timed *timed; (timed = timeline_expired(&capture->lines[line], moment));)
             expire(association_of(&timed->node), line);
 }
 
@@ -303,7 +290,7 @@ void capture_association_reclaim(struct capture *capture)
 
 void capture_association_free_all(struct capture *capture)
 {
-    for (int line = LINE_WAITING; line < LINES; line++)
+    for (int line = LINE_UDP; line < LINES; line++)
         for (struct timed *timed; (timed = timeline_pop(&capture->lines[line]));)
             forget(association_of(&timed->node));
     capture_association_reclaim(capture);
@@ -312,9 +299,7 @@ void capture_association_free_all(struct capture *capture)
 
 static const char *state_of(const struct association *association)
 {
-    if (association->session)
-        return usher_session_state(association->session);
-    return association->state == ASSOCIATION_FAILED ? "failed" : "waiting";
+    return association->flow.opening.session ? usher_session_state(association->flow.opening.session) : "failed";
 }
 
 static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_t now)
@@ -322,7 +307,7 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
     list_for_each(node, list) {
         const struct association *association = association_of(node);
         struct flow_info info = {
-            .protocol = association->protocol,
+            .protocol = association->flow.protocol,
             .inside = association->inside,
             .outside = association->outside,
             .state = state_of(association),
@@ -336,6 +321,7 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
 
 void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
 {
-    for (int line = LINE_WAITING; line < LINES; line++)
+    for (int line = LINE_UDP; line < LINES; line++) {
         each_on(&capture->lines[line].waiting, visit, arg, now);
+    }
 }

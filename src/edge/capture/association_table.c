@@ -18,7 +18,7 @@ static bool is_fixed(const struct outgoing *out)
 bool association_serves(const struct association *association, const struct endpoint *outside)
 {
     return address_equal(&association->outside.addr, &outside->addr) &&
-           (association_is_echo(association->protocol) || association->outside.port == outside->port);
+           (association_is_echo(association->flow.protocol) || association->outside.port == outside->port);
 }
 
 uint64_t association_hash(const struct capture *capture, const struct outgoing *out)
@@ -38,7 +38,7 @@ struct association *association_find(const struct capture *capture, const struct
 {
     for (struct table_node *node = table_first(&capture->associations, hash); node; node = table_next(node)) {
         struct association *found = container_of(node, struct association, by_key);
-        if (found->protocol == out->protocol && endpoint_equal(&found->inside, &out->inside) &&
+        if (found->flow.protocol == out->protocol && endpoint_equal(&found->inside, &out->inside) &&
             (!found->fixed || association_serves(found, &out->outside)))
             return found;
     }
@@ -48,16 +48,16 @@ struct association *association_find(const struct capture *capture, const struct
 struct association *association_add(struct capture *capture, const struct outgoing *out, uint64_t hash)
 {
     struct association *association = memory_new(sizeof *association);
-    association->capture = capture;
+    association->flow.capture = capture;
     association->started = capture->now;
-    association->protocol = out->protocol;
+    association->flow.protocol = out->protocol;
     association->inside = out->inside;
     association->outside = out->outside;
     association->fixed = is_fixed(out);
     if (association_is_echo(out->protocol))
         association->outside.port = 0;
     list_init(&association->early);
-    list_init(&association->timed.node);
+    list_init(&association->flow.opening.timed.node);
     table_insert(&capture->associations, &association->by_key, hash);
     capture->association_count++;
     return association;

@@ -10,21 +10,32 @@
 #include <stdlib.h>
 
 enum {
-    PACKETS_CACHED = 64,      // free buffers of 64 KiB: one reading's worth
-    PACKETS_KEPT_IDLE = 4,    // while there is no flow
-    HELD_MAX = 4096,          // SYNs without an answer
-    HELD_PER_SOURCE = 512,    // a laptop is one source, and a browser opens hundreds at once
-    TCP_CLOSING_SECONDS = 60, // as the kernel's own tcp_fin_timeout
-    ECHO_IDLE_SECONDS = 30,   // as the kernel's own nf_conntrack_icmp_timeout
-    FAILED_SECONDS = 1,       // an application that tries again each second gets a fresh answer
-    CLOSING_SECONDS = 10,     // a peer that lives answers within a round trip
+    PACKETS_CACHED = 64,    // free buffers of 64 KiB: one reading's worth
+    PACKETS_KEPT_IDLE = 4,  // while there is no flow
+    HELD_MAX = 4096,        // SYNs without an answer
+    HELD_PER_SOURCE = 512,  // a laptop is one source, and a browser opens hundreds at once
+    TCP_CLOSING_MS = 60000, // as the kernel's own tcp_fin_timeout
+    ECHO_IDLE_MS = 30000,   // as the kernel's own nf_conntrack_icmp_timeout
+    FAILED_MS = 1000,       // an application that tries again each second gets a fresh answer
+    CLOSING_MS = 10000,     // a peer that lives answers within a round trip
 };
+
+static struct capture *capture_of(struct edge *edge)
+{
+    return container_of(edge, struct capture, edge);
+}
+
+static uint32_t flows(const struct edge *edge)
+{
+    const struct capture *capture = container_of(edge, const struct capture, edge);
+    return capture->tcp_count + capture->association_count;
+}
 
 static void on_timer(uv_timer_t *timer)
 {
     struct capture *capture = timer->data;
     capture->armed = USEC_NEVER;
-    capture->wake(capture->owner);
+    edge_wake(&capture->edge);
 }
 
 static bool start_handles(struct capture *capture, uv_loop_t *loop, struct fault *fault)
@@ -40,16 +51,16 @@ static bool start_handles(struct capture *capture, uv_loop_t *loop, struct fault
 
 static void init_lines(struct capture *capture)
 {
-    const struct capture_config *config = &capture->config;
-    struct timeline *lines = capture->lines;
-    timeline_init(&lines[LINE_TCP_WAITING], config->hold_ms);
-    timeline_init(&lines[LINE_TCP_CLOSING], TCP_CLOSING_SECONDS * 1000);
-    timeline_init(&lines[LINE_WAITING], config->hold_ms);
-    timeline_init(&lines[LINE_UDP], config->udp_idle_ms);
-    timeline_init(&lines[LINE_DNS], config->udp_dns_idle_ms);
-    timeline_init(&lines[LINE_ECHO], ECHO_IDLE_SECONDS * 1000);
-    timeline_init(&lines[LINE_FAILED], FAILED_SECONDS * 1000);
-    timeline_init(&lines[LINE_CLOSING], CLOSING_SECONDS * 1000);
+    const uint32_t spans[LINES] = {
+        [LINE_TCP_CLOSING] = TCP_CLOSING_MS,
+        [LINE_UDP] = capture->config.udp_idle_ms,
+        [LINE_DNS] = capture->config.udp_dns_idle_ms,
+        [LINE_ECHO] = ECHO_IDLE_MS,
+        [LINE_FAILED] = FAILED_MS,
+        [LINE_CLOSING] = CLOSING_MS,
+    };
+    for (int line = 0; line < LINES; line++)
+        timeline_init(&capture->lines[line], spans[line]);
 }
 
 static void init_stack(struct capture *capture)
@@ -66,35 +77,6 @@ static void init_stack(struct capture *capture)
     capture->stack = stack_new(&config, &capture_stack_ops, capture, capture->now);
 }
 
-struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct capture_config *config,
-                            void (*wake)(void *owner), void *owner, struct fault *fault)
-{
-    struct capture *capture = memory_new(sizeof *capture);
-    capture->config = *config;
-    capture->tun = tun;
-    capture->wake = wake;
-    capture->owner = owner;
-    if (!start_handles(capture, loop, fault)) {
-        free(capture);
-        return NULL;
-    }
-    capture->now = clock_now();
-    random_fill(&capture->key, sizeof capture->key);
-    random_fill(&capture->stack_key, sizeof capture->stack_key);
-    random_fill(&capture->fragment_number, sizeof capture->fragment_number);
-    init_lines(capture);
-    list_init(&capture->tcp_open);
-    list_init(&capture->tcp_refused);
-    list_init(&capture->tcp_dead);
-    list_init(&capture->association_dead);
-    table_init(&capture->associations);
-    capture->packets = packet_pool_new(PACKETS_CACHED);
-    capture->fragments = fragments_new(&capture->key, &capture->counters.fragments_dropped);
-    init_stack(capture);
-    capture_device_watch(capture);
-    return capture;
-}
-
 static void on_closed(uv_handle_t *handle)
 {
     struct capture *capture = handle->data;
@@ -102,10 +84,9 @@ static void on_closed(uv_handle_t *handle)
         free(capture);
 }
 
-void capture_free(struct capture *capture)
+static void stop(struct edge *edge)
 {
-    if (!capture)
-        return;
+    struct capture *capture = capture_of(edge);
     stack_free(capture->stack);
     capture_tcp_free_all(capture);
     capture_association_free_all(capture);
@@ -117,16 +98,28 @@ void capture_free(struct capture *capture)
     uv_close((uv_handle_t *)&capture->timer, on_closed);
 }
 
-void capture_attach(struct capture *capture, struct usher_engine *engine)
+static void want(const struct opening *opening, struct want *out)
 {
-    capture->engine = engine;
-    capture_tcp_attach(capture);
-    capture_association_attach(capture);
+    if (container_of(opening, const struct capture_flow, opening)->protocol == USHER_TCP)
+        capture_tcp_want(opening, out);
+    else
+        capture_association_want(opening, out);
 }
 
-void capture_detach(struct capture *capture)
+static void placed(struct opening *opening)
 {
-    capture->engine = NULL;
+    if (container_of(opening, const struct capture_flow, opening)->protocol == USHER_TCP)
+        capture_tcp_placed(opening);
+    else
+        capture_association_placed(opening);
+}
+
+static void refused(struct opening *opening, enum usher_word word, const char *text)
+{
+    if (container_of(opening, const struct capture_flow, opening)->protocol == USHER_TCP)
+        capture_tcp_refused(opening, word, text);
+    else
+        capture_association_refused(opening, word, text);
 }
 
 static usec_t deadline(const struct capture *capture, usec_t now)
@@ -151,43 +144,77 @@ static void arm(struct capture *capture, usec_t now)
     uv_timer_start(&capture->timer, on_timer, (wait + USEC_PER_MSEC - 1) / USEC_PER_MSEC, 0);
 }
 
-void capture_turn(struct capture *capture, bool link_blocked, usec_t now)
+static void after_pull(struct edge *edge, bool link_blocked, usec_t now)
 {
+    struct capture *capture = capture_of(edge);
     capture->now = now;
     if (stack_deadline(capture->stack) <= now)
         stack_tick(capture->stack, now);
-    capture_tcp_expire(capture, now);
-    capture_association_expire(capture, now);
+    capture_tcp_expire(capture, timeline_moment(now));
+    capture_association_expire(capture, timeline_moment(now));
     fragments_expire(capture->fragments, now);
     capture_tcp_reclaim(capture);
     capture_association_reclaim(capture);
     answer_flush(capture);
     stack_flush(capture->stack, link_blocked, now);
-    if (capture_flows(capture) == 0)
+    if (flows(edge) == 0)
         packet_pool_trim(capture->packets, PACKETS_KEPT_IDLE);
     capture_device_watch(capture);
     arm(capture, now); // packets that the budget left on the device make it readable again
 }
 
-void capture_each_flow(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
+static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
 {
-    capture_tcp_each(capture, visit, arg, now);
-    capture_association_each(capture, visit, arg, now);
+    capture_tcp_each(capture_of(edge), visit, arg, now);
+    capture_association_each(capture_of(edge), visit, arg, now);
 }
 
-uint32_t capture_flows(const struct capture *capture)
+struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct capture_config *config,
+                            struct fault *fault)
 {
-    return capture->tcp_count + capture->association_count;
+    static const struct edge_kind kind = {
+        .name = "capture",
+        .want = want,
+        .placed = placed,
+        .refused = refused,
+        .after_pull = after_pull,
+        .flows = flows,
+        .each_flow = each_flow,
+        .stop = stop,
+    };
+    struct capture *capture = memory_new(sizeof *capture);
+    capture->config = *config;
+    capture->tun = tun;
+    capture->edge.kind = &kind;
+    capture->loop = loop;
+    if (!start_handles(capture, loop, fault)) {
+        free(capture);
+        return NULL;
+    }
+    capture->now = clock_now();
+    random_fill(&capture->key, sizeof capture->key);
+    random_fill(&capture->stack_key, sizeof capture->stack_key);
+    random_fill(&capture->fragment_number, sizeof capture->fragment_number);
+    init_lines(capture);
+    list_init(&capture->tcp_open);
+    list_init(&capture->tcp_dead);
+    list_init(&capture->association_dead);
+    table_init(&capture->associations);
+    capture->packets = packet_pool_new(PACKETS_CACHED);
+    capture->fragments = fragments_new(&capture->key, &capture->counters.fragments_dropped);
+    init_stack(capture);
+    capture_device_watch(capture);
+    return capture;
+}
+
+struct edge *capture_edge(struct capture *capture)
+{
+    return &capture->edge;
 }
 
 const struct capture_counters *capture_counters(const struct capture *capture)
 {
     return &capture->counters;
-}
-
-bool capture_is_waiting(const struct capture *capture)
-{
-    return !timeline_is_empty(&capture->lines[LINE_TCP_WAITING]) || !timeline_is_empty(&capture->lines[LINE_WAITING]);
 }
 
 bool capture_is_gone(const struct capture *capture)

@@ -91,7 +91,7 @@ static void on_poll(uv_poll_t *poll, int status, int events)
         while (budget-- > 0 && read_one(capture))
             ;
     }
-    capture->wake(capture->owner);
+    edge_wake(&capture->edge);
 }
 
 void capture_device_watch(struct capture *capture)

@@ -21,7 +21,7 @@ static size_t cost_of(size_t quote_len, size_t len)
 
 void early_keep(struct association *association, const struct outgoing *out)
 {
-    struct capture *capture = association->capture;
+    struct capture *capture = association->flow.capture;
     size_t cost = cost_of(out->quote_len, out->len);
     bool first = association->early_count == 0;
     if (association->early_count == EARLY_DATAGRAMS || capture->early_bytes + cost > EARLY_BYTES_ALL ||
@@ -61,13 +61,13 @@ void early_free(struct association *association, struct early *early)
     list_remove(&early->node);
     association->early_count--;
     association->early_bytes -= (uint32_t)cost;
-    association->capture->early_bytes -= cost;
+    association->flow.capture->early_bytes -= cost;
     free(early);
 }
 
 void early_refuse(struct association *association, struct early *early, int error)
 {
-    capture_emit_error(association->capture, error, early->bytes, early->quote_len);
+    capture_emit_error(association->flow.capture, error, early->bytes, early->quote_len);
     early_free(association, early);
 }
 

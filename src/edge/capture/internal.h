@@ -15,7 +15,6 @@
 
 #include "base/hash.h"
 #include "base/table.h"
-#include "base/timeline.h"
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
 #include "edge/train.h"
@@ -30,9 +29,7 @@
 enum { NO_ERROR = -1 }; // beside enum craft_error: say nothing
 
 enum capture_timelines {
-    LINE_TCP_WAITING, // held SYNs without a tunnel
     LINE_TCP_CLOSING, // session over, the application's half still open
-    LINE_WAITING,     // associations without a tunnel
     LINE_UDP,
     LINE_DNS, // a far port 53 has answered
     LINE_ECHO,
@@ -41,12 +38,18 @@ enum capture_timelines {
     LINES
 };
 
+// What both kinds of flow begin with: how their openings are told apart.
+struct capture_flow {
+    struct opening opening; // first
+    struct capture *capture;
+    uint8_t protocol; // IP protocol number
+};
+
 struct capture {
+    struct edge edge; // first
     struct capture_config config;
+    uv_loop_t *loop;
     const struct tun *tun;
-    void (*wake)(void *owner);
-    void *owner;
-    struct usher_engine *engine; // NULL: no tunnel
     struct stack *stack;
     struct packet_pool *packets;
     struct packet *spare; // a buffer for the next packet, or NULL
@@ -57,8 +60,7 @@ struct capture {
     usec_t now; // of the latest turn or reading
 
     struct timeline lines[LINES];
-    struct list tcp_open;    // flows whose session is there
-    struct list tcp_refused; // flows to refuse at the end of the turn
+    struct list tcp_open; // flows that wait for nothing
     struct list tcp_dead;
     uint32_t tcp_count;
     struct table associations;
@@ -82,13 +84,8 @@ struct capture {
 // own time is.
 static inline uint32_t capture_moment(const struct capture *capture)
 {
-    uint64_t now = capture->now / USEC_PER_MSEC, woken = uv_now(capture->poll.loop);
+    uint64_t now = capture->now / USEC_PER_MSEC, woken = uv_now(capture->loop);
     return (uint32_t)(woken > now ? woken : now);
-}
-
-static inline bool capture_has_tunnel(const struct capture *capture)
-{
-    return capture->engine && usher_engine_reason(capture->engine)[0] == '\0';
 }
 
 // device.c
@@ -125,9 +122,10 @@ void capture_emit_error(struct capture *capture, int error, const uint8_t *offen
 
 // tcp.c
 extern const struct stack_ops capture_stack_ops;
-void capture_tcp_attach(struct capture *capture);
-void capture_tcp_expire(struct capture *capture, usec_t now);
-// Refuses what could not be opened, and frees what is dead.
+void capture_tcp_want(const struct opening *opening, struct want *out);
+void capture_tcp_placed(struct opening *opening);
+void capture_tcp_refused(struct opening *opening, enum usher_word word, const char *text);
+void capture_tcp_expire(struct capture *capture, uint32_t moment);
 void capture_tcp_reclaim(struct capture *capture);
 void capture_tcp_free_all(struct capture *capture);
 void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);
@@ -135,18 +133,15 @@ void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, use
 enum { QUOTE_SIZE = 72 }; // IPv4 header with options, 60 bytes, and 8 of the upper layer; IPv6 needs 48
 
 enum association_state {
-    ASSOCIATION_WAITING, // for a tunnel
-    ASSOCIATION_PENDING,
+    ASSOCIATION_PENDING, // its opening is held or not answered yet
     ASSOCIATION_OPEN,
     ASSOCIATION_CLOSING, // no longer in the table
     ASSOCIATION_FAILED,  // remembered for a moment, without a session
 };
 
 struct association {
-    struct timed timed;
+    struct capture_flow flow; // first
     struct table_node by_key;
-    struct capture *capture;
-    struct usher_session *session;
     usec_t started;
     struct list early; // datagrams that wait for the positive reply (early.c)
     uint32_t early_count;
@@ -155,7 +150,6 @@ struct association {
     struct endpoint outside; // where it was opened to
     uint64_t bytes_out;
     uint64_t bytes_in;
-    uint8_t protocol;
     bool fixed; // serves `outside` alone
     uint8_t state;
     int8_t error; // of a failed one
@@ -189,8 +183,10 @@ bool association_serves(const struct association *association, const struct endp
 
 // association.c
 void capture_association_send(struct capture *capture, const struct outgoing *out);
-void capture_association_attach(struct capture *capture);
-void capture_association_expire(struct capture *capture, usec_t now);
+void capture_association_want(const struct opening *opening, struct want *out);
+void capture_association_placed(struct opening *opening);
+void capture_association_refused(struct opening *opening, enum usher_word word, const char *text);
+void capture_association_expire(struct capture *capture, uint32_t moment);
 void capture_association_reclaim(struct capture *capture);
 void capture_association_free_all(struct capture *capture);
 void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);

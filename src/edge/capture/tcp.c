@@ -10,16 +10,14 @@
 #include <stdlib.h>
 
 struct tcp_flow {
-    struct timed timed; // on a timeline, or on one of the capture's lists
-    struct capture *capture;
+    struct capture_flow flow; // first
+    bool accepted;            // the SYN is answered
+    bool app_finished;        // the application's FIN came
+    bool nobody_takes;        // the application's bytes: they are read and forgotten
+    bool finished_to_app;     // nothing more will come for the application
     struct stack_flow *stack;
-    struct usher_session *session;
     usec_t started;
     struct stack_tuple tuple;
-    bool accepted; // the SYN is answered
-    bool finished; // the application's FIN came
-    bool deaf;     // nobody takes the application's bytes any more
-    bool muted;    // nothing more will come for the application
 };
 
 enum {
@@ -30,21 +28,21 @@ static const struct usher_session_ops session_ops;
 
 static struct tcp_flow *flow_of(struct list *node)
 {
-    return container_of(node, struct tcp_flow, timed.node);
+    return container_of(node, struct tcp_flow, flow.opening.timed.node);
 }
 
 static void flow_move(struct tcp_flow *flow, struct list *list)
 {
-    list_remove(&flow->timed.node);
-    list_push_back(list, &flow->timed.node);
+    list_remove(&flow->flow.opening.timed.node);
+    list_push_back(list, &flow->flow.opening.timed.node);
 }
 
 static void bury_if_over(struct tcp_flow *flow)
 {
-    if (flow->stack || flow->session)
+    if (flow->stack || flow->flow.opening.session)
         return;
-    flow_move(flow, &flow->capture->tcp_dead);
-    flow->capture->tcp_count--;
+    flow_move(flow, &flow->flow.capture->tcp_dead);
+    flow->flow.capture->tcp_count--;
 }
 
 static void refuse(struct tcp_flow *flow, enum stack_refusal refusal)
@@ -81,25 +79,9 @@ static enum stack_refusal refusal_of(enum usher_word word, const char *text)
     }
 }
 
-static void wait_for_tunnel(struct tcp_flow *flow)
-{
-    timeline_put(&flow->capture->lines[LINE_TCP_WAITING], &flow->timed, capture_moment(flow->capture));
-}
-
 static void flow_open(struct tcp_flow *flow)
 {
-    struct capture *capture = flow->capture;
-    if (!capture_has_tunnel(capture)) {
-        wait_for_tunnel(flow);
-        return;
-    }
-    struct usher_open open = {
-        .protocol = USHER_TCP,
-        .port = flow->tuple.outside.port,
-        .addr = flow->tuple.outside.addr,
-    };
-    flow->session = usher_session_open(capture->engine, &open, &session_ops, flow);
-    flow_move(flow, flow->session ? &capture->tcp_open : &capture->tcp_refused);
+    edge_open(&flow->flow.capture->edge, &flow->flow.opening);
 }
 
 // The application may still talk; nobody listens. Its bytes are taken, so that its FIN can come through.
@@ -131,14 +113,14 @@ static void session_data(void *owner, const struct slice *slice)
     if (flow->stack)
         stack_flow_write(flow->stack, slice);
     else
-        usher_session_consumed(flow->session, slice->len);
+        usher_session_consumed(flow->flow.opening.session, slice->len);
 }
 
 static void finish_stack(struct tcp_flow *flow)
 {
-    if (flow->stack && !flow->muted)
+    if (flow->stack && !flow->finished_to_app)
         stack_flow_finish(flow->stack);
-    flow->muted = true;
+    flow->finished_to_app = true;
 }
 
 static void session_finished(void *owner)
@@ -149,7 +131,7 @@ static void session_finished(void *owner)
 static void session_deafened(void *owner)
 {
     struct tcp_flow *flow = owner;
-    flow->deaf = true;
+    flow->nobody_takes = true;
     if (flow->stack)
         discard(flow);
 }
@@ -162,24 +144,25 @@ static void session_closed(struct tcp_flow *flow)
         bury_if_over(flow);
         return;
     }
-    flow->deaf = true;
+    flow->nobody_takes = true;
     finish_stack(flow);
-    if (!flow->finished) {
+    if (!flow->app_finished) {
         discard(flow);
-        timeline_put(&flow->capture->lines[LINE_TCP_CLOSING], &flow->timed, capture_moment(flow->capture));
+        timeline_put(&flow->flow.capture->lines[LINE_TCP_CLOSING], &flow->flow.opening.timed,
+                     capture_moment(flow->flow.capture));
     }
 }
 
 static void session_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
 {
     struct tcp_flow *flow = owner;
-    flow->session = NULL;
+    flow->flow.opening.session = NULL;
     if (ending == USHER_ENDED_CLOSED)
         session_closed(flow);
     else if (flow->accepted)
         abort_stack(flow);
     else if (ending == USHER_ENDED_LOST)
-        wait_for_tunnel(flow); // nothing was promised to the application yet
+        flow_open(flow); // nothing was promised to the application yet
     else
         refuse(flow, refusal_of(word, text));
 }
@@ -199,11 +182,12 @@ static void *stack_syn(void *owner, struct stack_flow *stack, const struct stack
 {
     struct capture *capture = owner;
     struct tcp_flow *flow = memory_new(sizeof *flow);
-    flow->capture = capture;
+    flow->flow.capture = capture;
     flow->stack = stack;
     flow->tuple = *tuple;
     flow->started = capture->now;
-    list_init(&flow->timed.node);
+    list_init(&flow->flow.opening.timed.node);
+    flow->flow.protocol = USHER_TCP;
     capture->tcp_count++;
     flow_open(flow);
     return flow;
@@ -212,27 +196,27 @@ static void *stack_syn(void *owner, struct stack_flow *stack, const struct stack
 static void stack_readable(void *owner)
 {
     struct tcp_flow *flow = owner;
-    if (flow->deaf)
+    if (flow->nobody_takes)
         discard(flow);
-    else if (flow->session)
-        usher_session_ready(flow->session);
+    else if (flow->flow.opening.session)
+        usher_session_ready(flow->flow.opening.session);
 }
 
 static void stack_finished(void *owner)
 {
     struct tcp_flow *flow = owner;
-    flow->finished = true;
-    if (flow->session)
-        usher_session_finish(flow->session);
+    flow->app_finished = true;
+    if (flow->flow.opening.session)
+        usher_session_finish(flow->flow.opening.session);
     else if (flow->accepted)
-        flow_move(flow, &flow->capture->tcp_open); // the stack ends it now, without our limit
+        flow_move(flow, &flow->flow.capture->tcp_open); // the stack ends it now, without our limit
 }
 
 static void stack_acked(void *owner, size_t len)
 {
     struct tcp_flow *flow = owner;
-    if (flow->session)
-        usher_session_consumed(flow->session, len);
+    if (flow->flow.opening.session)
+        usher_session_consumed(flow->flow.opening.session, len);
 }
 
 static void stack_ended(void *owner, enum stack_ending ending)
@@ -240,11 +224,11 @@ static void stack_ended(void *owner, enum stack_ending ending)
     struct tcp_flow *flow = owner;
     flow->stack = NULL;
     bool evicted = ending == STACK_ENDED_EVICTED;
-    flow->capture->counters.flows_evicted += evicted;
-    if (flow->session && ending != STACK_ENDED_CLOSED) {
-        usher_session_reset(flow->session, evicted ? USHER_LIMIT : USHER_FAILED,
+    flow->flow.capture->counters.flows_evicted += evicted;
+    if (flow->flow.opening.session && ending != STACK_ENDED_CLOSED) {
+        usher_session_reset(flow->flow.opening.session, evicted ? USHER_LIMIT : USHER_FAILED,
                             evicted ? EVICTION_REASON : "reset by the application");
-        flow->session = NULL;
+        flow->flow.opening.session = NULL;
     }
     bury_if_over(flow);
 }
@@ -265,31 +249,34 @@ const struct stack_ops capture_stack_ops = {
 
 // --- what the turn says ---
 
-void capture_tcp_attach(struct capture *capture)
+void capture_tcp_want(const struct opening *opening, struct want *out)
 {
-    struct timeline *waiting = &capture->lines[LINE_TCP_WAITING];
-    for (struct timed *timed; capture_has_tunnel(capture) && (timed = timeline_pop(waiting));)
-        flow_open(flow_of(&timed->node));
+    const struct tcp_flow *flow = container_of(opening, struct tcp_flow, flow.opening);
+    *out = (struct want){.ops = &session_ops, .origin = flow->tuple.inside};
+    out->open.protocol = USHER_TCP;
+    out->open.port = flow->tuple.outside.port;
+    out->open.addr = flow->tuple.outside.addr;
 }
 
-void capture_tcp_expire(struct capture *capture, usec_t now)
+void capture_tcp_placed(struct opening *opening)
 {
-    struct timed *timed;
-    while ((timed = timeline_expired(&capture->lines[LINE_TCP_WAITING], timeline_moment(now)))) {
-        capture->counters.flows_refused++;
-        refuse(flow_of(&timed->node), STACK_REFUSE_NO_HOST);
-    }
-    while ((timed = timeline_expired(&capture->lines[LINE_TCP_CLOSING], timeline_moment(now))))
+    struct tcp_flow *flow = container_of(opening, struct tcp_flow, flow.opening);
+    flow_move(flow, &flow->flow.capture->tcp_open);
+}
+
+void capture_tcp_refused(struct opening *opening, enum usher_word word, const char *text)
+{
+    refuse(container_of(opening, struct tcp_flow, flow.opening), refusal_of(word, text));
+}
+
+void capture_tcp_expire(struct capture *capture, uint32_t moment)
+{
+    for (struct timed *timed; (timed = timeline_expired(&capture->lines[LINE_TCP_CLOSING], moment));)
         abort_stack(flow_of(&timed->node));
 }
 
 void capture_tcp_reclaim(struct capture *capture)
 {
-    // Not from within `syn`: the stack would still be building the flow.
-    for (struct list *node; (node = list_pop_front(&capture->tcp_refused));) {
-        capture->counters.flows_refused++;
-        refuse(flow_of(node), STACK_REFUSE_NO_HOST);
-    }
     for (struct list *node; (node = list_pop_front(&capture->tcp_dead));)
         free(flow_of(node));
 }
@@ -303,17 +290,13 @@ static void free_list(struct list *list)
 void capture_tcp_free_all(struct capture *capture)
 {
     free_list(&capture->tcp_open);
-    free_list(&capture->tcp_refused);
     free_list(&capture->tcp_dead);
-    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++)
-        free_list(&capture->lines[line].waiting);
+    free_list(&capture->lines[LINE_TCP_CLOSING].waiting);
 }
 
 static const char *state_of(const struct tcp_flow *flow)
 {
-    if (flow->session)
-        return usher_session_state(flow->session);
-    return flow->accepted ? "closing" : "waiting";
+    return flow->flow.opening.session ? usher_session_state(flow->flow.opening.session) : "closing";
 }
 
 static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_t now)
@@ -325,8 +308,8 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
             .inside = flow->tuple.inside,
             .outside = flow->tuple.outside,
             .state = state_of(flow),
-            .bytes_out = flow->session ? usher_session_sent(flow->session) : 0,
-            .bytes_in = flow->session ? usher_session_received(flow->session) : 0,
+            .bytes_out = flow->flow.opening.session ? usher_session_sent(flow->flow.opening.session) : 0,
+            .bytes_in = flow->flow.opening.session ? usher_session_received(flow->flow.opening.session) : 0,
             .age = now > flow->started ? now - flow->started : 0,
         };
         visit(arg, &info);
@@ -336,6 +319,5 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
 void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now)
 {
     each_on(&capture->tcp_open, visit, arg, now);
-    for (int line = LINE_TCP_WAITING; line <= LINE_TCP_CLOSING; line++)
-        each_on(&capture->lines[line].waiting, visit, arg, now);
+    each_on(&capture->lines[LINE_TCP_CLOSING].waiting, visit, arg, now);
 }

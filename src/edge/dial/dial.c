@@ -11,28 +11,17 @@
 
 #include <stdlib.h>
 
+static struct dial *dial_of(struct edge *edge)
+{
+    return container_of(edge, struct dial, edge);
+}
+
 static void start_pingers(struct dial *dial)
 {
     dial_pinger_start(dial, &dial->pinger4, dial->config.icmp4_fd);
     dial_pinger_start(dial, &dial->pinger6, dial->config.icmp6_fd);
     table_init(&dial->pings);
     random_fill(&dial->next_echo, sizeof dial->next_echo);
-}
-
-struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*wake)(void *owner), void *owner)
-{
-    struct dial *dial = memory_new(sizeof *dial);
-    dial->loop = loop;
-    dial->config = *config;
-    dial->wake = wake;
-    dial->owner = owner;
-    list_init(&dial->retired);
-    list_init(&dial->unflushed);
-    list_init(&dial->spare);
-    dial->inbox = udp_inbox_new();
-    dial_waits_init(dial);
-    start_pingers(dial);
-    return dial;
 }
 
 static void free_retired(struct dial *dial)
@@ -47,8 +36,9 @@ static void alarm_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-void dial_free(struct dial *dial)
+static void stop(struct edge *edge)
 {
+    struct dial *dial = dial_of(edge);
     struct list *link;
     for (int i = 0; i < WAITS; i++) {
         list_for_each(node, &dial->waits[i].flows) {
@@ -75,8 +65,9 @@ static void refuse_limit(struct dial *dial, struct usher_session *session, const
     usher_session_refuse(session, USHER_LIMIT, text);
 }
 
-static bool is_supported(const struct dial *dial, uint16_t protocol)
+static bool serves(const struct edge *edge, uint16_t protocol)
 {
+    const struct dial *dial = container_of(edge, struct dial, edge);
     switch (protocol) {
     case USHER_TCP:
     case USHER_UDP:
@@ -99,10 +90,9 @@ static struct dial_flow *new_flow(struct dial *dial, struct usher_session *sessi
     return dial_icmp_new(dial, session, open);
 }
 
-void dial_opened(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+static void adopt(struct edge *edge, struct usher_session *session, const struct usher_open *open)
 {
-    if (!is_supported(dial, open->protocol))
-        return; // left unattached, which the engine answers
+    struct dial *dial = dial_of(edge);
     if (dial->count >= dial->config.max_flows)
         refuse_limit(dial, session, "too many flows");
     else if (dial->connecting >= dial->config.max_connecting)
@@ -111,13 +101,13 @@ void dial_opened(struct dial *dial, struct usher_session *session, const struct 
         dial_flow_open(new_flow(dial, session, open), open);
 }
 
-bool dial_turn(struct dial *dial, usec_t now)
+static void before_pull(struct edge *edge, usec_t now)
 {
+    struct dial *dial = dial_of(edge);
     dial_waits_run(dial, now);
     dial_tcp_flush(dial);
     dial_udp_flush(dial);
     free_retired(dial);
-    return false;
 }
 
 static const char *state_of(const struct dial_flow *flow)
@@ -148,8 +138,9 @@ static void describe(const struct dial_flow *flow, struct flow_info *info, usec_
     }
 }
 
-void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now)
+static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
 {
+    struct dial *dial = dial_of(edge);
     for (int i = 0; i < WAITS; i++) {
         list_for_each(node, &dial->waits[i].flows) {
             struct flow_info info;
@@ -159,9 +150,39 @@ void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now)
     }
 }
 
-uint32_t dial_flows(const struct dial *dial)
+static uint32_t flows(const struct edge *edge)
 {
-    return dial->count;
+    return container_of(edge, struct dial, edge)->count;
+}
+
+static const struct edge_kind kind = {
+    .name = "dial",
+    .serves = serves,
+    .adopt = adopt,
+    .before_pull = before_pull,
+    .flows = flows,
+    .each_flow = each_flow,
+    .stop = stop,
+};
+
+struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config)
+{
+    struct dial *dial = memory_new(sizeof *dial);
+    dial->edge.kind = &kind;
+    dial->loop = loop;
+    dial->config = *config;
+    list_init(&dial->retired);
+    list_init(&dial->unflushed);
+    list_init(&dial->spare);
+    dial->inbox = udp_inbox_new();
+    dial_waits_init(dial);
+    start_pingers(dial);
+    return dial;
+}
+
+struct edge *dial_edge(struct dial *dial)
+{
+    return &dial->edge;
 }
 
 const struct dial_counters *dial_counters(const struct dial *dial)

@@ -4,7 +4,7 @@
 #ifndef EDGE_DIAL_DIAL_H
 #define EDGE_DIAL_DIAL_H
 
-#include "edge/flows.h"
+#include "edge/edge.h"
 #include "edge/policy/policy.h"
 #include "os/poller.h"
 #include "os/resolver.h"
@@ -40,18 +40,10 @@ struct dial_counters {
 #undef DIAL_COUNTER_FIELD
 };
 
-// `wake` says that dial_turn must be called before the loop sleeps; only a flag may be set in it.
-struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config, void (*wake)(void *owner), void *owner);
-// Closes everything. Sessions must have ended. Some memory goes when the loop runs next, as libuv wants it.
-void dial_free(struct dial *dial);
-// The engine's `opened` event goes straight here.
-void dial_opened(struct dial *dial, struct usher_session *session, const struct usher_open *open);
-// End of turn: writes what the turn gathered, timers, reclaiming. True when work is left. `now` is of CLOCK_MONOTONIC,
-// like libuv's own time.
-bool dial_turn(struct dial *dial, usec_t now);
+struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config);
+// The exit that it is; frees it when it is stopped. Its time is CLOCK_MONOTONIC, as libuv's own.
+struct edge *dial_edge(struct dial *dial);
 
-void dial_each_flow(struct dial *dial, flow_visit *visit, void *arg, usec_t now);
-uint32_t dial_flows(const struct dial *dial);
 const struct dial_counters *dial_counters(const struct dial *dial);
 
 #endif

@@ -67,10 +67,9 @@ struct dial_pinger {
 };
 
 struct dial {
+    struct edge edge; // first
     uv_loop_t *loop;
     struct dial_config config;
-    void (*wake)(void *owner);
-    void *owner;
     uint32_t count;      // of flows in `waits`
     uint32_t connecting; // of them, not answered yet
     uint32_t lookups;

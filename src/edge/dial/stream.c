@@ -164,7 +164,7 @@ static void flush_later(struct dial_tcp *tcp)
     if (list_is_linked(&tcp->flow.queue->link))
         return;
     list_push_back(&dial->unflushed, &tcp->flow.queue->link);
-    dial->wake(dial->owner);
+    edge_wake(&dial->edge);
 }
 
 // Writes without queueing; what the socket does not take is left in `slice`. False when the connection is broken.

@@ -89,7 +89,7 @@ static bool wait_for_more(struct dial_udp *udp, const struct usher_datagram *dat
     struct dial *dial = udp->flow.dial;
     bool waits = dial->config.udp_offload && train_join(&dial->train, udp, datagram);
     if (waits && dial->train.count == 1)
-        dial->wake(dial->owner);
+        edge_wake(&dial->edge);
     return waits;
 }
 

@@ -12,7 +12,7 @@ static uint32_t now_ms(const struct dial *dial)
 static void alarmed(uv_timer_t *alarm)
 {
     struct dial *dial = alarm->data;
-    dial->wake(dial->owner);
+    edge_wake(&dial->edge);
 }
 
 void dial_waits_init(struct dial *dial)

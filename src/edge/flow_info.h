@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What `usher-tun flows` and the gate's status show of a flow, the same from every edge.
-#ifndef EDGE_FLOWS_H
-#define EDGE_FLOWS_H
+#ifndef EDGE_FLOW_INFO_H
+#define EDGE_FLOW_INFO_H
 
 #include "base/address.h"
 #include "base/clock.h"
@@ -10,6 +10,7 @@ struct flow_info {
     uint8_t protocol; // IP protocol number
     struct endpoint inside;
     struct endpoint outside;
+    const char *host; // of a far end that is a name; NULL: `outside` has its address
     const char *state;
     uint64_t bytes_out; // from the inside application to the far end
     uint64_t bytes_in;

@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A way into or out of the tunnel, as everybody else sees it: an entrance (capture, listen), an exit (dial, local), or
+// both. Each is a kind with one table of functions and a folder of its own; what it knows of the others is this header.
+//
+//     entrance   a flow begins -> edge_open(opening) -> the exchange opens a session, or holds the opening until there is
+//                a tunnel -> the session's own callbacks (usher/session.h) tell what became of it
+//     exit       the peer opens a session -> the exchange picks the exit that serves it -> adopt
+//
+// Ownership. The program makes an edge and frees it by `stop`; between exchange_add and that the exchange calls it.
+#ifndef EDGE_EDGE_H
+#define EDGE_EDGE_H
+
+#include "base/timeline.h"
+#include "edge/flow_info.h"
+#include "usher/session.h"
+
+struct edge;
+struct facts;
+
+// A flow on its way into the tunnel: part of the entrance's own structure, list initialised. It is the `owner` of the
+// session's callbacks.
+struct opening {
+    struct timed timed;            // the exchange's while the opening is held or refused, the entrance's at other times
+    struct usher_session *session; // NULL: not opened yet, or over
+};
+
+// What the entrance wants for it.
+struct want {
+    struct usher_open open;              // the far end, as address or name
+    struct endpoint origin;              // who asked
+    const struct usher_session_ops *ops; // all callbacks get the opening as their owner
+};
+
+struct edge_kind {
+    const char *name; // in the log and in facts
+
+    // Entrances. Says what is wanted: when the opening is made, and again each time it is tried after having been held.
+    void (*want)(const struct opening *opening, struct want *out);
+    // There is a session, not answered yet: `timed` is the entrance's again. Also from within edge_open.
+    void (*placed)(struct opening *opening);
+    // There will be none: no tunnel came in time, or there is no room. Never from within edge_open.
+    void (*refused)(struct opening *opening, enum usher_word word, const char *text);
+
+    // Exits. Whether it takes sessions of this IP protocol; takes one over (usher_session_attach), to be answered now or
+    // later. May change nothing in the list of edges.
+    bool (*serves)(const struct edge *edge, uint16_t protocol);
+    void (*adopt)(struct edge *edge, struct usher_session *session, const struct usher_open *open);
+
+    // Both. The end of a turn: what is written before the tunnel is pulled gives credit back, which then goes along; what
+    // is written to applications after the pull carries the acknowledgement of what was pulled. Either may be NULL.
+    void (*before_pull)(struct edge *edge, usec_t now);
+    void (*after_pull)(struct edge *edge, bool link_blocked, usec_t now);
+
+    uint32_t (*flows)(const struct edge *edge); // how many there are
+    void (*each_flow)(struct edge *edge, flow_visit *visit, void *arg, usec_t now);
+    void (*describe)(const struct edge *edge, struct facts *facts); // NULL: nothing to tell
+    // Closes everything; sessions have ended. Memory may go when the loop runs next.
+    void (*stop)(struct edge *edge);
+};
+
+// What the exchange does for an edge.
+struct edge_host {
+    void (*open)(struct edge *edge, struct opening *opening);
+    void (*wake)(struct edge *edge);
+};
+
+// First in each edge's own structure. Zeroed but for `kind`.
+struct edge {
+    const struct edge_kind *kind;
+    // The exchange's, from exchange_add on.
+    const struct edge_host *host;
+    void *exchange;
+    struct list node;
+    struct timeline held; // openings that wait for a tunnel
+    struct list refused;  // openings that found no room; their owners hear of it at the end of the turn
+};
+
+// Opens a session for it, at once or when there is a tunnel again; takes `opening` off the list that it is on.
+static inline void edge_open(struct edge *edge, struct opening *opening)
+{
+    list_remove(&opening->timed.node);
+    edge->host->open(edge, opening);
+}
+
+// The entrance gives up one that has no session: nobody hears of it any more.
+static inline void edge_forget(struct opening *opening)
+{
+    list_remove(&opening->timed.node);
+}
+
+// A turn must be run before the loop sleeps. Only a flag is set.
+static inline void edge_wake(struct edge *edge)
+{
+    edge->host->wake(edge);
+}
+
+#endif

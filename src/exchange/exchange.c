@@ -1,0 +1,251 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Nothing is told from within a call of an edge's: what is refused waits on a list of its edge until the end of the turn,
+// so that an edge may open from within anything, and no callback frees its caller.
+#include "exchange/exchange.h"
+
+#include "base/memory.h"
+#include "os/log.h"
+
+#include <stdlib.h>
+
+struct exchange {
+    uv_loop_t *loop;
+    uv_timer_t alarm; // wakes the loop for the first of what is held
+    struct exchange_config config;
+    struct list edges;
+    struct usher_engine *engine; // NULL: no tunnel
+    struct exchange_counters counters;
+};
+
+static struct edge *edge_of(struct list *node)
+{
+    return container_of(node, struct edge, node);
+}
+
+static struct opening *opening_of(struct timed *timed)
+{
+    return container_of(timed, struct opening, timed);
+}
+
+static bool has_tunnel(const struct exchange *exchange)
+{
+    return exchange->engine && usher_engine_is_running(exchange->engine);
+}
+
+static void alarmed(uv_timer_t *alarm)
+{
+    struct exchange *exchange = alarm->data;
+    exchange->config.wake(exchange->config.owner);
+}
+
+static void hold(struct exchange *exchange, struct edge *edge, struct opening *opening)
+{
+    exchange->counters.flows_held++;
+    timeline_put(&edge->held, &opening->timed, (uint32_t)uv_now(exchange->loop));
+    // All wait equally long, so the alarm is for the first of them; one that comes too early is set anew.
+    if (!uv_is_active((uv_handle_t *)&exchange->alarm))
+        uv_timer_start(&exchange->alarm, alarmed, exchange->config.hold_ms, 0);
+}
+
+static void try_open(struct exchange *exchange, struct edge *edge, struct opening *opening)
+{
+    struct want want;
+    edge->kind->want(opening, &want);
+    opening->session = usher_session_open(exchange->engine, &want.open, want.ops, opening);
+    if (opening->session) {
+        edge->kind->placed(opening);
+        return;
+    }
+    list_push_back(&edge->refused, &opening->timed.node);
+    exchange->config.wake(exchange->config.owner);
+}
+
+static void open_for(struct edge *edge, struct opening *opening)
+{
+    struct exchange *exchange = edge->exchange;
+    if (has_tunnel(exchange))
+        try_open(exchange, edge, opening);
+    else
+        hold(exchange, edge, opening);
+}
+
+static void wake_for(struct edge *edge)
+{
+    struct exchange *exchange = edge->exchange;
+    exchange->config.wake(exchange->config.owner);
+}
+
+static void refuse(struct exchange *exchange, struct edge *edge, struct opening *opening, enum usher_word word,
+                   const char *text)
+{
+    exchange->counters.flows_refused++;
+    edge->kind->refused(opening, word, text);
+}
+
+struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config)
+{
+    struct exchange *exchange = memory_new(sizeof *exchange);
+    exchange->loop = loop;
+    exchange->config = *config;
+    list_init(&exchange->edges);
+    uv_timer_init(loop, &exchange->alarm);
+    exchange->alarm.data = exchange;
+    return exchange;
+}
+
+static void refuse_all(struct exchange *exchange, struct edge *edge)
+{
+    const char *why = "host: the tunnel is taken down";
+    for (struct list *node; (node = list_pop_front(&edge->refused));)
+        refuse(exchange, edge, opening_of(container_of(node, struct timed, node)), USHER_UNREACHABLE, why);
+    for (struct timed *timed; (timed = timeline_pop(&edge->held));)
+        refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, why);
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void exchange_free(struct exchange *exchange)
+{
+    if (!exchange)
+        return;
+    while (!list_is_empty(&exchange->edges)) {
+        struct edge *edge = edge_of(exchange->edges.prev);
+        list_remove(&edge->node);
+        refuse_all(exchange, edge);
+        edge->kind->stop(edge);
+    }
+    uv_close((uv_handle_t *)&exchange->alarm, on_closed);
+}
+
+void exchange_add(struct exchange *exchange, struct edge *edge)
+{
+    static const struct edge_host host = {.open = open_for, .wake = wake_for};
+    edge->host = &host;
+    edge->exchange = exchange;
+    list_init(&edge->refused);
+    timeline_init(&edge->held, exchange->config.hold_ms);
+    list_push_back(&exchange->edges, &edge->node);
+}
+
+void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
+{
+    exchange->engine = engine;
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        for (struct timed *timed; has_tunnel(exchange) && (timed = timeline_pop(&edge->held));)
+            try_open(exchange, edge, opening_of(timed));
+    }
+}
+
+void exchange_detach(struct exchange *exchange)
+{
+    exchange->engine = NULL;
+}
+
+void exchange_opened(struct exchange *exchange, struct usher_session *session, const struct usher_open *open)
+{
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        if (!edge->kind->serves || !edge->kind->serves(edge, open->protocol))
+            continue;
+        edge->kind->adopt(edge, session, open);
+        return;
+    }
+    // Left unattached, which the engine answers: unsupported.
+}
+
+void exchange_before_pull(struct exchange *exchange, usec_t now)
+{
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        if (edge->kind->before_pull)
+            edge->kind->before_pull(edge, now);
+    }
+}
+
+static void refuse_due(struct exchange *exchange, struct edge *edge, uint32_t moment)
+{
+    for (struct list *node; (node = list_pop_front(&edge->refused));)
+        refuse(exchange, edge, opening_of(container_of(node, struct timed, node)), USHER_LIMIT, "too many sessions");
+    for (struct timed *timed; (timed = timeline_expired(&edge->held, moment));)
+        refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, "host: there is no tunnel");
+}
+
+static void set_alarm(struct exchange *exchange, usec_t now)
+{
+    usec_t first = USEC_NEVER;
+    list_for_each(node, &exchange->edges) {
+        usec_t at = timelines_deadline(&edge_of(node)->held, 1, now);
+        if (at < first)
+            first = at;
+    }
+    if (first == USEC_NEVER || uv_is_active((uv_handle_t *)&exchange->alarm))
+        return;
+    uv_timer_start(&exchange->alarm, alarmed, first > now ? (first - now) / USEC_PER_MSEC + 1 : 0, 0);
+}
+
+void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t now)
+{
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        refuse_due(exchange, edge, timeline_moment(now));
+        if (edge->kind->after_pull)
+            edge->kind->after_pull(edge, link_blocked, now);
+    }
+    set_alarm(exchange, now);
+}
+
+bool exchange_is_holding(const struct exchange *exchange)
+{
+    list_for_each(node, &exchange->edges) {
+        if (!timeline_is_empty(&edge_of(node)->held))
+            return true;
+    }
+    return false;
+}
+
+uint32_t exchange_flows(const struct exchange *exchange)
+{
+    uint32_t count = 0;
+    list_for_each(node, &exchange->edges) {
+        const struct edge *edge = edge_of(node);
+        count += edge->kind->flows(edge);
+    }
+    return count;
+}
+
+// What is held is known by what it wants.
+static void each_held(const struct exchange *exchange, struct edge *edge, flow_visit *visit, void *arg, uint32_t moment)
+{
+    list_for_each(node, &edge->held.waiting) {
+        const struct timed *timed = container_of(node, struct timed, node);
+        struct want want;
+        edge->kind->want(container_of(timed, struct opening, timed), &want);
+        const struct flow_info info = {
+            .protocol = (uint8_t)want.open.protocol,
+            .inside = want.origin,
+            .outside = {.addr = want.open.addr, .port = want.open.port},
+            .host = want.open.addr.version ? NULL : want.open.host,
+            .state = "waiting",
+            .age = (exchange->config.hold_ms - (timed->due - moment)) * (usec_t)USEC_PER_MSEC,
+        };
+        visit(arg, &info);
+    }
+}
+
+void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg, usec_t now)
+{
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        edge->kind->each_flow(edge, visit, arg, now);
+        each_held(exchange, edge, visit, arg, timeline_moment(now));
+    }
+}
+
+const struct exchange_counters *exchange_counters(const struct exchange *exchange)
+{
+    return &exchange->counters;
+}

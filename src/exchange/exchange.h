@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The only place where entrances, exits and tunnels meet. What an entrance wants is opened through the tunnel, or held
+// until there is one; what the peer opens goes to the first exit that serves it.
+#ifndef EXCHANGE_EXCHANGE_H
+#define EXCHANGE_EXCHANGE_H
+
+#include "edge/edge.h"
+#include "usher/engine.h"
+
+#include <uv.h>
+
+struct exchange;
+
+struct exchange_config {
+    uint32_t hold_ms;          // how long openings wait for a tunnel before they are refused
+    void (*wake)(void *owner); // a turn must be run before the loop sleeps; only a flag may be set in it
+    void *owner;
+};
+
+#define EXCHANGE_COUNTERS(X)                                                                                           \
+    X(flows_held, "openings that had to wait for a tunnel")                                                            \
+    X(flows_refused, "openings refused at a limit or for want of a tunnel")
+
+struct exchange_counters {
+#define EXCHANGE_COUNTER_FIELD(name, help) uint64_t name;
+    EXCHANGE_COUNTERS(EXCHANGE_COUNTER_FIELD)
+#undef EXCHANGE_COUNTER_FIELD
+};
+
+struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config);
+// Stops every edge, the latest first. No tunnel may be attached.
+void exchange_free(struct exchange *exchange);
+
+// The edge is the exchange's from now on. Exits are asked in the order in which they were added.
+void exchange_add(struct exchange *exchange, struct edge *edge);
+
+// A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
+void exchange_attach(struct exchange *exchange, struct usher_engine *engine);
+void exchange_detach(struct exchange *exchange);
+// The engine's `opened` event goes straight here.
+void exchange_opened(struct exchange *exchange, struct usher_session *session, const struct usher_open *open);
+
+// The end of a turn, around the pull of the tunnels (edge/edge.h).
+void exchange_before_pull(struct exchange *exchange, usec_t now);
+void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t now);
+
+// Somebody waits for a tunnel.
+bool exchange_is_holding(const struct exchange *exchange);
+
+uint32_t exchange_flows(const struct exchange *exchange);
+void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg, usec_t now);
+const struct exchange_counters *exchange_counters(const struct exchange *exchange);
+
+#endif
