@@ -67,7 +67,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 FLOORS := base usher stack os link edge exchange node portal gate cli
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
-floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c)))
+floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))
 
 UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
 SHARED := $(call objects,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
