@@ -5,8 +5,8 @@
 
 #include "base/memory.h"
 #include "link/backoff.h"
-#include "link/connector.h"
 #include "os/clock.h"
+#include "os/race.h"
 #include "os/random.h"
 #include "os/resolver.h"
 #include "os/socket.h"
@@ -19,7 +19,8 @@
 #include <unistd.h>
 
 enum {
-    RESOLVE_TIMEOUT_MS = 5000, // each name server is asked twice within it (os/resolver.c)
+    CONNECT_TIMEOUT_MS = 10000, // for all addresses together
+    RESOLVE_TIMEOUT_MS = 5000,  // each name server is asked twice within it (os/resolver.c)
     // An attempt that is younger than this goes on when the network changes: our own routes are news too.
     FRESH_USEC = 1 * USEC_PER_SEC,
     // While somebody waits (dialer_want). A connection attempt is given up after a second, because its next packet may be
@@ -46,7 +47,7 @@ struct dialer {
     const struct dialer_ops *ops;
     void *owner;
     struct resolver *resolver;
-    struct connector *connector;
+    struct race *race;
     struct tunnel *tunnel;
     bool up;
     bool untrusted; // as the last attempt ended
@@ -105,17 +106,18 @@ static void on_wake(void *owner)
 
 static const struct tunnel_ops tunnel_ops = {.up = on_up, .opened = on_opened, .down = on_down, .wake = on_wake};
 
-static void on_connected(void *owner, int fd, const char *why)
+static void on_connected(void *owner, const struct race_end *end)
 {
     struct dialer *dialer = owner;
     struct fault fault;
-    dialer->connector = NULL;
-    if (fd < 0) {
-        fail(dialer, "%s", why);
+    char text[ENDPOINT_TEXT_SIZE];
+    dialer->race = NULL;
+    if (end->fd < 0) {
+        fail(dialer, "cannot connect to %s: %s", endpoint_text(&end->first, text), strerror(end->first_error));
         return;
     }
     dialer->phase = TUNNELLING;
-    dialer->tunnel = tunnel_new(dialer->loop, fd, dialer->config.identity, TLS_PORTAL, dialer->peer_name,
+    dialer->tunnel = tunnel_new(dialer->loop, end->fd, dialer->config.identity, TLS_PORTAL, dialer->peer_name,
                                 &dialer->config.tunnel, &tunnel_ops, dialer, &fault);
     if (!dialer->tunnel)
         fail(dialer, "%s", fault.text);
@@ -127,7 +129,9 @@ static void connect_to(struct dialer *dialer, const struct address *addrs, size_
     for (size_t i = 0; i < count; i++)
         to[i] = (struct endpoint){.addr = addrs[i], .port = dialer->config.port};
     dialer->phase = CONNECTING;
-    dialer->connector = connector_new(dialer->loop, to, count, dialer->config.mark, on_connected, dialer);
+    const struct race_config config = {
+        .to = to, .count = count, .timeout_ms = CONNECT_TIMEOUT_MS, .mark = dialer->config.mark};
+    dialer->race = race_new(dialer->loop, &config, on_connected, dialer);
 }
 
 static void on_resolved(void *owner, const struct address *addrs, size_t count, const char *why)
@@ -180,8 +184,8 @@ static void wait_for_next(struct dialer *dialer)
 static void abandon(struct dialer *dialer)
 {
     uv_timer_stop(&dialer->timer);
-    connector_free(dialer->connector);
-    dialer->connector = NULL;
+    race_cancel(dialer->race);
+    dialer->race = NULL;
     if (dialer->resolver)
         resolver_free(dialer->resolver);
     dialer->resolver = NULL;

@@ -90,12 +90,6 @@ bool poller_add(struct poller *poller, struct poller_watch *watch, int fd, uint3
     return control(poller, EPOLL_CTL_ADD, watch, events);
 }
 
-bool poller_move(struct poller *poller, struct poller_watch *watch, int fd, uint32_t events, poller_ready *ready)
-{
-    *watch = (struct poller_watch){.ready = ready, .fd = fd};
-    return control(poller, EPOLL_CTL_MOD, watch, events);
-}
-
 void poller_forget(struct poller *poller, struct poller_watch *watch)
 {
     if (watch->place != 0)

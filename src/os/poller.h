@@ -31,13 +31,11 @@ void poller_free(struct poller *poller);
 
 // What is so already is told too. False with errno when the kernel cannot; `watch->fd` is set all the same.
 bool poller_add(struct poller *poller, struct poller_watch *watch, int fd, uint32_t events, poller_ready *ready);
-// The same for a descriptor that is watched by another watch, which must have been forgotten.
-bool poller_move(struct poller *poller, struct poller_watch *watch, int fd, uint32_t events, poller_ready *ready);
 // Before the loop sleeps: tells at once what was so already when it was added. A server close by has accepted before
 // connect(2) returns, and so the answer goes out in the same turn.
 void poller_turn(struct poller *poller);
 // Nothing comes for `watch` any more, also not of what the kernel has told already: it may be freed. The descriptor is to
-// be closed, or moved to another watch, before the loop goes on.
+// be closed before the loop goes on.
 void poller_forget(struct poller *poller, struct poller_watch *watch);
 // The same for a descriptor that stays open.
 void poller_delete(struct poller *poller, struct poller_watch *watch);

@@ -154,30 +154,6 @@ static void a_level_is_told_until_it_is_gone(void **state)
     finish(&world);
 }
 
-static void a_descriptor_moves_to_another_watch(void **state)
-{
-    (void)state;
-    struct world world;
-    int far;
-    setup(&world);
-    struct end *end = end_new(&world, EPOLLOUT | EPOLLET, &far), *heir = calloc(1, sizeof *heir);
-    run(&world);
-    assert_int_equal(end->told, 1);
-    assert_int_equal(send(far, "a", 1, MSG_NOSIGNAL), 1);
-    heir->poller = world.poller;
-    int fd = end->watch.fd;
-    poller_forget(world.poller, &end->watch);
-    assert_true(poller_move(world.poller, &heir->watch, fd, EPOLLIN | EPOLLOUT | EPOLLET, on_event));
-    memset(end, 0xff, sizeof *end);
-    free(end);
-    run(&world);
-    assert_int_equal(heir->told, 1);
-    assert_int_equal(heir->events, EPOLLIN | EPOLLOUT); // what is so is told to the heir
-    end_free(heir);
-    close(far);
-    finish(&world);
-}
-
 // Events for both of a pair are in one batch, and whichever is told first ends the other.
 static void the_forgotten_hear_nothing(void **state)
 {
@@ -305,7 +281,6 @@ int main(void)
         cmocka_unit_test(an_edge_is_told_once),
         cmocka_unit_test(what_is_so_is_told_without_the_loop),
         cmocka_unit_test(a_level_is_told_until_it_is_gone),
-        cmocka_unit_test(a_descriptor_moves_to_another_watch),
         cmocka_unit_test(the_forgotten_hear_nothing),
         cmocka_unit_test(one_may_end_itself),
         cmocka_unit_test(more_than_a_batch),

@@ -25,7 +25,7 @@ enum dial_wait { WAIT_NOTHING, WAIT_CONNECT, WAIT_DRAIN, WAIT_UDP, WAIT_UDP_DNS,
 
 struct dial_flow;
 struct dial_queue;
-struct eyeballs;
+struct race;
 
 struct dial_kind {
     const struct usher_session_ops *ops;
@@ -47,7 +47,7 @@ struct dial_flow {
     struct usher_session *session; // NULL: over
     union {
         struct dial_lookup *lookup; // while `resolving`
-        struct eyeballs *eyeballs;  // of TCP, while it is `racing`
+        struct race *race;          // of TCP, while it is `racing`
         struct dial_queue *queue;   // of TCP, else: bytes that wait for the socket; NULL when there are none
     };
     uint32_t due;            // of its wait: milliseconds, compared as differences

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The life of a TCP flow: connect, answer, end. One address is connected to with the flow's own watch; several go
-// through eyeballs. After the session has closed in order the flow stays until its last bytes are written.
+// through a race. After the session has closed in order the flow stays until its last bytes are written.
 #include "edge/dial/tcp.h"
 
 #include "os/socket.h"
@@ -10,7 +10,7 @@
 static void close_tcp(struct dial_tcp *tcp, bool hard)
 {
     if (tcp->racing)
-        eyeballs_cancel(tcp->flow.eyeballs);
+        race_cancel(tcp->flow.race);
     stream_close(tcp, hard);
 }
 
@@ -68,18 +68,18 @@ static void reach_one(struct dial_tcp *tcp)
         dial_flow_wait(&tcp->flow, WAIT_CONNECT);
 }
 
-static void eyeballs_came(void *owner, int fd, const struct endpoint *to, int error)
+static void race_over(void *owner, const struct race_end *end)
 {
     struct dial_tcp *tcp = owner;
     tcp->racing = false;
-    tcp->flow.eyeballs = NULL;
-    tcp->flow.outside = *to;
-    if (fd < 0) {
-        refuse(tcp, error);
+    tcp->flow.race = NULL;
+    tcp->flow.outside = end->to;
+    if (end->fd < 0) {
+        refuse(tcp, end->error);
         return;
     }
-    set_options(fd);
-    if (poller_move(tcp->flow.dial->config.poller, &tcp->watch, fd, STREAM_EVENTS | EPOLLET, on_event))
+    set_options(end->fd);
+    if (poller_add(tcp->flow.dial->config.poller, &tcp->watch, end->fd, STREAM_EVENTS | EPOLLET, on_event))
         established(tcp);
     else
         refuse(tcp, errno);
@@ -94,9 +94,12 @@ static void reach(struct dial_flow *flow, const struct address *addrs, size_t co
         reach_one(tcp);
         return;
     }
+    struct endpoint to[RESOLVER_ADDRESSES_MAX];
+    for (size_t i = 0; i < count; i++)
+        to[i] = (struct endpoint){.addr = addrs[i], .port = flow->outside.port};
+    const struct race_config config = {.to = to, .count = count, .timeout_ms = dial->config.connect_timeout_ms};
     tcp->racing = true;
-    flow->eyeballs = eyeballs_new(dial->loop, dial->config.poller, addrs, count, flow->outside.port,
-                                  dial->config.connect_timeout_ms, eyeballs_came, tcp);
+    flow->race = race_new(dial->loop, &config, race_over, tcp);
 }
 
 static void expired(struct dial_flow *flow)

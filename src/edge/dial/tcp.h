@@ -4,15 +4,15 @@
 #ifndef EDGE_DIAL_TCP_H
 #define EDGE_DIAL_TCP_H
 
-#include "edge/dial/eyeballs.h"
 #include "edge/dial/internal.h"
 #include "edge/dial/queue.h"
+#include "os/race.h"
 
 struct dial_tcp {
     struct dial_flow flow;     // first
     struct poller_watch watch; // fd -1: none yet
     short error;               // the far end has broken the connection: errno
-    bool racing : 1;           // `flow.eyeballs` connects to one of several addresses
+    bool racing : 1;           // `flow.race` connects to one of several addresses
     bool connected : 1;
     bool readable : 1;  // there may be bytes, or the end, to read
     bool insistent : 1; // a short read is not the last: there is an end or an urgent mark

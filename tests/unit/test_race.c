@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which of several addresses is connected to, in which order, after how long; on loopback, where an address without
 // a listener refuses and one with a full listener is silent.
-#include "edge/dial/eyeballs.h"
+#include "os/race.h"
+
 #include "os/clock.h"
 #include "os/socket.h"
 #include "unit.h"
@@ -15,16 +16,14 @@ enum { FILLERS = 4, TIMEOUT_MS = 600 };
 
 struct outcome {
     bool done;
-    int fd;
-    int error;
-    struct endpoint to;
+    struct race_end end;
 };
 
-static void came(void *owner, int fd, const struct endpoint *to, int error)
+static void came(void *owner, const struct race_end *end)
 {
     struct outcome *outcome = owner;
     assert_false(outcome->done);
-    *outcome = (struct outcome){.done = true, .fd = fd, .error = error, .to = *to};
+    *outcome = (struct outcome){.done = true, .end = *end};
 }
 
 static int listen_at(const char *host, uint16_t *port, int backlog)
@@ -48,20 +47,21 @@ static void fill(const char *host, uint16_t port, int fillers[FILLERS])
     }
 }
 
-static void race(const char *const *hosts, size_t count, uint16_t port, struct outcome *outcome)
+static void run(const char *const *hosts, size_t count, uint16_t port, struct outcome *outcome)
 {
-    struct address addrs[16];
+    struct endpoint to[16];
     uv_loop_t loop;
-    *outcome = (struct outcome){.fd = -1};
-    for (size_t i = 0; i < count; i++)
-        assert_true(address_parse(&addrs[i], hosts[i]));
+    *outcome = (struct outcome){.end.fd = -1};
+    for (size_t i = 0; i < count; i++) {
+        to[i].port = port;
+        assert_true(address_parse(&to[i].addr, hosts[i]));
+    }
     assert_int_equal(uv_loop_init(&loop), 0);
-    struct poller *poller = poller_new(&loop);
-    assert_non_null(eyeballs_new(&loop, poller, addrs, count, port, TIMEOUT_MS, came, outcome));
+    const struct race_config config = {.to = to, .count = count, .timeout_ms = TIMEOUT_MS};
+    assert_non_null(race_new(&loop, &config, came, outcome));
     assert_false(outcome->done);
     while (!outcome->done)
         uv_run(&loop, UV_RUN_ONCE);
-    poller_free(poller);
     uv_run(&loop, UV_RUN_DEFAULT); // to the last handle
     assert_int_equal(uv_loop_close(&loop), 0);
 }
@@ -83,6 +83,8 @@ static void who_wins(void **state)
         {"the second after the delay", {"127.0.0.2", "127.0.0.3"}, "SL", 1, 0, 240, 450},
         {"the families alternate", {"127.0.0.2", "127.0.0.3", "::1"}, "RLL", 2, 0, 0, 200},
         {"version 6 leads", {"::1", "127.0.0.2", "127.0.0.3"}, "RRL", 2, 0, 0, 200},
+        {"after refusal and silence", {"127.0.0.2", "127.0.0.3", "127.0.0.4"}, "RSL", 2, 0, 240, 450},
+        {"not after a good one", {"127.0.0.2", "127.0.0.3", "127.0.0.4"}, "LSR", 0, 0, 0, 200},
         {"one alone", {"127.0.0.2"}, "L", 0, 0, 0, 200},
         {"all refuse", {"127.0.0.2", "::1", "127.0.0.3"}, "RRR", -1, ECONNREFUSED, 0, 200},
         {"all are silent", {"127.0.0.2", "127.0.0.3"}, "SS", -1, ETIMEDOUT, 590, 1500},
@@ -102,16 +104,23 @@ static void who_wins(void **state)
         }
         struct outcome outcome;
         usec_t start = clock_now();
-        race(cases[i].hosts, count, port, &outcome);
+        run(cases[i].hosts, count, port, &outcome);
         usec_t ms = (clock_now() - start) / USEC_PER_MSEC;
-        CASE(cases[i].name, (outcome.fd >= 0) == (cases[i].winner >= 0) && outcome.error == cases[i].error);
-        if (outcome.fd >= 0) {
+        CASE(cases[i].name, (outcome.end.fd >= 0) == (cases[i].winner >= 0) && outcome.end.error == cases[i].error);
+        if (outcome.end.fd >= 0) {
             struct endpoint peer;
             struct address want;
             assert_true(address_parse(&want, cases[i].hosts[cases[i].winner]));
-            CASE(cases[i].name, socket_peer(outcome.fd, &peer) && address_equal(&peer.addr, &want));
-            CASE(cases[i].name, endpoint_equal(&peer, &outcome.to));
-            close(outcome.fd);
+            CASE(cases[i].name, socket_peer(outcome.end.fd, &peer) && address_equal(&peer.addr, &want));
+            CASE(cases[i].name, endpoint_equal(&peer, &outcome.end.to));
+            close(outcome.end.fd);
+        }
+        if (outcome.end.fd < 0) { // the first that failed: of the silent, all fail together in the end
+            const char *first = strchr(cases[i].ways, 'R') ? strchr(cases[i].ways, 'R') : cases[i].ways;
+            struct address want;
+            assert_true(address_parse(&want, cases[i].hosts[first - cases[i].ways]));
+            CASE(cases[i].name, address_equal(&outcome.end.first.addr, &want));
+            CASE(cases[i].name, outcome.end.first_error == (*first == 'R' ? ECONNREFUSED : ETIMEDOUT));
         }
         if (ms < cases[i].from_ms || ms > cases[i].to_ms)
             fail_msg("%s: took %u ms", cases[i].name, (unsigned)ms);
@@ -130,26 +139,26 @@ static void given_up_there_is_no_callback(void **state)
     struct outcome outcome = {0};
     uint16_t port = 0;
     int fillers[FILLERS], listener = listen_at("127.0.0.2", &port, 0);
-    struct address addr;
+    struct endpoint to;
     uv_loop_t loop;
     fill("127.0.0.2", port, fillers);
-    assert_true(address_parse(&addr, "127.0.0.2"));
+    assert_true(address_parse(&to.addr, "127.0.0.2"));
     assert_int_equal(uv_loop_init(&loop), 0);
-    struct poller *poller = poller_new(&loop);
+    to.port = port;
+    const struct race_config config = {.to = &to, .count = 1, .timeout_ms = TIMEOUT_MS};
     for (int runs = 0; runs < 2; runs++) { // before and after the first attempt
         int before = dup(0), after;
         close(before);
-        struct eyeballs *eyeballs = eyeballs_new(&loop, poller, &addr, 1, port, TIMEOUT_MS, came, &outcome);
+        struct race *race = race_new(&loop, &config, came, &outcome);
         for (int i = 0; i < runs * 3; i++)
             uv_run(&loop, UV_RUN_NOWAIT);
-        eyeballs_cancel(eyeballs);
+        race_cancel(race);
         uv_run(&loop, UV_RUN_NOWAIT);
         assert_false(outcome.done);
         after = dup(0);
         close(after);
         assert_int_equal(before, after); // no descriptor is left
     }
-    poller_free(poller);
     uv_run(&loop, UV_RUN_DEFAULT);
     assert_int_equal(uv_loop_close(&loop), 0);
     for (int i = 0; i < FILLERS; i++)
@@ -157,10 +166,37 @@ static void given_up_there_is_no_callback(void **state)
     close(listener);
 }
 
+static void sockets_are_marked(void **state)
+{
+    (void)state;
+    struct endpoint to = {.port = 0};
+    uint32_t mark = 0;
+    socklen_t len = sizeof mark;
+    struct outcome outcome = {0};
+    uv_loop_t loop;
+    int listener = listen_at("127.0.0.2", &to.port, 8);
+    assert_true(address_parse(&to.addr, "127.0.0.2"));
+    assert_int_equal(uv_loop_init(&loop), 0);
+    const struct race_config config = {.to = &to, .count = 1, .timeout_ms = TIMEOUT_MS, .mark = 7};
+    race_new(&loop, &config, came, &outcome);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(outcome.done);
+    if (outcome.end.fd < 0) { // who may not mark does not connect
+        assert_int_equal(outcome.end.error, EPERM);
+    } else {
+        assert_int_equal(getsockopt(outcome.end.fd, SOL_SOCKET, SO_MARK, &mark, &len), 0);
+        assert_int_equal(mark, 7);
+        close(outcome.end.fd);
+    }
+    close(listener);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_wins),
+        cmocka_unit_test(sockets_are_marked),
         cmocka_unit_test(given_up_there_is_no_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
