@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Dial: sessions that the peer opens become real connections. Every open and every datagram is judged by the policy,
+// Dial: sessions that the peer opens become real connections. Every open and every datagram is judged,
 // after resolution, and the very address that was judged is the one connected to.
 #ifndef EDGE_DIAL_DIAL_H
 #define EDGE_DIAL_DIAL_H
 
 #include "edge/edge.h"
-#include "edge/policy/policy.h"
+#include "edge/judge.h"
 #include "os/poller.h"
 #include "os/resolver.h"
 #include "usher/engine.h"
@@ -15,7 +15,7 @@
 struct dial;
 
 struct dial_config {
-    struct policy *policy;       // of this peer; borrowed
+    const struct judge *judge;   // of this peer; borrowed
     struct poller *poller;       // borrowed
     struct resolver *resolver;   // borrowed; NULL: names are refused
     int icmp4_fd, icmp6_fd;      // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported

@@ -58,13 +58,12 @@ static uint8_t version_of(const struct dial_icmp *icmp)
 static bool may_send(struct dial_icmp *icmp, const struct address *to)
 {
     struct dial *dial = icmp->flow.dial;
+    const struct judge *judge = dial->config.judge;
     struct endpoint key = {.addr = *to};
     if (icmp->flow.by_name)
         return true; // judged when it was opened
     const struct remote *known = remotes_find(&icmp->remotes, &key);
-    bool allowed =
-        known ? known->allowed
-              : to->version == 4 && policy_judge(dial->config.policy, USHER_ICMP, NULL, to, 0) == POLICY_ALLOWED;
+    bool allowed = known ? known->allowed : to->version == 4 && judge->address(judge, USHER_ICMP, NULL, to, 0);
     if (!known)
         remotes_add(&icmp->remotes, &key, allowed);
     dial->counters.datagrams_denied += !allowed;

@@ -28,14 +28,14 @@ static bool fits(const struct dial_flow *flow, const struct address *addr)
 
 static void reach_allowed(struct dial_flow *flow, const char *host, const struct address *addrs, size_t count)
 {
+    const struct judge *judge = flow->dial->config.judge;
     struct address allowed[RESOLVER_ADDRESSES_MAX];
     size_t allowed_count = 0, fitting = 0;
     for (size_t i = 0; i < count && i < RESOLVER_ADDRESSES_MAX; i++) {
         if (!fits(flow, &addrs[i]))
             continue;
         fitting++;
-        if (policy_judge(flow->dial->config.policy, flow->protocol, host, &addrs[i], flow->outside.port) ==
-            POLICY_ALLOWED)
+        if (judge->address(judge, flow->protocol, host, &addrs[i], flow->outside.port))
             allowed[allowed_count++] = addrs[i];
     }
     if (allowed_count > 0)
@@ -77,9 +77,10 @@ static void resolved(void *owner, const struct address *addrs, size_t count, con
 static void look_up(struct dial_flow *flow, const char *host)
 {
     struct dial *dial = flow->dial;
-    if (!policy_host_is_valid(host))
+    enum judge_name verdict = dial->config.judge->name(dial->config.judge, flow->protocol, host, flow->outside.port);
+    if (verdict == JUDGE_NO_NAME)
         give_up(flow, USHER_RESOLVE, "not a host name");
-    else if (policy_judge_name(dial->config.policy, flow->protocol, host, flow->outside.port) == POLICY_DENIED)
+    else if (verdict == JUDGE_DENIED)
         give_up(flow, USHER_DENIED, "not permitted");
     else if (!dial->config.resolver)
         give_up(flow, USHER_RESOLVE, "names are not resolved here");

@@ -10,9 +10,9 @@
 static bool may_send(struct dial_udp *udp, const struct endpoint *to)
 {
     struct dial *dial = udp->flow.dial;
+    const struct judge *judge = dial->config.judge;
     const struct remote *known = remotes_find(&udp->remotes, to);
-    bool allowed = known ? known->allowed
-                         : policy_judge(dial->config.policy, USHER_UDP, NULL, &to->addr, to->port) == POLICY_ALLOWED;
+    bool allowed = known ? known->allowed : judge->address(judge, USHER_UDP, NULL, &to->addr, to->port);
     if (!known)
         remotes_add(&udp->remotes, to, allowed);
     dial->counters.datagrams_denied += !allowed;

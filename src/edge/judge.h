@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Who may reach what, as an exit asks it: of a name before it is resolved, of an address before anything goes there.
+#ifndef EDGE_JUDGE_H
+#define EDGE_JUDGE_H
+
+#include "base/address.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+enum judge_name {
+    JUDGE_RESOLVE, // its addresses may pass
+    JUDGE_DENIED,  // none of them could
+    JUDGE_NO_NAME, // this is no host name
+};
+
+// Part of what judges. Protocols are those of IP; the port is 0 where there are none.
+struct judge {
+    // `host` is the name that the address was resolved from, NULL if the peer named the address itself.
+    bool (*address)(const struct judge *judge, uint8_t protocol, const char *host, const struct address *addr,
+                    uint16_t port);
+    enum judge_name (*name)(const struct judge *judge, uint8_t protocol, const char *host, uint16_t port);
+};
+
+#endif
