@@ -245,7 +245,7 @@ bench-held: all tools
 bench-quick: all tools
 	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
 format:
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
 
 # Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
 UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)

@@ -14,6 +14,8 @@ struct exchange {
     struct exchange_config config;
     struct list edges;
     struct usher_engine *engine; // NULL: no tunnel
+    const struct policy *policy; // NULL: nothing is allowed
+    struct judge judge;          // by that
     struct exchange_counters counters;
 };
 
@@ -82,11 +84,29 @@ static void refuse(struct exchange *exchange, struct edge *edge, struct opening 
     edge->kind->refused(opening, word, text);
 }
 
+static bool judge_address(const struct judge *judge, uint8_t protocol, const char *host, const struct address *addr,
+                          uint16_t port)
+{
+    const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
+    return policy && policy_judge(policy, protocol, host, addr, port) == POLICY_ALLOWED;
+}
+
+static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, const char *host, uint16_t port)
+{
+    const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
+    if (!policy_host_is_valid(host))
+        return JUDGE_NO_NAME;
+    if (!policy || policy_judge_name(policy, protocol, host, port) == POLICY_DENIED)
+        return JUDGE_DENIED;
+    return JUDGE_RESOLVE;
+}
+
 struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config)
 {
     struct exchange *exchange = memory_new(sizeof *exchange);
     exchange->loop = loop;
     exchange->config = *config;
+    exchange->judge = (struct judge){.address = judge_address, .name = judge_name};
     list_init(&exchange->edges);
     uv_timer_init(loop, &exchange->alarm);
     exchange->alarm.data = exchange;
@@ -128,6 +148,16 @@ void exchange_add(struct exchange *exchange, struct edge *edge)
     list_init(&edge->refused);
     timeline_init(&edge->held, exchange->config.hold_ms);
     list_push_back(&exchange->edges, &edge->node);
+}
+
+void exchange_set_policy(struct exchange *exchange, const struct policy *policy)
+{
+    exchange->policy = policy;
+}
+
+const struct judge *exchange_judge(const struct exchange *exchange)
+{
+    return &exchange->judge;
 }
 
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine)

@@ -5,6 +5,8 @@
 #define EXCHANGE_EXCHANGE_H
 
 #include "edge/edge.h"
+#include "edge/judge.h"
+#include "exchange/policy/policy.h"
 #include "usher/engine.h"
 
 #include <uv.h>
@@ -33,6 +35,10 @@ void exchange_free(struct exchange *exchange);
 
 // The edge is the exchange's from now on. Exits are asked in the order in which they were added.
 void exchange_add(struct exchange *exchange, struct edge *edge);
+
+// The rules by which exits judge what the peer opens, borrowed; without any everything is denied.
+void exchange_set_policy(struct exchange *exchange, const struct policy *policy);
+const struct judge *exchange_judge(const struct exchange *exchange);
 
 // A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine);

@@ -5,14 +5,14 @@
 
 #include "base/cursor.h"
 #include "cli/config.h"
-#include "edge/policy/policy.h"
+#include "exchange/policy/policy.h"
 
 enum { ACCESS_RULES_MAX = 65536 }; // lines of Allow and Deny
 
 struct access_line {
     char *name; // of the portal; "*" is everybody authenticated
     bool allow;
-    char *rules; // comma separated, as edge/policy/policy.h reads them
+    char *rules; // comma separated, as exchange/policy/policy.h reads them
 };
 
 struct access {

@@ -4,7 +4,6 @@
 
 #include "gate/worker.h"
 
-#include "base/list.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "edge/dial/dial.h"
@@ -39,7 +38,6 @@ struct worker {
     struct tunnel *tunnel;
     struct resolver *resolver;
     struct policy *policy; // of the portal, once we know it
-    struct judge judge;    // by `policy`
     struct dial *dial;     // the node's, from then on
     int icmp4_fd, icmp6_fd;
 
@@ -90,21 +88,6 @@ static void report_stats(const struct worker *worker)
     free(message);
 }
 
-static bool judge_address(const struct judge *judge, uint8_t protocol, const char *host, const struct address *addr,
-                          uint16_t port)
-{
-    const struct worker *worker = container_of(judge, struct worker, judge);
-    return policy_judge(worker->policy, protocol, host, addr, port) == POLICY_ALLOWED;
-}
-
-static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, const char *host, uint16_t port)
-{
-    const struct worker *worker = container_of(judge, struct worker, judge);
-    if (!policy_host_is_valid(host))
-        return JUDGE_NO_NAME;
-    return policy_judge_name(worker->policy, protocol, host, port) == POLICY_DENIED ? JUDGE_DENIED : JUDGE_RESOLVE;
-}
-
 static void tunnel_came(void *owner)
 {
     struct worker *worker = owner;
@@ -116,9 +99,9 @@ static void tunnel_came(void *owner)
 
     worker->policy = access_policy(&briefing->access, tls_peer_name(tls));
     policy_set_local(worker->policy, worker->locals, worker->local_count);
-    worker->judge = (struct judge){.address = judge_address, .name = judge_name};
+    exchange_set_policy(worker->node.exchange, worker->policy);
     struct dial_config config = {
-        .judge = &worker->judge,
+        .judge = exchange_judge(worker->node.exchange),
         .poller = worker->node.poller,
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,

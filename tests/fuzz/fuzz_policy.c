@@ -3,7 +3,7 @@
 // address of 4 or 16 bytes. A host name is never something that libc would take for an address, and a denial of
 // everything in front denies everything.
 #include "base/address.h"
-#include "edge/policy/policy.h"
+#include "exchange/policy/policy.h"
 
 #include <arpa/inet.h>
 #include <stdlib.h>

@@ -6,8 +6,8 @@
 
 #include "base/list.h"
 #include "edge/dial/dial.h"
-#include "edge/policy/policy.h"
 #include "exchange/exchange.h"
+#include "exchange/policy/policy.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -59,7 +59,6 @@ struct rig {
     struct usher_engine *portal;
     struct usher_engine *gate;
     struct policy *policy;
-    struct judge judge;
     struct resolver *resolver; // NULL: none
     struct poller *poller;
     struct exchange *exchange;
@@ -186,22 +185,6 @@ static inline void app_unstall(struct app *app)
 
 // The tunnel
 
-static inline bool rig_judge_address(const struct judge *judge, uint8_t protocol, const char *host,
-                                     const struct address *addr, uint16_t port)
-{
-    const struct rig *rig = container_of(judge, struct rig, judge);
-    return policy_judge(rig->policy, protocol, host, addr, port) == POLICY_ALLOWED;
-}
-
-static inline enum judge_name rig_judge_name(const struct judge *judge, uint8_t protocol, const char *host,
-                                             uint16_t port)
-{
-    const struct rig *rig = container_of(judge, struct rig, judge);
-    if (!policy_host_is_valid(host))
-        return JUDGE_NO_NAME;
-    return policy_judge_name(rig->policy, protocol, host, port) == POLICY_DENIED ? JUDGE_DENIED : JUDGE_RESOLVE;
-}
-
 static inline void rig_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     exchange_opened(((struct rig *)owner)->exchange, session, open);
@@ -300,8 +283,6 @@ static inline struct rig *rig_new_named(const char *allow, struct dial_config co
         rig->resolver = resolver_new(&rig->loop, &names, &fault);
         assert_non_null(rig->resolver);
     }
-    rig->judge = (struct judge){.address = rig_judge_address, .name = rig_judge_name};
-    config.judge = &rig->judge;
     config.poller = rig->poller = poller_new(&rig->loop);
     config.resolver = rig->resolver;
     config.max_flows = config.max_flows ? config.max_flows : 1000;
@@ -313,6 +294,8 @@ static inline struct rig *rig_new_named(const char *allow, struct dial_config co
         config.icmp4_fd = config.icmp6_fd = -1;
     const struct exchange_config around = {.wake = rig_wake, .owner = rig};
     rig->exchange = exchange_new(&rig->loop, &around);
+    exchange_set_policy(rig->exchange, rig->policy);
+    config.judge = exchange_judge(rig->exchange);
     rig->dial = dial_new(&rig->loop, &config);
     exchange_add(rig->exchange, dial_edge(rig->dial));
     struct usher_engine_config engine = {.heartbeat = true,

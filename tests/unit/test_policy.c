@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who may reach what: the grammar of rules, first match, special addresses in every spelling, names.
-#include "edge/policy/policy.h"
+#include "exchange/policy/policy.h"
 #include "unit.h"
 
 #include <netinet/in.h>

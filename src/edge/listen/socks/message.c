@@ -118,9 +118,7 @@ enum socks_parsed socks_request_parse(struct socks_request *out, const uint8_t *
     *out = (struct socks_request){.version = reader_u8(&r)};
     if (r.failed)
         return SOCKS_PARTIAL;
-    bool good = out->version == 4   ? take_request4(&r, out)
-                : out->version == 5 ? take_request5(&r, out)
-                                    : false;
+    bool good = out->version == 4 ? take_request4(&r, out) : out->version == 5 ? take_request5(&r, out) : false;
     return good ? parsed(&r, bytes, len, used) : SOCKS_BROKEN;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Addresses that a wide rule never means: loopback, link-local, multicast, reserved, cloud metadata services.
-#ifndef EDGE_POLICY_SPECIAL_H
-#define EDGE_POLICY_SPECIAL_H
+#ifndef EXCHANGE_POLICY_SPECIAL_H
+#define EXCHANGE_POLICY_SPECIAL_H
 
 #include "base/address.h"
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What is a host name, and which pattern it matches. Nothing passes as a name here that some resolver would read as an
 // address ("127.1", "0x7f.1", "2130706433"): such spellings would walk around every rule about addresses.
-#include "edge/policy/name.h"
-#include "edge/policy/policy.h"
+#include "exchange/policy/name.h"
+#include "exchange/policy/policy.h"
 
 #include <string.h>
 #include <strings.h>

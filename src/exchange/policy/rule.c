@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The grammar of rules, read in the order protocol, target, ports. Whatever is not exactly a rule is an error whose
 // sentence says what was found and what would be right: a rule misread is a hole in the policy.
-#include "edge/policy/rule.h"
+#include "exchange/policy/rule.h"
 #include "base/memory.h"
-#include "edge/policy/name.h"
+#include "exchange/policy/name.h"
 
 #include <ctype.h>
 #include <stdlib.h>

@@ -4,8 +4,8 @@
 //     rule   = [ ("tcp" | "udp" | "icmp") ":" ] target [ ":" ports ]
 //     target = IPv4 or IPv6 address or prefix, version 6 in brackets when ports follow | name | "*." name
 //     ports  = number | number "-" number                               (tcp and udp only)
-#ifndef EDGE_POLICY_RULE_H
-#define EDGE_POLICY_RULE_H
+#ifndef EXCHANGE_POLICY_RULE_H
+#define EXCHANGE_POLICY_RULE_H
 
 #include "base/address.h"
 #include "base/fault.h"

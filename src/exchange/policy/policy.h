@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who may reach what: rules of `[Access NAME]`, first match wins, no match is a denial. Special addresses (loopback, the
 // gate's own, link-local, multicast, cloud metadata, ...) need a rule that names them exactly, never a mere wide prefix.
-#ifndef EDGE_POLICY_POLICY_H
-#define EDGE_POLICY_POLICY_H
+#ifndef EXCHANGE_POLICY_POLICY_H
+#define EXCHANGE_POLICY_POLICY_H
 
 #include "base/address.h"
 #include "base/fault.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The never-list. One table; a range may lie inside another (a metadata service inside link-local), and then the
 // narrower one counts: allowing 169.254.0.0/16 does not open 169.254.169.254.
-#include "edge/policy/special.h"
+#include "exchange/policy/special.h"
 
 #include <stddef.h>
 

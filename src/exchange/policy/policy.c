@@ -2,11 +2,11 @@
 // One ordered list of rules for one peer. First match wins and no match is a denial. An address in a special range (or
 // one of the gate's own) is invisible to every Allow whose prefix is not inside that range, so a wide rule such as
 // 0.0.0.0/0 steps over it and the search goes on.
-#include "edge/policy/policy.h"
+#include "exchange/policy/policy.h"
 #include "base/memory.h"
-#include "edge/policy/name.h"
-#include "edge/policy/rule.h"
-#include "edge/policy/special.h"
+#include "exchange/policy/name.h"
+#include "exchange/policy/rule.h"
+#include "exchange/policy/special.h"
 
 #include <ctype.h>
 #include <stdlib.h>
