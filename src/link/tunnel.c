@@ -87,7 +87,7 @@ void tunnel_raise(struct tunnel *tunnel, usec_t now)
 {
     static const struct usher_engine_ops ops = {.opened = on_opened, .wake = on_wake};
     tunnel->config.engine.server = tunnel->role == TLS_GATE;
-    tunnel->config.engine.heartbeat = tls_alpn_agreed(tunnel->tls);
+    tunnel->config.engine.extended = tls_alpn_agreed(tunnel->tls);
     tunnel->engine = usher_engine_new(&tunnel->config.engine, &ops, tunnel, now);
     assert(tunnel->engine);
     tunnel->state = TUNNEL_UP;

@@ -14,7 +14,7 @@
 struct tunnel;
 
 struct tunnel_config {
-    struct usher_engine_config engine; // `server` and `heartbeat` are set by the tunnel itself
+    struct usher_engine_config engine; // `server` and `extended` are set by the tunnel itself
     uint32_t batch;                    // bytes of ciphertext per send while nothing interactive is active (256 KiB)
     uint32_t batch_interactive;        // while something is (64 KiB)
     uint32_t notsent_lowat;            // bytes, TCP_NOTSENT_LOWAT of the socket

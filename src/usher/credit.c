@@ -98,7 +98,6 @@ static uint64_t spare(const struct credit *credit, const struct credit_budget *b
     uint64_t to_comfort = minus(comfort(budget), budget->used);
     uint64_t to_share = minus(share(budget), extra(credit));
     uint64_t to_total = minus(budget->total, budget->used);
-
     if (to_share > to_total)
         to_share = to_total;
     return to_comfort > to_share ? to_comfort : to_share;
@@ -108,7 +107,6 @@ static uint64_t spare(const struct credit *credit, const struct credit_budget *b
 static void grow(struct credit *credit, struct credit_budget *budget, uint64_t window)
 {
     uint64_t bound = credit->window + spare(credit, budget);
-
     if (window > budget->window_max)
         window = budget->window_max;
     if (window > bound)
@@ -121,7 +119,6 @@ static void grow(struct credit *credit, struct credit_budget *budget, uint64_t w
 static void shrink(struct credit *credit, struct credit_budget *budget, uint64_t len)
 {
     uint64_t above = extra(credit) - share(budget);
-
     set_window(credit, budget, credit->window - (uint32_t)(above < len ? above : len));
 }
 
@@ -143,7 +140,6 @@ static void measure(struct credit *credit, struct credit_budget *budget, usec_t 
 {
     bool fast = milliseconds(now) - credit->measured_ms <= CREDIT_GROW_WITHIN_MS;
     bool keeps_up = credit_held(credit) <= credit->window / 4;
-
     if (fast && keeps_up)
         grow(credit, budget, 2 * (uint64_t)credit->window);
     credit->measured = 0;

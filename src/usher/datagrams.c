@@ -12,7 +12,7 @@ static_assert(USHER_DATAGRAM_QUEUE >= 2 * USHER_BODY_MAX, "the largest datagram 
 
 static uint32_t cost(const struct datagram_entry *entry)
 {
-    return (uint32_t)sizeof(*entry) + entry->len;
+    return (uint32_t)sizeof *entry + entry->len;
 }
 
 void datagrams_init(struct datagrams *datagrams)
@@ -31,7 +31,6 @@ static void take_off(struct datagrams *datagrams, struct datagram_entry *entry)
 static void drop_one(struct datagrams *datagrams, struct list *queue)
 {
     struct datagram_entry *entry = container_of(datagrams->age.next, struct datagram_entry, in_age);
-
     if (!list_is_empty(queue))
         entry = container_of(queue->next, struct datagram_entry, in_session);
     take_off(datagrams, entry);
@@ -42,9 +41,8 @@ uint32_t datagrams_push(struct datagrams *datagrams, struct list *queue, uint16_
                         const struct usher_datagram *datagram)
 {
     uint32_t len = (uint32_t)(USHER_HEADER_SIZE + USHER_DATAGRAM_FIXED + datagram->len);
-    struct datagram_entry *entry = memory_new(sizeof(*entry) + len);
+    struct datagram_entry *entry = memory_new(sizeof *entry + len);
     uint32_t dropped = 0;
-
     entry->len = len;
     struct writer w = writer_over(entry->record, len);
     record_send_udp_encode(&w, session, datagram);
@@ -68,7 +66,6 @@ struct datagram_entry *datagrams_pop(struct datagrams *datagrams, struct list *q
 void datagrams_clear(struct datagrams *datagrams, struct list *queue)
 {
     struct datagram_entry *entry;
-
-    while ((entry = datagrams_pop(datagrams, queue)) != NULL)
+    while ((entry = datagrams_pop(datagrams, queue)))
         free(entry);
 }

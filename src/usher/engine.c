@@ -23,7 +23,7 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
 {
     if (!is_within_bounds(config))
         return NULL;
-    struct usher_engine *engine = memory_new(sizeof(*engine));
+    struct usher_engine *engine = memory_new(sizeof *engine);
     engine->config = *config;
     engine->ops = ops;
     engine->owner = owner;
@@ -34,7 +34,7 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
     scheduler_init(&engine->scheduler);
     intake_init(&engine->intake);
     datagrams_init(&engine->datagrams);
-    heartbeat_init(&engine->heartbeat, config->heartbeat, now);
+    heartbeat_init(&engine->heartbeat, config->extended, now);
     bucket_init(&engine->glitches, ENGINE_GLITCHES_PER_SEC, ENGINE_GLITCHES, now);
     bucket_init(&engine->opens, config->opens_per_sec, config->opens_burst, now);
     list_init(&engine->dead);
@@ -44,8 +44,7 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
 static void free_dead(struct usher_engine *engine)
 {
     struct list *node;
-
-    while ((node = list_pop_front(&engine->dead)) != NULL)
+    while ((node = list_pop_front(&engine->dead)))
         session_free(container_of(node, struct usher_session, control));
 }
 
@@ -53,7 +52,7 @@ static void lose_sessions(struct usher_engine *engine)
 {
     for (uint32_t id = 0; id < IDS_SPACE && engine->sessions + engine->refusals > 0; id++) {
         struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
-        if (session == NULL)
+        if (!session)
             continue;
         if (session->state != SESSION_INACTIVE)
             session_end(session, USHER_ENDED_LOST, USHER_FAILED, engine->reason);
@@ -120,7 +119,7 @@ bool usher_engine_has_work(const struct usher_engine *engine)
 {
     if (engine->status == USHER_ENDED)
         return false;
-    if (engine->carry != NULL)
+    if (engine->carry)
         return true;
     if (engine->status == USHER_ENDING)
         return !engine->end_sent;
@@ -163,7 +162,7 @@ void usher_engine_end(struct usher_engine *engine, const char *reason)
         return;
     enter(engine, engine->now);
     engine->status = USHER_ENDING;
-    snprintf(engine->reason, sizeof(engine->reason), "%s", reason);
+    snprintf(engine->reason, sizeof engine->reason, "%s", reason);
     engine_wake(engine);
     leave(engine);
 }
@@ -171,15 +170,14 @@ void usher_engine_end(struct usher_engine *engine, const char *reason)
 void engine_protocol_error(struct usher_engine *engine, const char *what)
 {
     char reason[USHER_REASON_MAX + 1];
-
-    snprintf(reason, sizeof(reason), "protocol error: %s", what);
+    snprintf(reason, sizeof reason, "protocol error: %s", what);
     usher_engine_end(engine, reason);
 }
 
 void engine_ended(struct usher_engine *engine, const char *reason)
 {
     engine->status = USHER_ENDED;
-    snprintf(engine->reason, sizeof(engine->reason), "ended by the peer: %s", reason);
+    snprintf(engine->reason, sizeof engine->reason, "ended by the peer: %s", reason);
 }
 
 void engine_glitch(struct usher_engine *engine)

@@ -18,7 +18,7 @@
 
 struct usher_engine_config {
     bool server;             // the TLS server: allocates odd ids
-    bool heartbeat;          // ALPN usher/1 was agreed (section 9): without it no beat goes out and silence is legal
+    bool extended;           // ALPN usher/1 was agreed: beats go out and silence is death (section 9)
     uint32_t max_sessions;   // sessions at once, opened by either side; at most 32,766
     uint32_t max_unanswered; // opens of the peer that wait for our answer
     uint32_t opens_per_sec;  // accepted rate of the peer's opens; 0 is no limit. Above it: OpenReply -1, limit

@@ -12,19 +12,17 @@
 static struct usher_session *holder(const struct usher_engine *engine, uint32_t id)
 {
     struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
-    bool holds = session != NULL && session->state != SESSION_INACTIVE && (session->flags & SESSION_STREAM) != 0 &&
+    bool holds = session && session->state != SESSION_INACTIVE && (session->flags & SESSION_STREAM) != 0 &&
                  credit_held(&session->credit) > 0;
-
     return holds ? session : NULL;
 }
 
 static uint32_t longest_wait(const struct usher_engine *engine)
 {
     uint32_t longest = 0;
-
     for (uint32_t id = 0; id < IDS_SPACE; id++) {
         const struct usher_session *session = holder(engine, id);
-        uint32_t waited = session != NULL ? credit_waited(&session->credit, engine->now) : 0;
+        uint32_t waited = session ? credit_waited(&session->credit, engine->now) : 0;
         longest = waited > longest ? waited : longest;
     }
     return longest;
@@ -40,7 +38,7 @@ static void evict_waiting(struct usher_engine *engine, uint32_t enough, uint64_t
 {
     for (uint32_t id = 0; id < IDS_SPACE && engine->budget.held > until; id++) {
         struct usher_session *session = holder(engine, id);
-        if (session != NULL && credit_waited(&session->credit, engine->now) >= enough)
+        if (session && credit_waited(&session->credit, engine->now) >= enough)
             evict(session);
     }
 }
@@ -48,7 +46,6 @@ static void evict_waiting(struct usher_engine *engine, uint32_t enough, uint64_t
 void eviction_run(struct usher_engine *engine)
 {
     uint64_t budget = engine->config.held_budget;
-
     while (budget > 0 && engine->budget.held > budget) {
         uint64_t before = engine->budget.held;
         evict_waiting(engine, longest_wait(engine) / 2, budget - budget / 8);

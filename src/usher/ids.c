@@ -29,7 +29,7 @@ static void bit_clear(uint64_t *bits, uint16_t id)
 void ids_init(struct ids *ids, bool server)
 {
     *ids = (struct ids){
-        .table = memory_new(IDS_SPACE * sizeof(*ids->table)),
+        .table = memory_new(IDS_SPACE * sizeof *ids->table),
         .bound = memory_new(IDS_SPACE / 8),
         .stacked = memory_new(IDS_SPACE / 8),
         .next_fresh = server ? 1 : 2, // the client's first would be 0, which is never an id
@@ -68,7 +68,7 @@ uint16_t ids_allocate(struct ids *ids, struct usher_session *session)
 
 bool ids_adopt(struct ids *ids, uint16_t id, struct usher_session *session)
 {
-    if (id == 0 || id == USHER_ID_NONE || ids->table[id] != NULL)
+    if (id == 0 || id == USHER_ID_NONE || ids->table[id])
         return false;
     ids->table[id] = session;
     return true;
@@ -81,14 +81,14 @@ static void push_freed(struct ids *ids, uint16_t id)
     bit_set(ids->stacked, id);
     if (ids->freed_count == ids->freed_room) {
         ids->freed_room = ids->freed_room == 0 ? 64 : 2 * ids->freed_room;
-        ids->freed = memory_resize(ids->freed, ids->freed_room * sizeof(*ids->freed));
+        ids->freed = memory_resize(ids->freed, ids->freed_room * sizeof *ids->freed);
     }
     ids->freed[ids->freed_count++] = id;
 }
 
 void ids_release(struct ids *ids, uint16_t id)
 {
-    assert(ids->table[id] != NULL);
+    assert(ids->table[id]);
     ids->table[id] = NULL;
     if (is_own(ids, id) && id < ids->next_fresh)
         push_freed(ids, id);

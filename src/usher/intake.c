@@ -34,7 +34,6 @@ usec_t intake_deadline(const struct intake *intake)
 void intake_trim(struct intake *intake)
 {
     bool in_use = intake->in_body && intake->header.type != RECORD_SEND;
-
     if (in_use)
         return;
     free(intake->gathered);
@@ -64,7 +63,6 @@ static void take_head(struct usher_engine *engine, struct slice *in)
 {
     struct intake *intake = &engine->intake;
     uint32_t len = at_most(in->len, USHER_HEADER_SIZE - intake->head_len);
-
     memcpy(intake->head + intake->head_len, in->bytes, len);
     intake->head_len = (uint8_t)(intake->head_len + len);
     advance(in, len);
@@ -84,10 +82,9 @@ static void take_data(struct usher_engine *engine, struct slice *in)
 {
     struct intake *intake = &engine->intake;
     struct slice run = {.chunk = in->chunk, .bytes = in->bytes, .len = at_most(in->len, intake->left)};
-
     intake->left -= run.len;
     advance(in, run.len);
-    if (intake->target != NULL && run.len > 0)
+    if (intake->target && run.len > 0)
         receive_send_bytes(intake->target, &run);
     if (intake->left == 0)
         record_done(intake);
@@ -96,7 +93,6 @@ static void take_data(struct usher_engine *engine, struct slice *in)
 static void take_record(struct usher_engine *engine, const uint8_t *body)
 {
     struct record_header header = engine->intake.header;
-
     record_done(&engine->intake);
     receive_record(engine, &header, body);
 }
@@ -105,8 +101,7 @@ static void gather(struct usher_engine *engine, struct slice *in)
 {
     struct intake *intake = &engine->intake;
     uint32_t len = at_most(in->len, intake->left);
-
-    if (intake->gathered == NULL)
+    if (!intake->gathered)
         intake->gathered = memory_new(USHER_BODY_MAX);
     memcpy(intake->gathered + (intake->header.length - intake->left), in->bytes, len);
     intake->left -= len;
@@ -119,7 +114,6 @@ static void take_body(struct usher_engine *engine, struct slice *in)
 {
     struct intake *intake = &engine->intake;
     const uint8_t *body = in->bytes;
-
     if (intake->header.type == RECORD_SEND) {
         take_data(engine, in);
     } else if (intake->left == intake->header.length && in->len >= intake->left) {
@@ -139,7 +133,6 @@ static bool can_go_on(const struct intake *intake, const struct slice *in)
 void intake_feed(struct usher_engine *engine, struct slice in)
 {
     struct intake *intake = &engine->intake;
-
     while (engine->status == USHER_RUNNING && can_go_on(intake, &in)) {
         if (intake->in_body)
             take_body(engine, &in);

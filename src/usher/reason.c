@@ -13,7 +13,7 @@ static const char *const words[] = {
     [USHER_LIMIT] = "limit",     [USHER_UNSUPPORTED] = "unsupported",
 };
 
-static_assert(sizeof(words) / sizeof(words[0]) == USHER_WORDS, "every word has a text");
+static_assert(sizeof words / sizeof words[0] == USHER_WORDS, "every word has a text");
 
 const char *usher_word_text(enum usher_word word)
 {
@@ -23,7 +23,6 @@ const char *usher_word_text(enum usher_word word)
 enum usher_word usher_reason_parse(const char *reason, const char **text)
 {
     size_t len = strcspn(reason, ":");
-
     for (int word = 0; word < USHER_WORDS; word++) {
         if (strlen(words[word]) != len || memcmp(words[word], reason, len) != 0)
             continue;

@@ -15,8 +15,7 @@ static struct usher_session *stray(struct usher_engine *engine)
 struct usher_session *receive_find(struct usher_engine *engine, uint16_t id)
 {
     struct usher_session *session = ids_find(&engine->ids, id);
-
-    if (session == NULL || session->state == SESSION_INACTIVE)
+    if (!session || session->state == SESSION_INACTIVE)
         return stray(engine);
     if (session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) == 0)
         return stray(engine);
@@ -43,11 +42,10 @@ static const char *send_error(struct usher_session *session, uint32_t len)
 struct usher_session *receive_send_header(struct usher_engine *engine, const struct record_header *header)
 {
     struct usher_session *session = receive_find(engine, header->session);
-
-    if (session == NULL)
+    if (!session)
         return NULL;
     const char *error = send_error(session, header->length);
-    if (error != NULL) {
+    if (error) {
         session_violate(session, error);
         return NULL;
     }
@@ -58,7 +56,7 @@ struct usher_session *receive_send_header(struct usher_engine *engine, const str
 
 void receive_send_bytes(struct usher_session *session, const struct slice *slice)
 {
-    if ((session->flags & SESSION_DEAF) != 0)
+    if ((session->flags & SESSION_DISCARDING) != 0)
         session_consume(session, slice->len); // else a peer that still writes would wait for credit for ever
     else
         session->ops->data(session->owner, slice);
@@ -80,16 +78,15 @@ static const char *datagram_error(const struct usher_session *session)
 static void receive_datagram(struct usher_engine *engine, uint16_t id, const struct usher_datagram *datagram)
 {
     struct usher_session *session = receive_find(engine, id);
-
-    if (session == NULL)
+    if (!session)
         return;
     const char *error = datagram_error(session);
-    if (error != NULL) {
+    if (error) {
         session_violate(session, error);
         return;
     }
     engine->counters.datagrams_received++;
-    if ((session->flags & SESSION_DEAF) != 0)
+    if ((session->flags & SESSION_DISCARDING) != 0)
         return;
     struct usher_datagram dressed = session_dress(session, datagram);
     session->ops->datagram(session->owner, &dressed);
@@ -102,7 +99,7 @@ static void receive_ack(struct usher_engine *engine, uint16_t id, uint16_t size)
     if (id == 0 && size == 0)
         return; // a heartbeat
     struct usher_session *session = receive_find(engine, id);
-    if (session == NULL)
+    if (!session)
         return;
     if (session_is_unanswered(session) || (session->flags & SESSION_STREAM) == 0 || size == 0) {
         engine_glitch(engine);
@@ -122,7 +119,6 @@ static void receive_ack(struct usher_engine *engine, uint16_t id, uint16_t size)
 static bool dispatch_open(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
     struct usher_open open;
-
     if (!record_open_decode(&open, body, header->length))
         return false;
     receive_open(engine, header->session, &open);
@@ -132,7 +128,6 @@ static bool dispatch_open(struct usher_engine *engine, const struct record_heade
 static bool dispatch_datagram(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
     struct usher_datagram datagram;
-
     if (!record_send_udp_decode(&datagram, body, header->length))
         return false;
     receive_datagram(engine, header->session, &datagram);
@@ -143,7 +138,6 @@ static bool dispatch_reply(struct usher_engine *engine, const struct record_head
 {
     uint16_t rc;
     const char *reason;
-
     if (!record_open_reply_decode(&rc, &reason, body, header->length))
         return false;
     receive_open_reply(engine, header->session, rc, reason);
@@ -153,7 +147,6 @@ static bool dispatch_reply(struct usher_engine *engine, const struct record_head
 static bool dispatch_close(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
     enum usher_direction direction;
-
     if (!record_close_decode(&direction, body, header->length))
         return false;
     receive_close(engine, header->session, direction);
@@ -163,7 +156,6 @@ static bool dispatch_close(struct usher_engine *engine, const struct record_head
 static bool dispatch_ack(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
     uint16_t size;
-
     if (!record_ack_decode(&size, body, header->length))
         return false;
     receive_ack(engine, header->session, size);
@@ -173,7 +165,6 @@ static bool dispatch_ack(struct usher_engine *engine, const struct record_header
 static bool dispatch_reason(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
     const char *reason;
-
     if (!record_reason_decode(&reason, body, header->length))
         return false;
     if (header->type == RECORD_END)

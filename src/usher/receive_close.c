@@ -9,8 +9,7 @@
 static void forget_rst(struct usher_engine *engine, uint16_t id)
 {
     struct usher_session *session = ids_find(&engine->ids, id);
-
-    if (session != NULL && session->outbox != NULL && session->outbox->last && session->outbox->type == RECORD_RST)
+    if (session && session->outbox && session->outbox->last && session->outbox->type == RECORD_RST)
         session_release(session);
 }
 
@@ -18,7 +17,6 @@ static void forget_rst(struct usher_engine *engine, uint16_t id)
 static void cancelled(struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
-
     session_end(session, USHER_ENDED_RESET, USHER_FAILED, "given up");
     session_put_refusal(session, "failed: given up");
     engine_glitch(engine);
@@ -27,7 +25,7 @@ static void cancelled(struct usher_session *session)
 // The peer takes no more of what we send, or will send no more itself, or both: is our own Close still to be sent?
 static void answer_close(struct usher_session *session)
 {
-    session->flags |= SESSION_MUTE;
+    session->flags |= SESSION_PEER_STOPPED;
     if ((session->flags & SESSION_STREAM) == 0)
         datagrams_clear(&session->engine->datagrams, &session->datagrams);
     session_put_close(session);
@@ -36,11 +34,10 @@ static void answer_close(struct usher_session *session)
 static void peer_finished(struct usher_session *session)
 {
     bool over = session->state == SESSION_WRITE_ACTIVE;
-
     if (!over)
         session_set_state(session, SESSION_SESSION_ACTIVE);
     session_forget_ack(session);
-    if (session->ops->finished != NULL)
+    if (session->ops->finished)
         session->ops->finished(session->owner);
     if (!over)
         return;
@@ -49,22 +46,21 @@ static void peer_finished(struct usher_session *session)
     session_release(session);
 }
 
-static void peer_deafened(struct usher_session *session)
+static void peer_stopped(struct usher_session *session)
 {
-    bool told = (session->flags & SESSION_MUTE) != 0;
-
+    bool told = (session->flags & SESSION_PEER_STOPPED) != 0;
     if (told)
         engine_glitch(session->engine);
     if (told || session->state == SESSION_WRITE_ACTIVE)
         return; // we have closed already: the two crossed
     answer_close(session);
-    if (session->ops->deafened != NULL)
-        session->ops->deafened(session->owner);
+    if (session->ops->stop_sending)
+        session->ops->stop_sending(session->owner);
 }
 
 static void peer_closed_both(struct usher_session *session)
 {
-    if (session->state != SESSION_WRITE_ACTIVE && (session->flags & SESSION_MUTE) == 0) {
+    if (session->state != SESSION_WRITE_ACTIVE && (session->flags & SESSION_PEER_STOPPED) == 0) {
         session->flags |= SESSION_CLOSE_BOTH;
         answer_close(session);
     }
@@ -74,15 +70,13 @@ static void peer_closed_both(struct usher_session *session)
 static bool has_closed(const struct usher_engine *engine, uint16_t id)
 {
     const struct usher_session *session = ids_find(&engine->ids, id);
-
-    return session != NULL && (session->flags & SESSION_CLOSED) != 0;
+    return session && (session->flags & SESSION_CLOSED) != 0;
 }
 
 void receive_close(struct usher_engine *engine, uint16_t id, enum usher_direction direction)
 {
     struct usher_session *session = receive_find(engine, id);
-
-    if (session == NULL) {
+    if (!session) {
         if (direction != USHER_WRITE && has_closed(engine, id))
             forget_rst(engine, id);
         return;
@@ -90,7 +84,7 @@ void receive_close(struct usher_engine *engine, uint16_t id, enum usher_directio
     if (session_is_unanswered(session))
         cancelled(session);
     else if (direction == USHER_WRITE)
-        peer_deafened(session);
+        peer_stopped(session);
     else if (session->state == SESSION_SESSION_ACTIVE)
         engine_glitch(engine); // it had ended its data before
     else if (direction == USHER_BOTH)
@@ -103,8 +97,7 @@ void receive_rst(struct usher_engine *engine, uint16_t id, const char *reason)
 {
     struct usher_session *session = receive_find(engine, id);
     const char *text;
-
-    if (session == NULL) {
+    if (!session) {
         forget_rst(engine, id);
         return;
     }

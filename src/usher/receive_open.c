@@ -7,7 +7,6 @@
 static const char *open_limit(struct usher_engine *engine)
 {
     const struct usher_engine_config *config = &engine->config;
-
     if (config->opens_per_sec > 0 && !bucket_take(&engine->opens, engine->now))
         return "too many opens a second";
     if (engine->sessions >= config->max_sessions)
@@ -26,7 +25,6 @@ static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t 
                                           bool refused)
 {
     uint16_t flags = SESSION_INCOMING | SESSION_BOUND | (refused ? SESSION_REFUSED : 0);
-
     if (engine->refusals >= ENGINE_REFUSALS_MAX) {
         engine_protocol_error(engine, "opens above the limit, and their answers are not read");
         return NULL;
@@ -36,7 +34,7 @@ static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t 
         return NULL;
     }
     struct usher_session *session = session_new(engine, open, flags, id);
-    if (session == NULL)
+    if (!session)
         engine_protocol_error(engine, "no id is left for an open");
     else
         session->peer_id = id;
@@ -46,12 +44,11 @@ static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t 
 void receive_open(struct usher_engine *engine, uint16_t id, const struct usher_open *open)
 {
     const char *limit = open_limit(engine);
-    bool refused = limit != NULL || !is_supported(open->protocol);
+    bool refused = limit || !is_supported(open->protocol);
     struct usher_session *session = new_incoming(engine, id, open, refused);
-
-    if (session == NULL)
+    if (!session)
         return;
-    if (limit != NULL) {
+    if (limit) {
         usher_session_refuse(session, USHER_LIMIT, limit);
         return;
     }
@@ -67,7 +64,6 @@ static void refused_by_peer(struct usher_session *session, const char *reason)
 {
     const char *text;
     enum usher_word word = usher_reason_parse(reason, &text);
-
     session->engine->counters.sessions_refused++;
     session_end(session, USHER_ENDED_REFUSED, word, text);
     session_release(session);
@@ -76,7 +72,6 @@ static void refused_by_peer(struct usher_session *session, const char *reason)
 static void accepted_by_peer(struct usher_session *session, uint16_t rc)
 {
     struct usher_engine *engine = session->engine;
-
     if (!ids_bind(&engine->ids, rc)) {
         engine_protocol_error(engine, "open answered with an id that is in use");
         return;
@@ -89,7 +84,7 @@ static void accepted_by_peer(struct usher_session *session, uint16_t rc)
         return;
     }
     session_set_state(session, SESSION_ACTIVE);
-    if (session->ops->opened != NULL)
+    if (session->ops->opened)
         session->ops->opened(session->owner);
     if ((session->flags & SESSION_FINISHING) != 0)
         usher_session_finish(session); // it was finished before it was open
@@ -97,15 +92,14 @@ static void accepted_by_peer(struct usher_session *session, uint16_t rc)
 
 static bool waits_for_reply(const struct usher_session *session)
 {
-    if (session == NULL || session->state != SESSION_PENDING || (session->flags & SESSION_INCOMING) != 0)
+    if (!session || session->state != SESSION_PENDING || (session->flags & SESSION_INCOMING) != 0)
         return false;
-    return session->outbox == NULL || session->outbox->type != RECORD_OPEN;
+    return !session->outbox || session->outbox->type != RECORD_OPEN;
 }
 
 void receive_open_reply(struct usher_engine *engine, uint16_t id, uint16_t rc, const char *reason)
 {
     struct usher_session *session = ids_find(&engine->ids, id);
-
     if (!waits_for_reply(session))
         engine_protocol_error(engine, "answer to an open that does not wait for one");
     else if (rc == USHER_ID_NONE)

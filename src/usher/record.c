@@ -20,7 +20,6 @@ static bool all_read(const struct reader *r)
 bool record_header_decode(struct record_header *out, const uint8_t bytes[USHER_HEADER_SIZE])
 {
     struct reader r = reader_over(bytes, USHER_HEADER_SIZE);
-
     out->length = reader_u32(&r); // a negative LENGTH is a large one here, and refused as such
     out->type = (int16_t)reader_u16(&r);
     out->session = reader_u16(&r);
@@ -61,7 +60,6 @@ void record_open_encode(struct writer *w, uint16_t session, const struct usher_o
 {
     char text[ADDRESS_TEXT_SIZE];
     const char *host = open->addr.version == 0 ? open->host : address_text(&open->addr, text);
-
     if (open->addr.version == 4 && !open->by_name) {
         open_address_encode(w, session, open);
         return;
@@ -81,8 +79,7 @@ static bool host_decode(struct usher_open *out, struct reader *r)
 {
     const char *host = reader_text(r);
     struct address addr;
-
-    if (host == NULL || *host == '\0' || strlen(host) > USHER_HOST_MAX)
+    if (!host || *host == '\0' || strlen(host) > USHER_HOST_MAX)
         return false;
     out->by_name = true;
     if (address_parse(&addr, host) && addr.version == 6)
@@ -96,15 +93,14 @@ bool record_open_decode(struct usher_open *out, const uint8_t *body, size_t len)
 {
     struct reader r = reader_over(body, len);
     const uint8_t *ipv4;
-
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     out->protocol = reader_u16(&r);
     uint16_t addrtype = reader_u16(&r);
     out->port = reader_u16(&r);
     switch (addrtype) {
     case ADDRTYPE_IPV4:
         ipv4 = reader_bytes(&r, 4);
-        if (ipv4 == NULL)
+        if (!ipv4)
             return false;
         out->addr = address_v4(ipv4);
         break;
@@ -130,7 +126,6 @@ void record_open_reply_encode(struct writer *w, uint16_t session, uint16_t rc, c
 bool record_open_reply_decode(uint16_t *rc, const char **reason, const uint8_t *body, size_t len)
 {
     struct reader r = reader_over(body, len);
-
     *rc = reader_u16(&r);
     *reason = "";
     if (reader_left(&r) > 0 || *rc == USHER_ID_NONE)
@@ -150,7 +145,6 @@ bool record_close_decode(enum usher_direction *out, const uint8_t *body, size_t 
 {
     struct reader r = reader_over(body, len);
     uint16_t direction = reader_u16(&r);
-
     if (direction > USHER_BOTH)
         return false;
     *out = (enum usher_direction)direction;
@@ -170,7 +164,6 @@ void record_send_header_encode(struct writer *w, uint16_t session, size_t len)
 static void endpoint_encode(struct writer *w, const struct endpoint *ep)
 {
     static const uint8_t none[4];
-
     writer_bytes(w, ep->addr.version == 4 ? ep->addr.bytes : none, 4);
     writer_u16(w, ep->port);
 }
@@ -179,9 +172,8 @@ static void endpoint_decode(struct endpoint *out, struct reader *r)
 {
     static const uint8_t none[4];
     const uint8_t *addr = reader_bytes(r, 4);
-
-    memset(out, 0, sizeof(*out));
-    if (addr != NULL && memcmp(addr, none, 4) != 0)
+    memset(out, 0, sizeof *out);
+    if (addr && memcmp(addr, none, 4) != 0)
         out->addr = address_v4(addr);
     out->port = reader_u16(r);
 }
@@ -197,7 +189,6 @@ void record_send_udp_encode(struct writer *w, uint16_t session, const struct ush
 bool record_send_udp_decode(struct usher_datagram *out, const uint8_t *body, size_t len)
 {
     struct reader r = reader_over(body, len);
-
     endpoint_decode(&out->from, &r);
     endpoint_decode(&out->to, &r);
     out->len = reader_left(&r);
@@ -216,7 +207,6 @@ void record_ack_encode(struct writer *w, uint16_t session, uint16_t size)
 bool record_ack_decode(uint16_t *size, const uint8_t *body, size_t len)
 {
     struct reader r = reader_over(body, len);
-
     *size = reader_u16(&r);
     return all_read(&r);
 }
@@ -238,7 +228,6 @@ void record_rst_encode(struct writer *w, uint16_t session, const char *reason)
 bool record_reason_decode(const char **reason, const uint8_t *body, size_t len)
 {
     struct reader r = reader_over(body, len);
-
     *reason = reader_text(&r);
     return all_read(&r);
 }

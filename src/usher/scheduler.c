@@ -35,7 +35,6 @@ void scheduler_add_control(struct scheduler *scheduler, struct usher_session *se
 static void roll_burst(struct usher_session *session, usec_t now)
 {
     uint16_t now_ms = (uint16_t)(now / USEC_PER_MSEC);
-
     if ((uint16_t)(now_ms - session->burst_ms) < SCHEDULER_SPARSE_WINDOW / USEC_PER_MSEC)
         return;
     session->burst_ms = now_ms;
@@ -45,7 +44,6 @@ static void roll_burst(struct usher_session *session, usec_t now)
 static void add_burst(struct usher_session *session, uint32_t len)
 {
     uint32_t burst = session->burst + len;
-
     session->burst = burst < UINT16_MAX ? (uint16_t)burst : UINT16_MAX;
 }
 
@@ -92,7 +90,6 @@ struct usher_session *scheduler_next(const struct scheduler *scheduler)
     bool bulk_is_due = scheduler->sparse_run >= SCHEDULER_QUANTUM && !list_is_empty(&scheduler->bulk);
     bool use_bulk = bulk_is_due || list_is_empty(&scheduler->sparse);
     const struct list *list = use_bulk ? &scheduler->bulk : &scheduler->sparse;
-
     if (list_is_empty(list))
         return NULL;
     return container_of(list->next, struct usher_session, ready);

@@ -23,7 +23,6 @@ static const uint8_t steps[SESSION_STATES] = {
 static uint16_t kind_flags(const struct usher_open *open)
 {
     uint16_t flags = 0;
-
     if (open->protocol == USHER_TCP)
         flags |= SESSION_STREAM;
     if (open->protocol == USHER_ICMP || open->protocol == USHER_ICMPV6)
@@ -36,7 +35,6 @@ static uint16_t kind_flags(const struct usher_open *open)
 static bool take_id(struct usher_session *session, uint16_t proposed)
 {
     struct ids *ids = &session->engine->ids;
-
     session->id = ids_adopt(ids, proposed, session) ? proposed : ids_allocate(ids, session);
     return session->id != 0;
 }
@@ -45,15 +43,13 @@ static void count(struct usher_session *session, int by)
 {
     struct usher_engine *engine = session->engine;
     uint32_t *which = (session->flags & SESSION_REFUSED) != 0 ? &engine->refusals : &engine->sessions;
-
     *which += (uint32_t)by;
 }
 
 struct usher_session *session_new(struct usher_engine *engine, const struct usher_open *open, uint16_t flags,
                                   uint16_t proposed)
 {
-    struct usher_session *session = memory_new(sizeof(*session));
-
+    struct usher_session *session = memory_new(sizeof *session);
     session->engine = engine;
     if (!take_id(session, proposed)) {
         free(session);
@@ -77,7 +73,6 @@ struct usher_session *session_new(struct usher_engine *engine, const struct ushe
 static void discard(struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
-
     scheduler_remove(session);
     intake_forget(&engine->intake, session);
     if ((session->flags & SESSION_STREAM) != 0)
@@ -113,17 +108,15 @@ void session_set_state(struct usher_session *session, enum session_state state)
 void session_end(struct usher_session *session, enum usher_ending ending, enum usher_word word, const char *text)
 {
     bool attached = (session->flags & SESSION_ATTACHED) != 0;
-
     session->flags &= (uint16_t)~SESSION_ATTACHED;
     session_set_state(session, SESSION_INACTIVE);
-    if (attached && session->ops->ended != NULL)
+    if (attached && session->ops->ended)
         session->ops->ended(session->owner, ending, word, text);
 }
 
 void session_release(struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
-
     assert((session->flags & SESSION_ATTACHED) == 0);
     if (session->state != SESSION_INACTIVE)
         session_set_state(session, SESSION_INACTIVE);
@@ -147,7 +140,7 @@ bool session_is_unanswered(const struct usher_session *session)
 
 bool session_may_send(const struct usher_session *session)
 {
-    if ((session->flags & SESSION_MUTE) != 0 || (session->due & SESSION_DUE_CLOSE) != 0)
+    if ((session->flags & SESSION_PEER_STOPPED) != 0 || (session->due & SESSION_DUE_CLOSE) != 0)
         return false;
     return session->state == SESSION_ACTIVE || session->state == SESSION_SESSION_ACTIVE;
 }
@@ -174,10 +167,9 @@ void session_put_record(struct usher_session *session, enum record_type type, bo
                         const uint8_t *bytes)
 {
     size_t len = (size_t)(w->at - bytes);
-
     assert(!w->failed && len <= SESSION_RECORD_MAX);
     free(session->outbox);
-    session->outbox = memory_new(sizeof(*session->outbox) + len);
+    session->outbox = memory_new(sizeof *session->outbox + len);
     session->outbox->type = (int16_t)type;
     session->outbox->last = last;
     session->outbox->len = (uint16_t)len;
@@ -188,8 +180,7 @@ void session_put_record(struct usher_session *session, enum record_type type, bo
 void session_put_rst(struct usher_session *session, const char *reason)
 {
     uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
+    struct writer w = writer_over(bytes, sizeof bytes);
     session->engine->counters.sessions_reset++;
     if (session_is_unanswered(session)) {
         session_put_refusal(session, reason);
@@ -202,8 +193,7 @@ void session_put_rst(struct usher_session *session, const char *reason)
 void session_put_refusal(struct usher_session *session, const char *reason)
 {
     uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
+    struct writer w = writer_over(bytes, sizeof bytes);
     assert(session->state == SESSION_INACTIVE && session_is_unanswered(session));
     record_open_reply_encode(&w, session->peer_id, USHER_ID_NONE, reason);
     session_put_record(session, RECORD_OPEN_REPLY, true, &w, bytes);
@@ -218,7 +208,6 @@ void session_put_close(struct usher_session *session)
 void session_put_ack_if_due(struct usher_session *session)
 {
     bool peer_sends = session->state == SESSION_ACTIVE || session->state == SESSION_WRITE_ACTIVE;
-
     if (peer_sends && credit_is_due(&session->credit))
         make_due(session, SESSION_DUE_ACK);
 }
@@ -239,15 +228,13 @@ void session_drained(struct usher_session *session)
 void session_abort(struct usher_session *session, enum usher_word word, const char *why)
 {
     char reason[USHER_REASON_MAX + 1];
-
     session_end(session, USHER_ENDED_RESET, word, why);
-    session_put_rst(session, usher_reason_write(reason, sizeof(reason), word, why));
+    session_put_rst(session, usher_reason_write(reason, sizeof reason, word, why));
 }
 
 void session_violate(struct usher_session *session, const char *what)
 {
     struct usher_engine *engine = session->engine;
-
     session_abort(session, USHER_FAILED, what);
     engine_glitch(engine);
 }
@@ -256,7 +243,6 @@ void session_violate(struct usher_session *session, const char *what)
 struct usher_datagram session_dress(const struct usher_session *session, const struct usher_datagram *datagram)
 {
     struct usher_datagram out = *datagram;
-
     if ((session->flags & SESSION_BY_NAME) == 0)
         return out;
     out.from.addr = out.to.addr = (struct address){0};

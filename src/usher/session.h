@@ -44,7 +44,7 @@ struct usher_session_ops {
     // UsherClose(READ): no more data will come; write out what is queued, then shut down the writing half.
     void (*finished)(void *owner);
     // UsherClose(WRITE): the peer can take no more; stop reading. The engine has answered for us.
-    void (*deafened)(void *owner);
+    void (*stop_sending)(void *owner);
     // The session is over (see `Ownership`). `text` is the peer's own reason, unescaped; "" when there is none.
     void (*ended)(void *owner, enum usher_ending ending, enum usher_word word, const char *text);
 };
@@ -76,9 +76,9 @@ void usher_session_close(struct usher_session *session);
 // UsherRST (or, while pending, giving up): everything queued is thrown away at both ends.
 void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text);
 
-uint64_t usher_session_sent(const struct usher_session *session);        // bytes of data, all time
-uint64_t usher_session_received(const struct usher_session *session);    // bytes of data, all time
-uint64_t usher_session_queued_room(const struct usher_session *session); // bytes we may still send before an UsherAck
-const char *usher_session_state(const struct usher_session *session);    // "pending", "active", ...
+uint64_t usher_session_sent(const struct usher_session *session);      // bytes of data, all time
+uint64_t usher_session_received(const struct usher_session *session);  // bytes of data, all time
+uint64_t usher_session_send_room(const struct usher_session *session); // bytes we may still send before an UsherAck
+const char *usher_session_state(const struct usher_session *session);  // "pending", "active", ...
 
 #endif

@@ -10,12 +10,11 @@ struct usher_session *usher_session_open(struct usher_engine *engine, const stru
                                          const struct usher_session_ops *ops, void *owner)
 {
     uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
+    struct writer w = writer_over(bytes, sizeof bytes);
     if (engine->status != USHER_RUNNING || engine->sessions >= engine->config.max_sessions)
         return NULL;
     struct usher_session *session = session_new(engine, open, SESSION_ATTACHED, 0);
-    if (session == NULL)
+    if (!session)
         return NULL;
     session->ops = ops;
     session->owner = owner;
@@ -36,8 +35,7 @@ void usher_session_attach(struct usher_session *session, const struct usher_sess
 void usher_session_accept(struct usher_session *session)
 {
     uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
+    struct writer w = writer_over(bytes, sizeof bytes);
     assert(session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) != 0);
     session->engine->counters.sessions_accepted++;
     record_open_reply_encode(&w, session->peer_id, session->id, "");
@@ -50,18 +48,16 @@ void usher_session_accept(struct usher_session *session)
 void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text)
 {
     char reason[USHER_REASON_MAX + 1];
-
     assert(session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) != 0);
     session->flags &= (uint16_t)~SESSION_ATTACHED;
     session->engine->counters.sessions_refused++;
     session_set_state(session, SESSION_INACTIVE);
-    session_put_refusal(session, usher_reason_write(reason, sizeof(reason), word, text));
+    session_put_refusal(session, usher_reason_write(reason, sizeof reason, word, text));
 }
 
 void usher_session_ready(struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
-
     session->flags |= SESSION_READY;
     if (list_is_linked(&session->ready) || !session_wants_turn(session))
         return;
@@ -78,7 +74,6 @@ void usher_session_consumed(struct usher_session *session, size_t len)
 bool usher_session_datagram(struct usher_session *session, const struct usher_datagram *datagram)
 {
     struct usher_engine *engine = session->engine;
-
     if ((session->flags & (SESSION_STREAM | SESSION_FINISHING)) != 0 || !session_may_send(session) ||
         datagram->len > USHER_DATAGRAM_MAX)
         return false;
@@ -110,14 +105,13 @@ void usher_session_close(struct usher_session *session)
 static void abandon(struct usher_session *session, const char *reason)
 {
     uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
-    if (session->outbox != NULL) { // the UsherOpen has not gone
+    struct writer w = writer_over(bytes, sizeof bytes);
+    if (session->outbox) { // the UsherOpen has not gone
         session_release(session);
         return;
     }
     session->flags |= SESSION_ABANDONED;
-    if (!session->engine->config.heartbeat)
+    if (!session->engine->config.extended)
         return;
     record_rst_encode(&w, session->id, reason);
     session_put_record(session, RECORD_RST, false, &w, bytes);
@@ -126,11 +120,10 @@ static void abandon(struct usher_session *session, const char *reason)
 void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text)
 {
     char reason[USHER_REASON_MAX + 1];
-
     if (session->state == SESSION_INACTIVE)
         return; // from within `ended`
     assert((session->flags & SESSION_ATTACHED) != 0);
-    usher_reason_write(reason, sizeof(reason), word, text);
+    usher_reason_write(reason, sizeof reason, word, text);
     session->flags &= (uint16_t)~SESSION_ATTACHED;
     if (session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) == 0) {
         abandon(session, reason);
@@ -150,7 +143,7 @@ uint64_t usher_session_received(const struct usher_session *session)
     return (session->flags & SESSION_STREAM) != 0 ? session->credit.received : 0;
 }
 
-uint64_t usher_session_queued_room(const struct usher_session *session)
+uint64_t usher_session_send_room(const struct usher_session *session)
 {
     return (session->flags & SESSION_STREAM) != 0 ? credit_room(&session->credit) : 0;
 }
@@ -164,7 +157,7 @@ const char *usher_session_state(const struct usher_session *session)
         [SESSION_WRITE_ACTIVE] = "write active",
         [SESSION_INACTIVE] = "inactive",
     };
-    static_assert(sizeof(texts) / sizeof(texts[0]) == SESSION_STATES, "every state has a text");
+    static_assert(sizeof texts / sizeof texts[0] == SESSION_STATES, "every state has a text");
 
     return texts[session->state];
 }

@@ -29,22 +29,22 @@ enum session_state {
 };
 
 enum session_flag {
-    SESSION_INCOMING = 1 << 0,    // the peer opened it
-    SESSION_ATTACHED = 1 << 1,    // `ops` and `owner` may be called
-    SESSION_STREAM = 1 << 2,      // TCP: data and credit; else datagrams
-    SESSION_BY_NAME = 1 << 3,     // opened by HOSTNAME: datagrams carry no addresses
-    SESSION_ECHO = 1 << 4,        // ICMP: ports are identifier and sequence number, also by name
-    SESSION_ABANDONED = 1 << 5,   // we gave up while pending; the id waits for the answer
-    SESSION_ANSWERED = 1 << 6,    // our positive UsherOpenReply has been pulled
-    SESSION_BOUND = 1 << 7,       // `peer_id` is bound in the peer's id space
-    SESSION_READY = 1 << 8,       // the edge said that it has bytes
-    SESSION_FINISHING = 1 << 9,   // local end-of-file: Close(READ) follows the last byte
-    SESSION_CLOSE_BOTH = 1 << 10, // that Close is a Close(BOTH)
-    SESSION_MUTE = 1 << 11,       // the peer takes no more: nothing is asked from the edge
-    SESSION_DEAF = 1 << 12,       // we said that we take no more: what still comes is credited and forgotten
-    SESSION_REFUSED = 1 << 13,    // refused before any edge saw it: counts as a refusal, not as a session
-    SESSION_BULK = 1 << 14,       // its place is on the scheduler's bulk list
-    SESSION_CLOSED = 1 << 15,     // our Close has been pulled
+    SESSION_INCOMING = 1 << 0,      // the peer opened it
+    SESSION_ATTACHED = 1 << 1,      // `ops` and `owner` may be called
+    SESSION_STREAM = 1 << 2,        // TCP: data and credit; else datagrams
+    SESSION_BY_NAME = 1 << 3,       // opened by HOSTNAME: datagrams carry no addresses
+    SESSION_ECHO = 1 << 4,          // ICMP: ports are identifier and sequence number, also by name
+    SESSION_ABANDONED = 1 << 5,     // we gave up while pending; the id waits for the answer
+    SESSION_ANSWERED = 1 << 6,      // our positive UsherOpenReply has been pulled
+    SESSION_BOUND = 1 << 7,         // `peer_id` is bound in the peer's id space
+    SESSION_READY = 1 << 8,         // the edge said that it has bytes
+    SESSION_FINISHING = 1 << 9,     // local end-of-file: Close(READ) follows the last byte
+    SESSION_CLOSE_BOTH = 1 << 10,   // that Close is a Close(BOTH)
+    SESSION_PEER_STOPPED = 1 << 11, // the peer takes no more: nothing is asked from the edge
+    SESSION_DISCARDING = 1 << 12,   // we said that we take no more: what still comes is credited and forgotten
+    SESSION_REFUSED = 1 << 13,      // refused before any edge saw it: counts as a refusal, not as a session
+    SESSION_BULK = 1 << 14,         // its place is on the scheduler's bulk list
+    SESSION_CLOSED = 1 << 15,       // our Close has been pulled
 };
 
 // What a session has to tell, in the order in which it is pulled.

@@ -33,7 +33,6 @@ static void after_record(struct usher_session *session, int16_t type, bool last)
 static bool put_outbox(struct room *room, struct usher_session *session)
 {
     struct session_outbox *outbox = session->outbox;
-
     if (writer_left(&room->w) < outbox->len)
         return false;
     writer_bytes(&room->w, outbox->record, outbox->len);
@@ -48,10 +47,9 @@ static bool put_outbox(struct room *room, struct usher_session *session)
 static bool put_ack(struct room *room, struct usher_session *session)
 {
     uint64_t owed = credit_owed(&session->credit);
-
     while (owed > 0) {
         uint16_t size = owed < UINT16_MAX ? (uint16_t)owed : UINT16_MAX;
-        if (writer_left(&room->w) < USHER_HEADER_SIZE + sizeof(size))
+        if (writer_left(&room->w) < USHER_HEADER_SIZE + sizeof size)
             return false;
         record_ack_encode(&room->w, session->peer_id, size);
         credit_grant(&session->credit, size);
@@ -64,14 +62,13 @@ static bool put_ack(struct room *room, struct usher_session *session)
 static bool put_close(struct room *room, struct usher_session *session)
 {
     bool both = (session->flags & SESSION_CLOSE_BOTH) != 0;
-
     if (writer_left(&room->w) < USHER_HEADER_SIZE + sizeof(int16_t))
         return false;
     record_close_encode(&room->w, session->peer_id, both ? USHER_BOTH : USHER_READ);
     session->due &= (uint8_t)~SESSION_DUE_CLOSE;
     session->flags |= SESSION_CLOSED;
     if (both)
-        session->flags |= SESSION_DEAF;
+        session->flags |= SESSION_DISCARDING;
     if (session->state == SESSION_ACTIVE) {
         session_set_state(session, SESSION_WRITE_ACTIVE);
         return true;
@@ -85,7 +82,6 @@ static bool put_close(struct room *room, struct usher_session *session)
 static bool put_due(struct room *room, struct usher_session *session)
 {
     bool done;
-
     if ((session->due & SESSION_DUE_RECORD) != 0)
         done = put_outbox(room, session);
     else if ((session->due & SESSION_DUE_ACK) != 0)
@@ -104,7 +100,6 @@ static bool put_carry(struct room *room, struct usher_engine *engine)
     struct datagram_entry *entry = engine->carry;
     size_t left = entry->len - engine->carry_at;
     size_t len = left < writer_left(&room->w) ? left : writer_left(&room->w);
-
     writer_bytes(&room->w, entry->record + engine->carry_at, len);
     engine->carry_at += (uint32_t)len;
     if (len < left)
@@ -118,8 +113,7 @@ static bool datagram_turn(struct room *room, struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
     struct datagram_entry *entry = datagrams_pop(&engine->datagrams, &session->datagrams);
-
-    if (entry != NULL) { // else all of them were dropped
+    if (entry) { // else all of them were dropped
         engine->counters.datagrams_sent++;
         engine->carry = entry;
         engine->carry_at = 0;
@@ -129,13 +123,12 @@ static bool datagram_turn(struct room *room, struct usher_session *session)
         scheduler_remove(session);
         session_drained(session);
     }
-    return entry == NULL || put_carry(room, engine);
+    return !entry || put_carry(room, engine);
 }
 
 static size_t send_size(const struct room *room, const struct usher_session *session)
 {
     uint64_t size = writer_left(&room->w) - USHER_HEADER_SIZE;
-
     if (size > USHER_SEND_MAX)
         size = USHER_SEND_MAX;
     if (size > credit_room(&session->credit))
@@ -146,7 +139,6 @@ static size_t send_size(const struct room *room, const struct usher_session *ses
 static void sent(struct usher_session *session, size_t len)
 {
     struct usher_engine *engine = session->engine;
-
     engine->counters.data_sent += len;
     credit_spend(&session->credit, (uint32_t)len);
     scheduler_charge(&engine->scheduler, session, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);
@@ -157,7 +149,6 @@ static bool stream_turn(struct room *room, struct usher_session *session)
 {
     size_t size = send_size(room, session);
     size_t len = session->ops->fill(session->owner, room->w.at + USHER_HEADER_SIZE, size);
-
     assert(len <= size);
     if (!session_may_send(session))
         return true; // it was reset from within
@@ -177,7 +168,6 @@ static bool stream_turn(struct room *room, struct usher_session *session)
 static bool is_worth_a_turn(const struct room *room)
 {
     size_t left = writer_left(&room->w);
-
     return left > USHER_HEADER_SIZE && (written(room) == 0 || left >= TRANSMIT_CRUMB);
 }
 
@@ -192,11 +182,10 @@ static bool put_data(struct room *room, struct usher_session *session)
 static bool put_next(struct room *room, struct usher_engine *engine)
 {
     struct usher_session *session = scheduler_next_control(&engine->scheduler);
-
-    if (session != NULL)
+    if (session)
         return put_due(room, session);
     session = scheduler_next(&engine->scheduler);
-    return session != NULL && put_data(room, session);
+    return session && put_data(room, session);
 }
 
 // Last of all, in a room of its own when this one is too full: the next pull comes, for there is still work.
@@ -218,8 +207,7 @@ static void put_beat(struct room *room, struct usher_engine *engine)
 size_t transmit_pull(struct usher_engine *engine, uint8_t *bytes, size_t size)
 {
     struct room room = {.w = writer_over(bytes, size), .start = bytes};
-
-    if (engine->status == USHER_ENDED || (engine->carry != NULL && !put_carry(&room, engine)))
+    if (engine->status == USHER_ENDED || (engine->carry && !put_carry(&room, engine)))
         return written(&room);
     while (engine->status == USHER_RUNNING && put_next(&room, engine))
         continue;

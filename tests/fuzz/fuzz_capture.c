@@ -77,7 +77,7 @@ static void gate_opened(void *owner, struct usher_session *session, const struct
         .data = gate_data,
         .datagram = gate_datagram,
         .finished = gate_quiet,
-        .deafened = gate_quiet,
+        .stop_sending = gate_quiet,
         .ended = gate_ended,
     };
     struct field *field = owner;
@@ -98,7 +98,7 @@ static struct usher_engine *engine_new(struct field *field, bool server)
     static const struct usher_engine_ops ops = {.opened = gate_opened, .wake = gate_quiet};
     const struct usher_engine_config config = {
         .server = server,
-        .heartbeat = true,
+        .extended = true,
         .max_sessions = 16,
         .max_unanswered = 16,
         .window_max = USHER_WINDOW_START,

@@ -12,12 +12,11 @@ static uint8_t room[CHUNK_SIZE];
 static void feed_record(struct model *model, uint8_t type, uint8_t id, const uint8_t *body, size_t len)
 {
     uint8_t head[USHER_HEADER_SIZE];
-    struct writer w = writer_over(head, sizeof(head));
-
+    struct writer w = writer_over(head, sizeof head);
     writer_u32(&w, (uint32_t)len);
     writer_u16(&w, (uint16_t)(type % 8 == 0 ? RECORD_OPEN_REPLY : type % 8));
     writer_u16(&w, id % 16);
-    model_feed(model, head, sizeof(head));
+    model_feed(model, head, sizeof head);
     model_feed(model, body, len);
 }
 
@@ -25,7 +24,6 @@ static void feed_record(struct model *model, uint8_t type, uint8_t id, const uin
 static void feed_much_data(struct model *model, uint8_t id, uint8_t how)
 {
     static const uint8_t bytes[USHER_BODY_MAX];
-
     feed_record(model, RECORD_SEND, id, bytes, 1 + (size_t)how * 256);
 }
 
@@ -41,7 +39,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader r = reader_over(data, size);
     struct model model;
     uint8_t config = reader_u8(&r);
-
     model_init(&model, config & 64, config);
     while (reader_left(&r) >= 4) {
         uint8_t step = reader_u8(&r);
@@ -60,7 +57,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             feed_much_data(&model, a, b);
             break;
         case 4:
-            model_pull(&model, room, a & 1 ? sizeof(room) : (size_t)USHER_PULL_MIN + b);
+            model_pull(&model, room, a & 1 ? sizeof room : (size_t)USHER_PULL_MIN + b);
             break;
         case 5:
             pass_time(&model, b);

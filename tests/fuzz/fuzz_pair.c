@@ -34,7 +34,6 @@ static void push(struct model *model, struct pipe *pipe, size_t len)
 static void step(struct model models[2], uint8_t what, uint8_t a, uint8_t b)
 {
     int i = what & 1;
-
     switch (what / 2 % 4) {
     case 0:
         pull(&models[i], &pipes[i], a & 1 ? CHUNK_SIZE : USHER_PULL_MIN + (size_t)b * 16);
@@ -63,7 +62,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct reader r = reader_over(data, size);
     struct model models[2];
     uint8_t config = reader_u8(&r);
-
     pipes[0].from = pipes[0].to = pipes[1].from = pipes[1].to = 0;
     for (int i = 0; i < 2; i++)
         model_init(&models[i], i == 1, config);

@@ -19,7 +19,6 @@ static void require(bool condition)
 static size_t encoded(const struct writer *w, enum record_type type)
 {
     struct record_header header;
-
     require(!w->failed);
     require(record_header_decode(&header, room));
     require(header.type == type && header.session == 0x1234);
@@ -29,24 +28,22 @@ static size_t encoded(const struct writer *w, enum record_type type)
 
 static void try_open(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     struct usher_open open, back;
-
     if (!record_open_decode(&open, body, len))
         return;
     require(open.addr.version == 4 ? !open.by_name : open.by_name);
     require(open.addr.version != 0 || open.host[0] != '\0');
     record_open_encode(&w, 0x1234, &open);
     require(record_open_decode(&back, room + USHER_HEADER_SIZE, encoded(&w, RECORD_OPEN)));
-    require(memcmp(&open, &back, sizeof(open)) == 0);
+    require(memcmp(&open, &back, sizeof open) == 0);
 }
 
 static void try_reply(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     const char *reason, *reason_back;
     uint16_t rc, rc_back;
-
     if (!record_open_reply_decode(&rc, &reason, body, len))
         return;
     record_open_reply_encode(&w, 0x1234, rc, reason);
@@ -57,9 +54,8 @@ static void try_reply(const uint8_t *body, size_t len)
 
 static void try_close(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     enum usher_direction direction;
-
     if (!record_close_decode(&direction, body, len))
         return;
     record_close_encode(&w, 0x1234, direction);
@@ -68,9 +64,8 @@ static void try_close(const uint8_t *body, size_t len)
 
 static void try_ack(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     uint16_t size;
-
     if (!record_ack_decode(&size, body, len))
         return;
     record_ack_encode(&w, 0x1234, size);
@@ -79,9 +74,8 @@ static void try_ack(const uint8_t *body, size_t len)
 
 static void try_datagram(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     struct usher_datagram datagram;
-
     if (!record_send_udp_decode(&datagram, body, len))
         return;
     record_send_udp_encode(&w, 0x1234, &datagram);
@@ -90,9 +84,8 @@ static void try_datagram(const uint8_t *body, size_t len)
 
 static void try_reason(const uint8_t *body, size_t len)
 {
-    struct writer w = writer_over(room, sizeof(room));
+    struct writer w = writer_over(room, sizeof room);
     const char *reason;
-
     if (!record_reason_decode(&reason, body, len))
         return;
     require(strlen(reason) == len - 1);
@@ -103,7 +96,6 @@ static void try_reason(const uint8_t *body, size_t len)
 static void try_header(const uint8_t *body, size_t len)
 {
     struct record_header header;
-
     if (len >= USHER_HEADER_SIZE && record_header_decode(&header, body))
         require(header.length <= USHER_BODY_MAX && header.type >= RECORD_OPEN_REPLY && header.type <= RECORD_RST);
 }
@@ -112,8 +104,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static void (*const tries[])(const uint8_t *, size_t) = {try_open,     try_reply,  try_close, try_ack,
                                                              try_datagram, try_reason, try_header};
-
     if (size > 0 && size <= USHER_BODY_MAX)
-        tries[data[0] % (sizeof(tries) / sizeof(tries[0]))](data + 1, size - 1);
+        tries[data[0] % (sizeof tries / sizeof tries[0])](data + 1, size - 1);
     return 0;
 }

@@ -54,7 +54,7 @@ static inline void model_reset(struct model_flow *flow)
 static inline void model_opened(void *owner)
 {
     struct model_flow *flow = owner;
-    require(flow->session != NULL && !flow->incoming && !flow->answered);
+    require(flow->session && !flow->incoming && !flow->answered);
     flow->answered = true;
 }
 
@@ -62,9 +62,8 @@ static inline size_t model_fill(void *owner, uint8_t *room, size_t size)
 {
     struct model_flow *flow = owner;
     size_t len = flow->to_send < size ? flow->to_send : size;
-
-    require(flow->session != NULL && flow->stream && flow->answered && size > 0);
-    require(size <= usher_session_queued_room(flow->session));
+    require(flow->session && flow->stream && flow->answered && size > 0);
+    require(size <= usher_session_send_room(flow->session));
     memset(room, 'm', len);
     flow->to_send -= (uint32_t)len;
     return len;
@@ -73,8 +72,7 @@ static inline size_t model_fill(void *owner, uint8_t *room, size_t size)
 static inline void model_data(void *owner, const struct slice *slice)
 {
     struct model_flow *flow = owner;
-
-    require(flow->session != NULL && flow->stream && flow->answered && !flow->finished && slice->len > 0);
+    require(flow->session && flow->stream && flow->answered && !flow->finished && slice->len > 0);
     flow->held += slice->len;
     require(flow->held <= USHER_WINDOW_MAX);
     if (slice->bytes[0] == 'R')
@@ -84,8 +82,7 @@ static inline void model_data(void *owner, const struct slice *slice)
 static inline void model_datagram(void *owner, const struct usher_datagram *datagram)
 {
     struct model_flow *flow = owner;
-
-    require(flow->session != NULL && !flow->stream && flow->answered && !flow->finished);
+    require(flow->session && !flow->stream && flow->answered && !flow->finished);
     require(datagram->len <= USHER_DATAGRAM_MAX);
     if (datagram->len > 0 && datagram->bytes[0] == 'R')
         model_reset(flow);
@@ -94,16 +91,14 @@ static inline void model_datagram(void *owner, const struct usher_datagram *data
 static inline void model_finished(void *owner)
 {
     struct model_flow *flow = owner;
-
-    require(flow->session != NULL && flow->answered && !flow->finished);
+    require(flow->session && flow->answered && !flow->finished);
     flow->finished = true;
 }
 
 static inline void model_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
 {
     struct model_flow *flow = owner;
-
-    require(flow->session != NULL && text != NULL && word < USHER_WORDS);
+    require(flow->session && text && word < USHER_WORDS);
     require(ending != USHER_ENDED_REFUSED || (!flow->incoming && !flow->answered));
     require(ending != USHER_ENDED_CLOSED || flow->answered);
     model_forget(flow);
@@ -121,7 +116,7 @@ static const struct usher_session_ops model_session_ops = {
 static inline struct model_flow *model_free_flow(struct model *model)
 {
     for (size_t i = 0; i < MODEL_FLOWS; i++)
-        if (model->flows[i].session == NULL)
+        if (!model->flows[i].session)
             return &model->flows[i];
     return NULL;
 }
@@ -136,8 +131,7 @@ static inline void model_on_open(void *owner, struct usher_session *session, con
 {
     struct model *model = owner;
     struct model_flow *flow = model_free_flow(model);
-
-    if (flow == NULL || model->mood % 8 == 0)
+    if (!flow || model->mood % 8 == 0)
         return;
     *flow = (struct model_flow){.session = session, .incoming = true, .stream = open->protocol == USHER_TCP};
     usher_session_attach(session, &model_session_ops, flow);
@@ -161,7 +155,7 @@ static inline void model_init(struct model *model, bool server, uint8_t config)
     *model = (struct model){.now = USEC_PER_SEC, .mood = 2};
     struct usher_engine_config engine = {
         .server = server,
-        .heartbeat = config & 1,
+        .extended = config & 1,
         .max_sessions = config & 2 ? 5 : 60,
         .max_unanswered = config & 4 ? 2 : 60,
         .opens_per_sec = config & 8 ? 5 : 0,
@@ -181,14 +175,13 @@ static inline void model_fini(struct model *model)
 {
     usher_engine_free(model->engine);
     for (size_t i = 0; i < MODEL_FLOWS; i++)
-        require(model->flows[i].session == NULL);
+        require(!model->flows[i].session);
     chunk_pool_free(model->chunks);
 }
 
 static inline uint64_t model_held(const struct model *model)
 {
     uint64_t held = 0;
-
     for (size_t i = 0; i < MODEL_FLOWS; i++)
         held += model->flows[i].held;
     return held;
@@ -198,10 +191,9 @@ static inline uint64_t model_held(const struct model *model)
 static inline enum usher_status model_feed(struct model *model, const uint8_t *bytes, size_t len)
 {
     enum usher_status status = USHER_RUNNING;
-
     while (len > 0) {
         uint32_t part = len < CHUNK_SIZE ? (uint32_t)len : CHUNK_SIZE;
-        struct chunk *chunk = memory_new(sizeof(*chunk) + part);
+        struct chunk *chunk = memory_new(sizeof *chunk + part);
         memcpy(chunk->bytes, bytes, part);
         chunk->refs = 2; // never handed to a pool
         struct slice slice = {.chunk = chunk, .bytes = chunk->bytes, .len = part};
@@ -220,7 +212,6 @@ static inline size_t model_pull(struct model *model, uint8_t *room, size_t size)
 {
     bool had_work = usher_engine_has_work(model->engine);
     size_t len = usher_engine_pull(model->engine, room, size, model->now);
-
     require(len <= size && (len == 0 || had_work));
     require(len > 0 || !usher_engine_has_work(model->engine));
     return len;
@@ -230,13 +221,12 @@ static inline void model_open(struct model *model, uint8_t how)
 {
     struct usher_open open = {.protocol = how & 1 ? USHER_UDP : USHER_TCP, .port = how, .by_name = how & 2};
     struct model_flow *flow = model_free_flow(model);
-
     open.addr = (struct address){.version = how & 4 ? 6 : 4, .bytes = {10, 0, 0, how}};
-    if (flow == NULL)
+    if (!flow)
         return;
     flow->stream = open.protocol == USHER_TCP;
     flow->session = usher_session_open(model->engine, &open, &model_session_ops, flow);
-    if (flow->session == NULL)
+    if (!flow->session)
         model_forget(flow);
 }
 
@@ -256,7 +246,6 @@ static inline void model_send_datagram(struct model_flow *flow, uint8_t how)
 {
     static const uint8_t bytes[USHER_DATAGRAM_MAX];
     struct usher_datagram datagram = {.bytes = bytes, .len = (size_t)how * how};
-
     usher_session_datagram(flow->session, &datagram);
 }
 
@@ -265,9 +254,8 @@ static inline void model_act(struct model *model, uint8_t what, uint8_t which, u
 {
     struct model_flow *flow = &model->flows[which % MODEL_FLOWS];
     bool waits = flow->incoming && !flow->answered;
-
     model->mood = how;
-    if (what % 8 == 0 || flow->session == NULL) {
+    if (what % 8 == 0 || !flow->session) {
         model_open(model, how);
         return;
     }

@@ -14,7 +14,6 @@ enum { DATAGRAM_SIZE_MAX = 3000, DATAGRAM_JUMBO = 60000 };
 static struct flow *cast(void *owner)
 {
     struct flow *flow = owner;
-
     CHECK(!flow->ended_seen && !flow->reset_here);
     return flow;
 }
@@ -47,7 +46,6 @@ static bool maybe_reset(struct flow *flow)
 static void on_opened(void *owner)
 {
     struct flow *flow = cast(owner);
-
     CHECK(flow->role == FLOW_OPENER && flow->phase == FLOW_WAITING);
     flow->phase = FLOW_OPEN;
     flow->was_open = true;
@@ -68,9 +66,8 @@ static size_t on_fill(void *owner, uint8_t *room, size_t size)
 {
     struct flow *flow = cast(owner);
     struct chance *chance = flow->world->chance;
-
     CHECK(flow->stream && flow->phase == FLOW_OPEN && size > 0);
-    CHECK(size <= usher_session_queued_room(flow->session));
+    CHECK(size <= usher_session_send_room(flow->session));
     if (percent(chance, 1) && maybe_reset(flow))
         return size;
     if (!flow->finish_called && percent(chance, 10))
@@ -90,7 +87,6 @@ static size_t on_fill(void *owner, uint8_t *room, size_t size)
 static void on_data(void *owner, const struct slice *slice)
 {
     struct flow *flow = cast(owner);
-
     CHECK(flow->stream && flow->phase == FLOW_OPEN && !flow->finished_seen && slice->len > 0);
     CHECK(stream_is(slice->bytes, slice->len, in_key(flow), flow->received));
     flow->received += slice->len;
@@ -106,7 +102,6 @@ static void on_data(void *owner, const struct slice *slice)
 static size_t datagram_size(uint64_t key, uint64_t number)
 {
     uint64_t drawn = mix(key + number * 77);
-
     return drawn % 50 == 0 ? DATAGRAM_JUMBO + drawn % 5507 : drawn / 64 % DATAGRAM_SIZE_MAX;
 }
 
@@ -116,7 +111,6 @@ static void on_datagram(void *owner, const struct usher_datagram *datagram)
     struct flow *flow = cast(owner);
     const uint8_t *a = datagram->from.addr.bytes;
     uint64_t number = (uint64_t)a[1] << 16 | (uint64_t)a[2] << 8 | a[3];
-
     CHECK(!flow->stream && flow->phase == FLOW_OPEN && !flow->finished_seen);
     CHECK(datagram->from.addr.version == 4 && datagram->to.port == (uint16_t)flow->key);
     CHECK(number >= flow->next_datagram);
@@ -129,7 +123,6 @@ static void on_datagram(void *owner, const struct usher_datagram *datagram)
 static void on_finished(void *owner)
 {
     struct flow *flow = cast(owner);
-
     CHECK(flow->phase == FLOW_OPEN && !flow->finished_seen);
     flow->finished_seen = true;
     if (!maybe_reset(flow) && !flow->stream)
@@ -139,11 +132,10 @@ static void on_finished(void *owner)
 static void on_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
 {
     struct flow *flow = cast(owner);
-
     flow->ended_seen = true;
     flow->ending = ending;
     flow->phase = FLOW_OVER;
-    CHECK(text != NULL);
+    CHECK(text);
     switch (ending) {
     case USHER_ENDED_CLOSED:
         CHECK(flow->was_open && flow->finished_seen && flow->finish_called);
@@ -174,12 +166,11 @@ static const struct usher_session_ops ops = {
 static uint64_t draw_amount(struct chance *chance, bool stream)
 {
     static const uint64_t edges[] = {0, 1, 65535, 65536, 65537, USHER_SEND_MAX, USHER_SEND_MAX + 1};
-
     if (!stream)
         return below(chance, 60);
     switch (below(chance, 8)) {
     case 0:
-        return edges[below(chance, sizeof(edges) / sizeof(edges[0]))];
+        return edges[below(chance, sizeof edges / sizeof edges[0])];
     case 1:
         return below(chance, 600 * 1024);
     default:
@@ -189,8 +180,7 @@ static uint64_t draw_amount(struct chance *chance, bool stream)
 
 static struct flow *flow_new(struct flow_world *world, uint32_t key, enum flow_role role, bool stream)
 {
-    struct flow *flow = memory_new(sizeof(*flow));
-
+    struct flow *flow = memory_new(sizeof *flow);
     flow->world = world;
     flow->key = key;
     flow->role = role;
@@ -212,9 +202,8 @@ struct flow *flow_open(struct flow_world *world, struct usher_engine *engine, ui
         .addr = {.version = 4, .bytes = {10, (uint8_t)(key >> 16), (uint8_t)(key >> 8), (uint8_t)key}},
     };
     struct flow *flow = flow_new(world, key, FLOW_OPENER, stream);
-
     flow->session = usher_session_open(engine, &open, &ops, flow);
-    if (flow->session == NULL) {
+    if (!flow->session) {
         free(flow);
         return NULL;
     }
@@ -224,7 +213,6 @@ struct flow *flow_open(struct flow_world *world, struct usher_engine *engine, ui
 uint32_t flow_key(const struct usher_open *open)
 {
     const uint8_t *a = open->addr.bytes;
-
     return (uint32_t)a[1] << 16 | (uint32_t)a[2] << 8 | a[3];
 }
 
@@ -263,7 +251,6 @@ static void send_datagram(struct flow *flow)
         .bytes = bytes,
         .len = datagram_size(out_key(flow), number),
     };
-
     stream_write(bytes, datagram.len, out_key(flow), number);
     if (usher_session_datagram(flow->session, &datagram))
         flow->sent++;
@@ -274,7 +261,6 @@ static void send_datagram(struct flow *flow)
 static void consume(struct flow *flow)
 {
     uint64_t held = flow->received - flow->consumed;
-
     if (!flow->stream || held == 0 || percent(flow->world->chance, flow->lazy))
         return;
     uint64_t len = percent(flow->world->chance, 50) ? held : 1 + below(flow->world->chance, held);
@@ -285,7 +271,6 @@ static void consume(struct flow *flow)
 static void act_open(struct flow *flow)
 {
     bool to_close = flow->stream || flow->role == FLOW_OPENER; // an association is closed by who opened it
-
     consume(flow);
     if (flow->finish_called)
         return;
@@ -311,7 +296,6 @@ void flow_act(struct flow *flow)
 static void check_complete(const struct flow *flow)
 {
     const struct flow *other = flow->other;
-
     CHECK(flow->ending == USHER_ENDED_CLOSED && other->ending == USHER_ENDED_CLOSED);
     CHECK(flow->finished_seen);
     flow->world->tally->complete++;
@@ -324,7 +308,6 @@ static void check_complete(const struct flow *flow)
 static void count(const struct flow *flow)
 {
     struct flow_tally *tally = flow->world->tally;
-
     tally->flows++;
     tally->reset_here += flow->reset_here;
     tally->evicted += flow->evicted;
@@ -345,10 +328,10 @@ void flow_check(const struct flow *flow)
     if (flow->world->cut || is_broken(flow))
         return;
     CHECK(flow->ended_seen);
-    if (flow->ending == USHER_ENDED_CLOSED && flow->other != NULL && !is_broken(flow->other))
+    if (flow->ending == USHER_ENDED_CLOSED && flow->other && !is_broken(flow->other))
         check_complete(flow);
     else if (flow->ending == USHER_ENDED_RESET)
-        CHECK(flow->other != NULL && flow->other->reset_here);
+        CHECK(flow->other && flow->other->reset_here);
     else if (flow->ending == USHER_ENDED_REFUSED)
-        CHECK(flow->other == NULL || flow->other->reset_here);
+        CHECK(!flow->other || flow->other->reset_here);
 }

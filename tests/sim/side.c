@@ -13,8 +13,7 @@ static void on_opened(void *owner, struct usher_session *session, const struct u
 {
     struct side *side = owner;
     struct flow *flow = flow_answer(side->world, session, open);
-
-    if (flow == NULL)
+    if (!flow)
         return;
     list_push_back(&side->flows, &flow->in_side);
     side->flow_count++;
@@ -23,7 +22,6 @@ static void on_opened(void *owner, struct usher_session *session, const struct u
 static void on_wake(void *owner)
 {
     struct side *side = owner;
-
     side->awake = true;
 }
 
@@ -38,7 +36,7 @@ void side_init(struct side *side, struct flow_world *world, const struct usher_e
     side->wire = wire_new(config->server);
     side->chunks = chunk_pool_new(4);
     side->engine = usher_engine_new(config, &ops, side, now);
-    CHECK(side->engine != NULL);
+    CHECK(side->engine);
 }
 
 void side_end(struct side *side)
@@ -61,8 +59,7 @@ void side_fini(struct side *side)
 void side_open(struct side *side, uint32_t key)
 {
     struct flow *flow = flow_open(side->world, side->engine, key);
-
-    if (flow == NULL)
+    if (!flow)
         return;
     list_push_back(&side->flows, &flow->in_side);
     side->flow_count++;
@@ -71,7 +68,6 @@ void side_open(struct side *side, uint32_t key)
 void side_act(struct side *side)
 {
     uint64_t turns = below(side->world->chance, side->flow_count + 1);
-
     list_for_each(node, &side->flows) {
         struct flow *flow = container_of(node, struct flow, in_side);
         if (turns > 0 && percent(side->world->chance, 40)) {
@@ -97,7 +93,6 @@ void side_send(struct side *side, usec_t now)
 {
     static uint8_t bytes[65536];
     size_t size = draw_room(side->world->chance);
-
     if (pipe_room(side->out) < size)
         return;
     bool announced = side->awake;
@@ -116,7 +111,6 @@ void side_send(struct side *side, usec_t now)
 static uint64_t held(const struct side *side)
 {
     uint64_t sum = 0;
-
     list_for_each(node, &side->flows) {
         const struct flow *flow = container_of(node, struct flow, in_side);
         sum += flow->phase == FLOW_OPEN && flow->stream ? flow->received - flow->consumed : 0;
@@ -127,7 +121,6 @@ static uint64_t held(const struct side *side)
 void side_receive(struct side *side, usec_t now)
 {
     size_t len = pipe_ready(side->in, now);
-
     if (len == 0)
         return;
     if (len > CHUNK_SIZE)
@@ -167,7 +160,7 @@ void side_match(struct side *a, struct side *b)
     list_for_each(node, &a->flows) {
         struct flow *flow = container_of(node, struct flow, in_side);
         flow->other = find(b, flow);
-        if (flow->other != NULL)
+        if (flow->other)
             flow->other->other = flow;
     }
 }

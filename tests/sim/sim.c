@@ -37,20 +37,19 @@ struct run {
     bool will_cut;
 };
 
-static struct usher_engine_config draw_config(struct chance *chance, bool server, bool heartbeat)
+static struct usher_engine_config draw_config(struct chance *chance, bool server, bool extended)
 {
     static const uint64_t budgets[] = {0, 100 * 1000, 3 * 1024 * 1024, 64 * 1024 * 1024};
     static const uint32_t windows[] = {USHER_WINDOW_START, 100 * 1000, USHER_WINDOW_MAX};
-
     return (struct usher_engine_config){
         .server = server,
-        .heartbeat = heartbeat,
+        .extended = extended,
         .max_sessions = percent(chance, 20) ? 8 : 1000,
         .max_unanswered = percent(chance, 20) ? 3 : 1000,
         .opens_per_sec = percent(chance, 20) ? 100 : 0,
         .opens_burst = 10,
-        .window_budget = budgets[below(chance, sizeof(budgets) / sizeof(budgets[0]))],
-        .window_max = windows[below(chance, sizeof(windows) / sizeof(windows[0]))],
+        .window_budget = budgets[below(chance, sizeof budgets / sizeof budgets[0])],
+        .window_max = windows[below(chance, sizeof windows / sizeof windows[0])],
         .held_budget = percent(chance, 15) ? 10 * 1000 + below(chance, 100 * 1000) : 0,
     };
 }
@@ -62,9 +61,9 @@ static void run_init(struct run *run)
     run->now = 1000;
     run->to_open = 1 + (uint32_t)below(&run->chance, FLOWS_MAX);
     run->will_cut = percent(&run->chance, 15);
-    bool heartbeat = percent(&run->chance, 80);
+    bool extended = percent(&run->chance, 80);
     for (int i = 0; i < 2; i++) {
-        struct usher_engine_config config = draw_config(&run->chance, i == 1, heartbeat);
+        struct usher_engine_config config = draw_config(&run->chance, i == 1, extended);
         side_init(&run->sides[i], &run->world, &config, run->now);
         run->sides[i].out = &run->pipes[i];
         run->sides[i].in = &run->pipes[1 - i];
@@ -74,7 +73,6 @@ static void run_init(struct run *run)
 static void maybe_stall(struct run *run)
 {
     struct pipe *pipe = &run->pipes[below(&run->chance, 2)];
-
     if (below(&run->chance, 1000) == 0)
         pipe->stalled_until = run->now + below(&run->chance, 2 * USEC_PER_SEC);
 }
@@ -96,7 +94,6 @@ static void cut(struct run *run)
 static void step(struct run *run)
 {
     struct side *side = &run->sides[below(&run->chance, 2)];
-
     switch (below(&run->chance, 8)) {
     case 0:
         if (run->to_open > 0) {
@@ -131,7 +128,6 @@ static bool is_done(const struct run *run)
 static void run_to_end(struct run *run)
 {
     uint64_t cut_at = run->will_cut ? below(&run->chance, 3000) : UINT64_MAX;
-
     for (uint64_t steps = 0; !is_done(run); steps++) {
         if (steps == cut_at) {
             cut(run);
@@ -158,8 +154,7 @@ static void rest(struct run *run)
 static void run_seed(struct flow_tally *tally)
 {
     static struct run run;
-
-    memset(&run, 0, sizeof(run));
+    memset(&run, 0, sizeof run);
     run.world.tally = tally;
     run_init(&run);
     run_to_end(&run);
@@ -196,7 +191,6 @@ int main(int argc, char **argv)
     uint64_t first = 1;
     uint64_t seeds = SEEDS_BY_DEFAULT;
     struct flow_tally tally = {0};
-
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seeds") == 0)
             seeds = strtoull(argv[i + 1], NULL, 10);

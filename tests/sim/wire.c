@@ -37,8 +37,7 @@ struct wire {
 
 struct wire *wire_new(bool server)
 {
-    struct wire *wire = memory_new(sizeof(*wire));
-
+    struct wire *wire = memory_new(sizeof *wire);
     wire->server = server;
     return wire;
 }
@@ -107,7 +106,6 @@ static void sent_rst(struct id *id)
 static void judge(struct wire *wire, const struct record_header *header, const uint8_t *body)
 {
     struct id *id = &wire->ids[header->session];
-
     CHECK(!wire->ended);
     switch ((enum record_type)header->type) {
     case RECORD_OPEN:
@@ -140,7 +138,6 @@ static void judge(struct wire *wire, const struct record_header *header, const u
 static void judge_begin(struct wire *wire, const struct record_header *header)
 {
     const struct id *id = &wire->ids[header->session];
-
     if (header->type == RECORD_SEND_UDP)
         CHECK(id->use == OPEN && !id->stream && !id->said_end);
 }
@@ -174,7 +171,6 @@ static void heard_rst(struct id *id)
 static void note(struct wire *wire, const struct record_header *header, const uint8_t *body)
 {
     struct id *id = &wire->ids[header->session];
-
     switch ((enum record_type)header->type) {
     case RECORD_OPEN:
         CHECK(id->use == UNUSED);
@@ -206,7 +202,6 @@ typedef void visit(struct wire *wire, const struct record_header *header, const 
 static bool parse_one(struct wire *wire, struct parser *parser, visit *visit)
 {
     struct record_header header;
-
     if (parser->have < USHER_HEADER_SIZE)
         return false;
     CHECK(record_header_decode(&header, parser->bytes));
@@ -226,7 +221,7 @@ static bool parse_one(struct wire *wire, struct parser *parser, visit *visit)
 static void parse(struct wire *wire, struct parser *parser, const uint8_t *bytes, size_t len, visit *visit)
 {
     while (len > 0) {
-        size_t room = sizeof(parser->bytes) - parser->have;
+        size_t room = sizeof parser->bytes - parser->have;
         size_t part = len < room ? len : room;
         memcpy(parser->bytes + parser->have, bytes, part);
         parser->have += part;

@@ -108,7 +108,7 @@ static inline void gate_finished(void *owner)
     ((struct gate_session *)owner)->finished = true;
 }
 
-static inline void gate_deafened(void *owner)
+static inline void gate_stop_sending(void *owner)
 {
     (void)owner;
 }
@@ -127,7 +127,7 @@ static const struct usher_session_ops gate_ops = {
     .data = gate_data,
     .datagram = gate_datagram,
     .finished = gate_finished,
-    .deafened = gate_deafened,
+    .stop_sending = gate_stop_sending,
     .ended = gate_ended,
 };
 
@@ -161,7 +161,7 @@ static inline struct usher_engine *bench_engine(struct bench *bench, bool server
     static const struct usher_engine_ops ops = {.opened = gate_opened, .wake = bench_wake};
     const struct usher_engine_config config = {
         .server = server,
-        .heartbeat = true,
+        .extended = true,
         .max_sessions = BENCH_SESSIONS,
         .max_unanswered = BENCH_SESSIONS,
         .window_max = USHER_WINDOW_START,

@@ -298,7 +298,7 @@ static inline struct rig *rig_new_named(const char *allow, struct dial_config co
     config.judge = exchange_judge(rig->exchange);
     rig->dial = dial_new(&rig->loop, &config);
     exchange_add(rig->exchange, dial_edge(rig->dial));
-    struct usher_engine_config engine = {.heartbeat = true,
+    struct usher_engine_config engine = {.extended = true,
                                          .max_sessions = 1000,
                                          .max_unanswered = 1000,
                                          .window_budget = 64 << 20,

@@ -60,11 +60,10 @@ static inline __attribute__((format(printf, 3, 4))) void text_add(struct text *t
 {
     size_t len = strlen(text->text);
     va_list args;
-
     if (len > 0)
-        len += (size_t)snprintf(text->text + len, sizeof(text->text) - len, "%s", between);
+        len += (size_t)snprintf(text->text + len, sizeof text->text - len, "%s", between);
     va_start(args, format);
-    vsnprintf(text->text + len, sizeof(text->text) - len, format, args);
+    vsnprintf(text->text + len, sizeof text->text - len, format, args);
     va_end(args);
 }
 
@@ -80,7 +79,6 @@ static inline size_t edge_fill(void *owner, uint8_t *room, size_t size)
 {
     struct edge *edge = owner;
     size_t len = edge->to_send < size ? edge->to_send : size;
-
     memset(room, 'x', len);
     edge->to_send -= len;
     if (edge->to_send == 0 && edge->finish_in_fill)
@@ -93,11 +91,10 @@ static inline size_t edge_fill(void *owner, uint8_t *room, size_t size)
 static inline void edge_data(void *owner, const struct slice *slice)
 {
     struct edge *edge = owner;
-
     text_add(&edge->log, " ", "data[%u]", slice->len);
     if (edge->consume)
         usher_session_consumed(edge->session, slice->len);
-    if (edge->resets_other != NULL)
+    if (edge->resets_other)
         usher_session_reset(edge->resets_other->session, USHER_FAILED, "by another");
     if (edge->reset_in_data)
         usher_session_reset(edge->session, USHER_FAILED, "in data");
@@ -107,7 +104,6 @@ static inline void edge_datagram(void *owner, const struct usher_datagram *datag
 {
     struct edge *edge = owner;
     char from[ENDPOINT_TEXT_SIZE];
-
     text_add(&edge->log, " ", "datagram[%zu]", datagram->len);
     if (datagram->from.addr.version != 0)
         text_add(&edge->log, " ", "from %s", endpoint_text(&datagram->from, from));
@@ -116,23 +112,21 @@ static inline void edge_datagram(void *owner, const struct usher_datagram *datag
 static inline void edge_finished(void *owner)
 {
     struct edge *edge = owner;
-
     text_add(&edge->log, " ", "finished");
     if (edge->reset_in_finished)
         usher_session_reset(edge->session, USHER_FAILED, "in finished");
 }
 
-static inline void edge_deafened(void *owner)
+static inline void edge_stop_sending(void *owner)
 {
     struct edge *edge = owner;
-    text_add(&edge->log, " ", "deafened");
+    text_add(&edge->log, " ", "stop_sending");
 }
 
 static inline void edge_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
 {
     static const char *const endings[] = {"closed", "refused", "reset", "lost"};
     struct edge *edge = owner;
-
     if (ending == USHER_ENDED_CLOSED || ending == USHER_ENDED_LOST)
         text_add(&edge->log, " ", "ended(%s)", endings[ending]);
     else
@@ -145,7 +139,7 @@ static const struct usher_session_ops edge_ops = {
     .data = edge_data,
     .datagram = edge_datagram,
     .finished = edge_finished,
-    .deafened = edge_deafened,
+    .stop_sending = edge_stop_sending,
     .ended = edge_ended,
 };
 
@@ -155,7 +149,6 @@ static inline void script_opened(void *owner, struct usher_session *session, con
 {
     struct script *script = owner;
     struct edge *edge = &script->edges[script->edge_count++ % SCRIPT_EDGES];
-
     script->last_open = *open;
     if (script->answer == ANSWER_IGNORE)
         return;
@@ -179,7 +172,7 @@ static const struct usher_engine_ops script_ops = {.opened = script_opened, .wak
 static inline struct usher_engine_config script_config(void)
 {
     return (struct usher_engine_config){
-        .heartbeat = true,
+        .extended = true,
         .max_sessions = 100,
         .max_unanswered = 50,
         .window_budget = 64 * 1024 * 1024,
@@ -189,8 +182,7 @@ static inline struct usher_engine_config script_config(void)
 
 static inline struct script *script_new(const struct usher_engine_config *config)
 {
-    struct script *script = memory_new(sizeof(*script));
-
+    struct script *script = memory_new(sizeof *script);
     script->now = 1000 * USEC_PER_SEC;
     script->chunks = chunk_pool_new(4);
     script->engine = usher_engine_new(config, &script_ops, script, script->now);
@@ -222,7 +214,7 @@ static inline void feed(struct script *script, const uint8_t *bytes, size_t len)
 #define FEED(script, encode)                                                                                           \
     do {                                                                                                               \
         uint8_t feed_bytes[1024];                                                                                      \
-        struct writer w = writer_over(feed_bytes, sizeof(feed_bytes));                                                 \
+        struct writer w = writer_over(feed_bytes, sizeof feed_bytes);                                                  \
         encode;                                                                                                        \
         assert_false(w.failed);                                                                                        \
         feed(script, feed_bytes, (size_t)(w.at - feed_bytes));                                                         \
@@ -268,7 +260,6 @@ static inline void feed_send(struct script *script, uint16_t id, size_t len)
 {
     uint8_t *bytes = memory_new(USHER_HEADER_SIZE + len);
     struct writer w = writer_over(bytes, USHER_HEADER_SIZE);
-
     record_send_header_encode(&w, id, len);
     feed(script, bytes, USHER_HEADER_SIZE + len);
     free(bytes);
@@ -279,7 +270,6 @@ static inline void describe(struct text *out, const struct record_header *header
     static const char *const directions[] = {"read", "write", "both"};
     unsigned value = (unsigned)(header->length >= 2 ? body[0] << 8 | body[1] : 0);
     const char *text = (const char *)body;
-
     switch ((enum record_type)header->type) {
     case RECORD_OPEN:
         text_add(out, "; ", "open %u", header->session);
@@ -317,7 +307,6 @@ static inline const char *pull_into(struct script *script, size_t size)
     uint8_t *room = memory_new(size);
     size_t len = usher_engine_pull(script->engine, room, size, script->now);
     struct record_header header;
-
     script->pulled.text[0] = '\0';
     for (size_t at = 0; at < len; at += USHER_HEADER_SIZE + header.length) {
         assert_true(record_header_decode(&header, room + at));
@@ -338,7 +327,6 @@ static inline const char *pull(struct script *script)
 static inline struct edge *open_session(struct script *script, struct edge *edge, uint16_t protocol)
 {
     struct usher_open open = open_to(protocol);
-
     edge->session = usher_session_open(script->engine, &open, &edge_ops, edge);
     assert_non_null(edge->session);
     return edge;
@@ -358,7 +346,6 @@ static inline struct edge *accept_active(struct script *script, uint16_t id, uin
 {
     enum answer before = script->answer;
     struct edge *edge = &script->edges[script->edge_count % SCRIPT_EDGES];
-
     script->answer = ANSWER_ACCEPT;
     feed_open(script, id, protocol);
     script->answer = before;

@@ -18,8 +18,7 @@ struct fixture {
 
 static inline struct fixture *fixture_new(const struct usher_engine_config *config)
 {
-    struct fixture *fixture = memory_new(sizeof(*fixture));
-
+    struct fixture *fixture = memory_new(sizeof *fixture);
     fixture->script = script_new(config);
     return fixture;
 }
@@ -27,7 +26,6 @@ static inline struct fixture *fixture_new(const struct usher_engine_config *conf
 static inline int set_up(void **state)
 {
     struct usher_engine_config config = script_config();
-
     *state = fixture_new(&config);
     return 0;
 }
@@ -35,7 +33,6 @@ static inline int set_up(void **state)
 static inline int tear_down(void **state)
 {
     struct fixture *fixture = *state;
-
     script_free(fixture->script);
     free(fixture);
     return 0;

@@ -29,7 +29,6 @@ static void check(const struct credit *c)
 static void round_trip(struct credit *c, struct credit_budget *budget, usec_t now)
 {
     uint32_t len = (uint32_t)(c->granted - c->received);
-
     assert_true(credit_receive(c, budget, len, now));
     check(c);
     credit_consume(c, budget, len, now);
@@ -43,7 +42,6 @@ static void starts_with_64_kib_each_way(void **state)
 {
     struct credit_budget budget = budget_of(0, USHER_WINDOW_MAX);
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     assert_int_equal(credit_room(&c), 65536);
@@ -57,7 +55,6 @@ static void starts_with_64_kib_each_way(void **state)
 static void spends_and_is_raised(void **state)
 {
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     credit_spend(&c, 65536);
@@ -72,7 +69,6 @@ static void spends_and_is_raised(void **state)
 static void refuses_credit_beyond_2_31(void **state)
 {
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     while (credit_room(&c) + 65535 <= INT32_MAX)
@@ -90,7 +86,6 @@ static void owes_at_a_quarter(void **state)
 {
     struct credit_budget budget = budget_of(0, USHER_WINDOW_MAX);
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     assert_true(credit_receive(&c, &budget, 20000, 0));
@@ -108,7 +103,6 @@ static void bulk_gets_256_kib_early(void **state)
 {
     struct credit_budget budget = budget_of(64 * MIB, USHER_WINDOW_MAX);
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     assert_true(credit_receive(&c, &budget, 8 * KIB - 1, 0));
@@ -127,7 +121,6 @@ static void doubles_up_to_the_maximum(void **state)
     struct credit_budget budget = budget_of(64 * MIB, USHER_WINDOW_MAX);
     struct credit c;
     usec_t now = 0;
-
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 30; i++)
@@ -145,7 +138,6 @@ static void does_not_grow_for_a_slow_sender(void **state)
     struct credit_budget budget = budget_of(64 * MIB, USHER_WINDOW_MAX);
     struct credit c;
     usec_t now = 0;
-
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 30; i++)
@@ -157,7 +149,6 @@ static void does_not_grow_for_a_slow_consumer(void **state)
 {
     struct credit_budget budget = budget_of(64 * MIB, USHER_WINDOW_MAX);
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 100; i++) {
@@ -174,7 +165,6 @@ static void respects_the_window_maximum(void **state)
 {
     struct credit_budget budget = budget_of(64 * MIB, 100 * KIB);
     struct credit c;
-
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 10; i++)
@@ -187,7 +177,6 @@ static void stays_within_the_budget(void **state)
     struct credit_budget budget = budget_of(2 * MIB, USHER_WINDOW_MAX);
     struct credit c[10];
     usec_t now = 0;
-
     (void)state;
     for (size_t i = 0; i < 10; i++)
         credit_init(&c[i], 0);
@@ -204,7 +193,6 @@ static void gives_way_to_others(void **state)
     struct credit_budget budget = budget_of(4 * MIB, USHER_WINDOW_MAX);
     struct credit c[10];
     usec_t now = 0;
-
     (void)state;
     for (size_t i = 0; i < 10; i++)
         credit_init(&c[i], 0);
@@ -235,6 +223,5 @@ int main(void)
         cmocka_unit_test(stays_within_the_budget),
         cmocka_unit_test(gives_way_to_others),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

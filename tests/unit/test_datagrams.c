@@ -16,7 +16,6 @@ static uint8_t bytes[USHER_DATAGRAM_MAX];
 static uint32_t push(struct datagrams *datagrams, struct list *queue, uint8_t mark, size_t len)
 {
     struct usher_datagram datagram = {.bytes = bytes, .len = len};
-
     bytes[0] = mark;
     return datagrams_push(datagrams, queue, 7, &datagram);
 }
@@ -25,8 +24,7 @@ static uint32_t push(struct datagrams *datagrams, struct list *queue, uint8_t ma
 static int pop(struct datagrams *datagrams, struct list *queue)
 {
     struct datagram_entry *entry = datagrams_pop(datagrams, queue);
-
-    if (entry == NULL)
+    if (!entry)
         return -1;
     int mark = entry->record[USHER_HEADER_SIZE + USHER_DATAGRAM_FIXED];
     free(entry);
@@ -37,7 +35,6 @@ static void keeps_the_order(void **state)
 {
     struct datagrams all;
     struct list queue;
-
     (void)state;
     datagrams_init(&all);
     list_init(&queue);
@@ -54,7 +51,6 @@ static void drops_the_oldest_of_its_own(void **state)
     struct datagrams all;
     struct list queue, quiet;
     uint32_t dropped = 0;
-
     (void)state;
     datagrams_init(&all);
     list_init(&queue);
@@ -75,7 +71,6 @@ static void a_newcomer_displaces_the_oldest_of_all(void **state)
 {
     struct datagrams all;
     struct list flood, newcomer;
-
     (void)state;
     datagrams_init(&all);
     list_init(&flood);
@@ -93,7 +88,6 @@ static void empty_ones_are_bounded_too(void **state)
     struct datagrams all;
     struct list queue;
     uint32_t dropped = 0;
-
     (void)state;
     datagrams_init(&all);
     list_init(&queue);
@@ -112,6 +106,5 @@ int main(void)
         cmocka_unit_test(a_newcomer_displaces_the_oldest_of_all),
         cmocka_unit_test(empty_ones_are_bounded_too),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -2,7 +2,7 @@
 // What concerns the whole tunnel: its ends, its limits, when it wants to be pulled and ticked.
 #include "scripted.h"
 
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define COUNT(list) (sizeof list / sizeof((list)[0]))
 
 static struct script *script_of(struct usher_engine_config config)
 {
@@ -27,7 +27,7 @@ static void refuses_configurations_out_of_bounds(void **state)
         config.window_max = cases[i].window_max;
         struct usher_engine *engine = usher_engine_new(&config, &script_ops, NULL, 0);
         assert_int_equal(engine != NULL, cases[i].good);
-        if (engine != NULL)
+        if (engine)
             usher_engine_free(engine);
     }
 }
@@ -77,7 +77,6 @@ static void protocol_errors_end_the_tunnel(void **state)
 static void an_open_for_an_id_in_use_ends_the_tunnel(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     feed_open(script, 1, USHER_TCP);
     feed_open(script, 1, USHER_TCP);
@@ -89,7 +88,6 @@ static void replies_that_nobody_waits_for(void **state)
 {
     struct edge edge = {0};
     struct edge other = {0};
-
     (void)state;
     for (int i = 0; i < 4; i++) {
         struct script *script = script_of(script_config());
@@ -122,7 +120,6 @@ static void foreign_ids(void **state)
 {
     struct script *script = script_of(script_config());
     struct edge edge = {0};
-
     (void)state;
     open_active(script, &edge, 2);
     script->answer = ANSWER_ACCEPT;
@@ -143,7 +140,6 @@ static void an_id_that_is_ours_already_gets_another(void **state)
 {
     struct script *script = script_of(script_config());
     struct edge edge = {0};
-
     (void)state;
     open_session(script, &edge, USHER_TCP);
     pull(script);
@@ -164,7 +160,6 @@ static void no_id_is_left(void **state)
     struct usher_engine_config config = script_config();
     struct usher_open open = open_to(USHER_TCP);
     struct edge edge = {0};
-
     (void)state;
     config.max_sessions = 32766;
     struct script *script = script_new(&config);
@@ -183,7 +178,6 @@ static void no_id_is_left(void **state)
 static void unknown_protocols_are_unsupported(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     feed_open(script, 1, 132);
     assert_string_equal(pull(script), "reply 1 unsupported: no such service here");
@@ -224,7 +218,6 @@ static void our_own_opens_are_limited(void **state)
     struct usher_engine_config config = script_config();
     struct usher_open open = open_to(USHER_TCP);
     struct edge edge = {0};
-
     (void)state;
     config.max_sessions = 1;
     struct script *script = script_new(&config);
@@ -237,7 +230,6 @@ static void refusals_that_nobody_reads_are_bounded(void **state)
 {
     struct usher_engine_config config = script_config();
     uint16_t id = 1;
-
     (void)state;
     config.max_unanswered = 0;
     struct script *script = script_new(&config);
@@ -252,7 +244,6 @@ static void glitches_end_the_tunnel(void **state)
 {
     struct script *script = script_of(script_config());
     struct edge edge = {0};
-
     (void)state;
     open_active(script, &edge, 2);
     for (int i = 0; i < 1000; i++)
@@ -272,7 +263,6 @@ static void rapid_resets_end_the_tunnel(void **state)
 {
     struct script *script = script_of(script_config());
     unsigned rounds = 0;
-
     (void)state;
     for (; script->status == USHER_RUNNING; rounds++) {
         feed_open(script, 1, USHER_TCP);
@@ -286,7 +276,6 @@ static void rapid_resets_end_the_tunnel(void **state)
 static void strays_are_counted_and_cost_nothing(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     for (int i = 0; i < 5000; i++) {
         feed_send(script, 77, 1);
@@ -308,7 +297,6 @@ static void our_end(void **state)
     struct script *script = script_of(script_config());
     struct usher_open open = open_to(USHER_TCP);
     struct edge *edge = accept_active(script, 1, USHER_TCP);
-
     (void)state;
     edge->to_send = 100;
     usher_session_ready(edge->session);
@@ -326,7 +314,6 @@ static void the_peers_end(void **state)
 {
     struct script *script = script_of(script_config());
     struct edge *edge = accept_active(script, 1, USHER_TCP);
-
     (void)state;
     edge->to_send = 100;
     usher_session_ready(edge->session);
@@ -344,7 +331,6 @@ static void freeing_tells_every_session(void **state)
     struct usher_engine_config config = script_config();
     struct script *script = script_new(&config);
     struct edge edges[3] = {0};
-
     (void)state;
     open_active(script, &edges[0], 2);
     open_session(script, &edges[1], USHER_UDP);
@@ -362,7 +348,6 @@ static void wakes_once_until_pulled_empty(void **state)
 {
     struct script *script = script_of(script_config());
     struct edge edges[2] = {0};
-
     (void)state;
     assert_false(usher_engine_has_work(script->engine));
     open_session(script, &edges[0], USHER_TCP);
@@ -383,7 +368,6 @@ static void wakes_once_until_pulled_empty(void **state)
 static void heartbeats(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     script->now = usher_engine_deadline(script->engine);
     assert_int_equal(script->now, 1010 * USEC_PER_SEC);
@@ -400,7 +384,6 @@ static void heartbeats(void **state)
 static void a_silent_peer_is_dead(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     assert_int_equal(usher_engine_tick(script->engine, 1030 * USEC_PER_SEC - 1), USHER_RUNNING);
     assert_int_equal(usher_engine_tick(script->engine, 1030 * USEC_PER_SEC), USHER_ENDING);
@@ -411,9 +394,8 @@ static void a_silent_peer_is_dead(void **state)
 static void a_silent_peer_without_heartbeat_lives(void **state)
 {
     struct usher_engine_config config = script_config();
-
     (void)state;
-    config.heartbeat = false;
+    config.extended = false;
     struct script *script = script_new(&config);
     assert_int_equal(usher_engine_deadline(script->engine), USEC_NEVER);
     assert_int_equal(usher_engine_tick(script->engine, 9000 * USEC_PER_SEC), USHER_RUNNING);
@@ -424,9 +406,8 @@ static void a_silent_peer_without_heartbeat_lives(void **state)
 static void an_unfinished_record_has_thirty_seconds(void **state)
 {
     struct usher_engine_config config = script_config();
-
     (void)state;
-    config.heartbeat = false; // bytes that trickle in would keep the peer alive
+    config.extended = false; // bytes that trickle in would keep the peer alive
     struct script *script = script_new(&config);
     feed(script, (const uint8_t[]){0, 0}, 2);
     script->now += 29 * USEC_PER_SEC;
@@ -441,7 +422,6 @@ static void an_unfinished_record_has_thirty_seconds(void **state)
 static void credit_is_counted_for_the_tunnel(void **state)
 {
     struct script *script = script_of(script_config());
-
     (void)state;
     accept_active(script, 1, USHER_TCP);
     accept_active(script, 3, USHER_TCP);
@@ -480,6 +460,5 @@ int main(void)
         cmocka_unit_test(an_unfinished_record_has_thirty_seconds),
         cmocka_unit_test(credit_is_counted_for_the_tunnel),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -7,7 +7,6 @@ enum { KIB = 1024, BUDGET = 100 * KIB };
 static int set_up_with_budget(void **state)
 {
     struct usher_engine_config config = script_config();
-
     config.held_budget = BUDGET;
     struct fixture *fixture = fixture_new(&config);
     fixture->script->answer = ANSWER_ACCEPT;
@@ -21,7 +20,6 @@ static int set_up_with_budget(void **state)
 static struct edge *hold(struct script *script, uint16_t id, size_t len)
 {
     struct edge *edge = &script->edges[script->edge_count];
-
     feed_open(script, id, USHER_TCP);
     pull(script);
     feed_send(script, id, len);
@@ -38,7 +36,6 @@ static uint64_t evicted(const struct script *script)
 static void nobody_within_the_budget(void **state)
 {
     struct script *script = ((struct fixture *)*state)->script;
-
     hold(script, 1, 50 * KIB);
     hold(script, 3, 50 * KIB);
     assert_int_equal(evicted(script), 0);
@@ -53,7 +50,6 @@ static void who_stands_still_for_longest(void **state)
     struct edge *second = hold(script, 3, 10 * KIB);
     struct edge *third = hold(script, 5, 50 * KIB);
     struct edge *last = hold(script, 7, 20 * KIB);
-
     pull(script);
     feed_send(script, 7, 12 * KIB);
     assert_int_equal(evicted(script), 2);
@@ -74,7 +70,6 @@ static void not_who_moves(void **state)
     struct script *script = ((struct fixture *)*state)->script;
     struct edge *slow = hold(script, 1, 60 * KIB);
     struct edge *stopped = hold(script, 3, 30 * KIB);
-
     script->now += 10 * USEC_PER_SEC;
     pull(script);
     usher_session_consumed(slow->session, 1);
@@ -88,7 +83,6 @@ static void not_who_was_idle(void **state)
 {
     struct script *script = ((struct fixture *)*state)->script;
     struct edge *idle = &script->edges[0];
-
     idle->consume = true;
     hold(script, 1, 10 * KIB);
     script->now += 3600 * USEC_PER_SEC;
@@ -103,7 +97,6 @@ static void not_who_was_idle(void **state)
 static void as_many_as_it_takes(void **state)
 {
     struct script *script = ((struct fixture *)*state)->script;
-
     hold(script, 1, 10);
     script->now += 60 * USEC_PER_SEC;
     hold(script, 3, 60 * KIB);
@@ -116,7 +109,6 @@ static void as_many_as_it_takes(void **state)
 static void what_is_over_holds_nothing(void **state)
 {
     struct script *script = ((struct fixture *)*state)->script;
-
     for (uint16_t id = 1; id < 100; id += 2) {
         hold(script, id, 60 * KIB);
         feed_rst(script, id, "failed: gone");
@@ -135,6 +127,5 @@ int main(void)
         TEST_WITH_BUDGET(as_many_as_it_takes),
         TEST_WITH_BUDGET(what_is_over_holds_nothing),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

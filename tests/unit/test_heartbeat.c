@@ -13,7 +13,6 @@
 static void beats_after_ten_seconds_of_own_silence(void **state)
 {
     struct heartbeat h;
-
     (void)state;
     heartbeat_init(&h, true, AT(100));
     assert_int_equal(heartbeat_deadline(&h), AT(110));
@@ -30,7 +29,6 @@ static void beats_after_ten_seconds_of_own_silence(void **state)
 static void gives_up_after_thirty_seconds_of_silence(void **state)
 {
     struct heartbeat h;
-
     (void)state;
     heartbeat_init(&h, true, AT(100));
     heartbeat_sent(&h, AT(125));
@@ -45,7 +43,6 @@ static void gives_up_after_thirty_seconds_of_silence(void **state)
 static void without_the_agreement_silence_is_legal(void **state)
 {
     struct heartbeat h;
-
     (void)state;
     heartbeat_init(&h, false, AT(100));
     assert_int_equal(heartbeat_deadline(&h), USEC_NEVER);
@@ -60,6 +57,5 @@ int main(void)
         cmocka_unit_test(gives_up_after_thirty_seconds_of_silence),
         cmocka_unit_test(without_the_agreement_silence_is_legal),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

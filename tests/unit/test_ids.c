@@ -17,7 +17,6 @@ static struct usher_session *const another = (struct usher_session *)16;
 static void each_role_has_its_parity(void **state)
 {
     struct ids client, server;
-
     (void)state;
     ids_init(&client, false);
     ids_init(&server, true);
@@ -53,7 +52,6 @@ static void all_of_one_parity_and_no_more(void **state)
 static void the_last_freed_comes_first(void **state)
 {
     struct ids ids;
-
     (void)state;
     ids_init(&ids, false);
     for (uint16_t i = 1; i <= 10; i++)
@@ -71,7 +69,6 @@ static void the_last_freed_comes_first(void **state)
 static void adopts_what_is_free(void **state)
 {
     struct ids ids;
-
     (void)state;
     ids_init(&ids, false);
     assert_true(ids_adopt(&ids, 1, someone));
@@ -88,7 +85,6 @@ static void adopts_what_is_free(void **state)
 static void adopted_ids_of_our_own_parity(void **state)
 {
     struct ids ids;
-
     (void)state;
     ids_init(&ids, false);
     assert_true(ids_adopt(&ids, 4, someone));
@@ -110,7 +106,6 @@ static void adopted_ids_of_our_own_parity(void **state)
 static void no_peer_id_is_bound_twice(void **state)
 {
     struct ids ids;
-
     (void)state;
     ids_init(&ids, false);
     assert_true(ids_bind(&ids, 0));
@@ -131,6 +126,5 @@ int main(void)
         cmocka_unit_test(the_last_freed_comes_first),    cmocka_unit_test(adopts_what_is_free),
         cmocka_unit_test(adopted_ids_of_our_own_parity), cmocka_unit_test(no_peer_id_is_bound_twice),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

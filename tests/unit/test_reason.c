@@ -35,7 +35,7 @@ static void parses_every_reason(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         const char *text;
         assert_int_equal(usher_reason_parse(cases[i].reason, &text), cases[i].word);
         assert_string_equal(text, cases[i].text);
@@ -46,10 +46,9 @@ static void writes_what_it_parses(void **state)
 {
     char room[64];
     const char *text;
-
     (void)state;
     for (int word = 0; word < USHER_WORDS; word++) {
-        assert_ptr_equal(usher_reason_write(room, sizeof(room), word, "why"), room);
+        assert_ptr_equal(usher_reason_write(room, sizeof room, word, "why"), room);
         assert_int_equal(usher_reason_parse(room, &text), word);
         assert_string_equal(text, "why");
     }
@@ -58,9 +57,8 @@ static void writes_what_it_parses(void **state)
 static void cuts_to_fit(void **state)
 {
     char room[12];
-
     (void)state;
-    assert_string_equal(usher_reason_write(room, sizeof(room), USHER_TIMEOUT, "long text"), "timeout: lo");
+    assert_string_equal(usher_reason_write(room, sizeof room, USHER_TIMEOUT, "long text"), "timeout: lo");
 }
 
 int main(void)
@@ -70,6 +68,5 @@ int main(void)
         cmocka_unit_test(writes_what_it_parses),
         cmocka_unit_test(cuts_to_fit),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -18,7 +18,7 @@ static void data_rules(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct usher_engine_config config = script_config();
         struct script *script = script_new(&config);
         struct edge *edge = &script->edges[0];
@@ -28,7 +28,7 @@ static void data_rules(void **state)
         else
             feed_open(script, 1, cases[i].protocol);
         feed_send(script, 1, cases[i].len);
-        if (cases[i].error == NULL) {
+        if (!cases[i].error) {
             assert_null(strstr(edge->log.text, "ended"));
         } else {
             text_add(&expected, "", "ended(reset failed: %s)", cases[i].error);
@@ -44,7 +44,6 @@ static void data_rules(void **state)
 static void more_data_than_credit(void **state)
 {
     struct usher_engine_config config = script_config();
-
     (void)state;
     config.window_max = USHER_WINDOW_START;
     struct script *script = script_new(&config);
@@ -60,7 +59,6 @@ static void more_data_than_credit(void **state)
 static void more_credit_than_2_31(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     for (int i = 0; i < 32767; i++)
         feed_ack(f->script, 2, 65535);
@@ -73,7 +71,6 @@ static void acks_that_mean_nothing(void **state)
 {
     struct fixture *f = *state;
     struct edge *udp = accept_active(f->script, 1, USHER_UDP);
-
     open_active(f->script, &f->edge, 2);
     feed_ack(f->script, 2, 0);
     feed_ack(f->script, 1, 5);
@@ -87,7 +84,6 @@ static void acks_are_merged_and_split(void **state)
 {
     struct fixture *f = *state;
     struct edge *edge = accept_active(f->script, 1, USHER_TCP);
-
     edge->consume = true;
     feed_send(f->script, 1, 8191); // still looks like questions and answers: nothing to say
     EXPECT_PULL(f->script, "");
@@ -103,7 +99,6 @@ static void no_ack_after_the_end_of_the_data(void **state)
 {
     struct fixture *f = *state;
     struct edge *edge = accept_active(f->script, 1, USHER_TCP);
-
     feed_send(f->script, 1, 50000); // an early grant is due
     feed_close(f->script, 1, USHER_READ);
     usher_session_consumed(edge->session, 50000);
@@ -120,7 +115,6 @@ static void datagrams_both_ways(void **state)
         .bytes = (const uint8_t *)"hello",
         .len = 5,
     };
-
     feed_datagram(f->script, 1, &datagram);
     EXPECT_LOG(edge, "datagram[5] from 10.0.0.9:53");
     assert_true(usher_session_datagram(edge->session, &datagram));
@@ -139,7 +133,6 @@ static void datagrams_that_cannot_go(void **state)
     struct usher_datagram datagram = {.bytes = (const uint8_t *)"x", .len = USHER_DATAGRAM_MAX + 1};
     struct edge *udp = accept_active(f->script, 1, USHER_UDP);
     struct edge *tcp = accept_active(f->script, 3, USHER_TCP);
-
     assert_false(usher_session_datagram(udp->session, &datagram)); // too large
     datagram.len = 1;
     assert_false(usher_session_datagram(tcp->session, &datagram)); // not on a stream
@@ -153,7 +146,6 @@ static void datagram_rules(void **state)
 {
     struct fixture *f = *state;
     struct usher_datagram datagram = {.bytes = (const uint8_t *)"x", .len = 1};
-
     feed_open(f->script, 1, USHER_UDP);
     feed_datagram(f->script, 1, &datagram);
     EXPECT_LOG(&f->script->edges[0], "ended(reset failed: datagram before the open was answered)");
@@ -179,6 +171,5 @@ int main(void)
         TEST(datagrams_that_cannot_go),
         TEST(datagram_rules),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,7 +11,7 @@
 #include <string.h>
 
 #define BYTES(...)  (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
-#define COUNT(list) (sizeof(list) / sizeof((list)[0]))
+#define COUNT(list) (sizeof list / sizeof((list)[0]))
 
 static uint8_t room[70000];
 
@@ -24,7 +24,7 @@ static void expect_bytes(const struct writer *w, const uint8_t *bytes, size_t le
 
 static struct writer fresh(void)
 {
-    return writer_over(room, sizeof(room));
+    return writer_over(room, sizeof room);
 }
 
 static void headers(void **state)
@@ -87,7 +87,7 @@ static void open_vectors(void **state)
         assert_int_equal(back.protocol, opens[i].open.protocol);
         assert_int_equal(back.port, opens[i].open.port);
         assert_int_equal(back.by_name, opens[i].open.by_name);
-        assert_memory_equal(&back.addr, &opens[i].open.addr, sizeof(back.addr));
+        assert_memory_equal(&back.addr, &opens[i].open.addr, sizeof back.addr);
         assert_string_equal(back.host, opens[i].open.host);
     }
 }
@@ -96,7 +96,6 @@ static void open_ipv6_goes_by_name(void **state)
 {
     struct usher_open open = {.protocol = 6, .port = 1, .addr = {6, {0xfd, [15] = 2}}}; // by_name is not set
     struct writer w = fresh();
-
     (void)state;
     record_open_encode(&w, 2, &open);
     expect_bytes(&w, BYTES(0, 0, 0, 14, 0, 1, 0, 2, 0, 6, 0, 2, 0, 1, 'f', 'd', '0', '0', ':', ':', '2', 0));
@@ -107,7 +106,6 @@ static void open_host_lengths(void **state)
     struct usher_open open = {.protocol = 6, .by_name = true};
     struct usher_open back;
     struct writer w = fresh();
-
     (void)state;
     memset(open.host, 'a', USHER_HOST_MAX);
     record_open_encode(&w, 2, &open);
@@ -155,7 +153,6 @@ static void open_bad_bodies(void **state)
 static void open_ipv4_text_stays_a_name(void **state)
 {
     struct usher_open open;
-
     (void)state;
     assert_true(record_open_decode(&open, BYTES(0, 6, 0, 2, 0, 80, '1', '.', '2', '.', '3', '.', '4', 0)));
     assert_int_equal(open.addr.version, 0);
@@ -167,7 +164,6 @@ static void open_ipv4_text_stays_a_name(void **state)
 static void reply_vectors(void **state)
 {
     struct writer w = fresh();
-
     (void)state;
     record_open_reply_encode(&w, 2, 0x8001, "");
     expect_bytes(&w, BYTES(0, 0, 0, 3, 0xff, 0xff, 0, 2, 0x80, 1, 0));
@@ -215,7 +211,6 @@ static void reply_bodies(void **state)
 static void close_vectors(void **state)
 {
     static const enum usher_direction directions[] = {USHER_READ, USHER_WRITE, USHER_BOTH};
-
     (void)state;
     for (uint8_t i = 0; i < COUNT(directions); i++) {
         struct writer w = fresh();
@@ -230,7 +225,6 @@ static void close_vectors(void **state)
 static void close_bad_bodies(void **state)
 {
     enum usher_direction out;
-
     (void)state;
     assert_false(record_close_decode(&out, BYTES(0)));
     assert_false(record_close_decode(&out, BYTES(0, 3)));
@@ -243,7 +237,6 @@ static void close_bad_bodies(void **state)
 static void send_header_vector(void **state)
 {
     struct writer w = fresh();
-
     (void)state;
     record_send_header_encode(&w, 0xfffe, USHER_SEND_MAX);
     expect_bytes(&w, BYTES(0, 0, 0x3f, 0xf8, 0, 3, 0xff, 0xfe));
@@ -253,7 +246,6 @@ static void ack_vectors(void **state)
 {
     struct writer w = fresh();
     uint16_t size;
-
     (void)state;
     record_ack_encode(&w, 5, 65535);
     expect_bytes(&w, BYTES(0, 0, 0, 2, 0, 5, 0, 5, 0xff, 0xff));
@@ -275,7 +267,6 @@ static void datagram_vector(void **state)
     };
     struct usher_datagram back;
     struct writer w = fresh();
-
     (void)state;
     record_send_udp_encode(&w, 7, &datagram);
     expect_bytes(&w, BYTES(0, 0, 0, 14, 0, 4, 0, 7, 10, 0, 0, 1, 3, 0xe8, 10, 0, 0, 2, 0, 53, 'h', 'i'));
@@ -291,7 +282,6 @@ static void datagram_without_addresses(void **state)
     struct usher_datagram datagram = {.to = {.addr = {6, {0xfd}}, .port = 9}};
     struct usher_datagram back;
     struct writer w = fresh();
-
     (void)state;
     record_send_udp_encode(&w, 7, &datagram);
     expect_bytes(&w, BYTES(0, 0, 0, 12, 0, 4, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 9));
@@ -306,7 +296,6 @@ static void datagram_lengths(void **state)
 {
     static uint8_t body[USHER_DATAGRAM_FIXED + USHER_DATAGRAM_MAX + 1];
     struct usher_datagram back;
-
     (void)state;
     assert_false(record_send_udp_decode(&back, body, USHER_DATAGRAM_FIXED - 1));
     assert_false(record_send_udp_decode(&back, body, 0));
@@ -321,7 +310,6 @@ static void reason_vectors(void **state)
 {
     struct writer w = fresh();
     const char *reason;
-
     (void)state;
     record_end_encode(&w, "bye");
     expect_bytes(&w, BYTES(0, 0, 0, 4, 0, 6, 0, 0, 'b', 'y', 'e', 0));
@@ -341,10 +329,9 @@ static void reasons_are_cut(void **state)
     char reason[400];
     const char *back;
     struct writer w = fresh();
-
     (void)state;
-    memset(reason, 'r', sizeof(reason) - 1);
-    reason[sizeof(reason) - 1] = '\0';
+    memset(reason, 'r', sizeof reason - 1);
+    reason[sizeof reason - 1] = '\0';
     record_rst_encode(&w, 9, reason);
     assert_int_equal(w.at - room, 8 + USHER_REASON_MAX + 1);
     assert_true(record_reason_decode(&back, room + 8, USHER_REASON_MAX + 1));
@@ -355,7 +342,6 @@ static void too_little_room_fails(void **state)
 {
     struct usher_open open = opens[0].open;
     struct usher_datagram datagram = {.bytes = room, .len = 4};
-
     (void)state;
     for (size_t size = 0; size < 8 + 2; size++) {
         uint8_t small[16];
@@ -393,6 +379,5 @@ int main(void)
         cmocka_unit_test(reasons_are_cut),
         cmocka_unit_test(too_little_room_fails),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -15,8 +15,7 @@ struct fixture {
 static int set_up(void **state)
 {
     struct usher_engine_config config = script_config();
-    struct fixture *f = memory_new(sizeof(*f));
-
+    struct fixture *f = memory_new(sizeof *f);
     f->script = script_new(&config);
     for (uint16_t i = 0; i < FLOWS; i++) {
         f->flows[i] = accept_active(f->script, (uint16_t)(2 * i + 1), USHER_TCP);
@@ -30,7 +29,6 @@ static int set_up(void **state)
 static int tear_down(void **state)
 {
     struct fixture *f = *state;
-
     script_free(f->script);
     free(f);
     return 0;
@@ -46,7 +44,6 @@ static void give(struct edge *flow, size_t len)
 static size_t pull_record(struct script *script)
 {
     unsigned id, len;
-
     assert_int_equal(sscanf(pull(script), "send %u [%u]", &id, &len), 2);
     return id / 2;
 }
@@ -54,7 +51,6 @@ static size_t pull_record(struct script *script)
 static void control_comes_first(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[0], 100);
     usher_session_reset(f->flows[1]->session, USHER_FAILED, "x");
     feed_open(f->script, 101, USHER_TCP);
@@ -65,7 +61,6 @@ static void control_comes_first(void **state)
 static void control_comes_between_bulk_records(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[0], 1000000);
     for (int i = 0; i < 5; i++)
         pull(f->script);
@@ -77,7 +72,6 @@ static void bulk_flows_take_turns_of_a_quantum(void **state)
 {
     struct fixture *f = *state;
     size_t first, owner = 0;
-
     for (size_t i = 0; i < 3; i++)
         give(f->flows[i], 10 << 20);
     for (size_t i = 0; i < 3; i++)
@@ -95,7 +89,6 @@ static void bulk_flows_get_equal_shares(void **state)
 {
     struct fixture *f = *state;
     size_t bytes[FLOWS] = {0};
-
     for (size_t i = 0; i < FLOWS; i++)
         give(f->flows[i], 12 << 20);
     for (int i = 0; i < 2000; i++) {
@@ -114,7 +107,6 @@ static void bulk_flows_get_equal_shares(void **state)
 static void a_sparse_flow_does_not_wait_for_bulk(void **state)
 {
     struct fixture *f = *state;
-
     for (size_t i = 1; i < FLOWS; i++)
         give(f->flows[i], 4 << 20);
     for (size_t i = 1; i < FLOWS; i++)
@@ -130,7 +122,6 @@ static void a_sparse_flow_does_not_wait_for_bulk(void **state)
 static void many_sparse_flows_do_not_starve_bulk(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[0], 8 << 20);
     pull(f->script);
     for (int i = 0; i < 300; i++) {
@@ -148,7 +139,6 @@ static void many_sparse_flows_do_not_starve_bulk(void **state)
 static void too_much_makes_a_flow_bulk_until_it_rests(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[1], 4 << 20);
     for (int i = 0; i < 3; i++)
         pull(f->script);
@@ -169,7 +159,6 @@ static void too_much_makes_a_flow_bulk_until_it_rests(void **state)
 static void a_backlog_on_a_slow_link_stays_bulk(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[0], 1 << 20);
     give(f->flows[1], 1 << 20);
     for (int i = 0; i < 6; i++)
@@ -187,7 +176,6 @@ static void interactive_while_something_sparse_is_about(void **state)
 {
     struct fixture *f = *state;
     struct usher_engine *engine = f->script->engine;
-
     assert_false(usher_engine_is_interactive(engine, f->script->now));
     give(f->flows[0], 10);
     assert_true(usher_engine_is_interactive(engine, f->script->now));
@@ -203,7 +191,6 @@ static void interactive_while_something_sparse_is_about(void **state)
 static void no_crumbs(void **state)
 {
     struct fixture *f = *state;
-
     give(f->flows[0], CHUNK_SIZE - USHER_HEADER_SIZE - TRANSMIT_CRUMB + 1);
     give(f->flows[1], 1 << 20);
     assert_string_equal(pull(f->script), "send 1 [15353]"); // 1,023 bytes are left: not worth a record
@@ -217,7 +204,6 @@ static void no_crumbs(void **state)
 static void small_records_share_a_room(void **state)
 {
     struct fixture *f = *state;
-
     for (size_t i = 0; i < 4; i++)
         give(f->flows[i], 10 + i);
     assert_string_equal(pull(f->script), "send 1 [10]; send 3 [11]; send 5 [12]; send 7 [13]");
@@ -228,19 +214,18 @@ static void datagrams_and_streams_share(void **state)
     struct fixture *f = *state;
     struct edge *udp = accept_active(f->script, 101, USHER_UDP);
     static uint8_t bytes[1200];
-    struct usher_datagram datagram = {.bytes = bytes, .len = sizeof(bytes)};
+    struct usher_datagram datagram = {.bytes = bytes, .len = sizeof bytes};
     size_t stream = 0;
     const struct usher_counters *counters = usher_engine_counters(f->script->engine);
-
     give(f->flows[0], 12 << 20);
     for (int i = 0; i < 400; i++) {
         uint8_t room[CHUNK_SIZE];
         for (int n = 0; n < 30; n++)
             usher_session_datagram(udp->session, &datagram);
-        usher_engine_pull(f->script->engine, room, sizeof(room), f->script->now);
+        usher_engine_pull(f->script->engine, room, sizeof room, f->script->now);
     }
     stream = usher_session_sent(f->flows[0]->session);
-    size_t flood = counters->datagrams_sent * (sizeof(bytes) + USHER_DATAGRAM_FIXED + USHER_HEADER_SIZE);
+    size_t flood = counters->datagrams_sent * (sizeof bytes + USHER_DATAGRAM_FIXED + USHER_HEADER_SIZE);
     assert_true(stream > 400 * CHUNK_SIZE * 4 / 10);
     assert_true(flood > 400 * CHUNK_SIZE * 4 / 10);
 }

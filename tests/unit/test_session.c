@@ -8,7 +8,6 @@
 static void pending_positive_reply(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_TCP);
     EXPECT_STATE(&f->edge, "pending");
     EXPECT_PULL(f->script, "open 2");
@@ -24,7 +23,6 @@ static void pending_positive_reply(void **state)
 static void pending_negative_reply(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_TCP);
     pull(f->script);
     feed_reply(f->script, 2, USHER_ID_NONE, "unreachable: no route");
@@ -36,7 +34,6 @@ static void pending_negative_reply(void **state)
 static void pending_ignores_all_but_the_reply(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_TCP);
     pull(f->script);
     feed_send(f->script, 2, 100);
@@ -47,7 +44,7 @@ static void pending_ignores_all_but_the_reply(void **state)
     EXPECT_STATE(&f->edge, "pending");
     assert_int_equal(usher_engine_counters(f->script->engine)->strays, 4);
     feed_reply(f->script, 2, 2, "");
-    assert_int_equal(usher_session_queued_room(f->edge.session), USHER_WINDOW_START);
+    assert_int_equal(usher_session_send_room(f->edge.session), USHER_WINDOW_START);
     assert_int_equal(usher_session_received(f->edge.session), 0);
 }
 
@@ -56,7 +53,6 @@ static void pending_ignores_all_but_the_reply(void **state)
 static void active_end_of_file(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 3;
     usher_session_ready(f->edge.session);
@@ -70,7 +66,6 @@ static void active_end_of_file(void **state)
 static void active_end_of_file_noticed_in_fill(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 3;
     f->edge.finish_in_fill = true;
@@ -81,7 +76,6 @@ static void active_end_of_file_noticed_in_fill(void **state)
 static void active_close_received(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     feed_close(f->script, 2, USHER_READ);
     EXPECT_STATE(&f->edge, "session active");
@@ -94,7 +88,6 @@ static void active_close_received(void **state)
 static void active_local_error(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 1000;
     usher_session_ready(f->edge.session);
@@ -107,7 +100,6 @@ static void active_local_error(void **state)
 static void active_rst_received(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 1000;
     usher_session_ready(f->edge.session);
@@ -129,7 +121,6 @@ static void write_active(struct fixture *f)
 static void write_active_close_received(void **state)
 {
     struct fixture *f = *state;
-
     write_active(f);
     feed_close(f->script, 2, USHER_READ);
     EXPECT_LOG(&f->edge, "finished ended(closed)");
@@ -139,7 +130,6 @@ static void write_active_close_received(void **state)
 static void write_active_local_error(void **state)
 {
     struct fixture *f = *state;
-
     write_active(f);
     usher_session_reset(f->edge.session, USHER_FAILED, "write");
     EXPECT_PULL(f->script, "rst 2 failed: write");
@@ -149,7 +139,6 @@ static void write_active_local_error(void **state)
 static void write_active_rst_received(void **state)
 {
     struct fixture *f = *state;
-
     write_active(f);
     feed_rst(f->script, 2, "failed: x");
     EXPECT_LOG(&f->edge, "ended(reset failed: x)");
@@ -158,7 +147,6 @@ static void write_active_rst_received(void **state)
 static void write_active_close_write_crossed(void **state)
 {
     struct fixture *f = *state;
-
     write_active(f);
     feed_close(f->script, 2, USHER_WRITE);
     EXPECT_PULL(f->script, "");
@@ -169,7 +157,6 @@ static void write_active_close_write_crossed(void **state)
 static void write_active_reset_in_finished(void **state)
 {
     struct fixture *f = *state;
-
     write_active(f);
     f->edge.reset_in_finished = true;
     feed_close(f->script, 2, USHER_READ);
@@ -190,7 +177,6 @@ static void session_active(struct fixture *f)
 static void session_active_end_of_file(void **state)
 {
     struct fixture *f = *state;
-
     session_active(f);
     f->edge.to_send = 7;
     usher_session_ready(f->edge.session);
@@ -204,7 +190,6 @@ static void session_active_end_of_file(void **state)
 static void session_active_local_error(void **state)
 {
     struct fixture *f = *state;
-
     session_active(f);
     usher_session_reset(f->edge.session, USHER_FAILED, "read");
     EXPECT_PULL(f->script, "rst 2 failed: read");
@@ -213,7 +198,6 @@ static void session_active_local_error(void **state)
 static void session_active_rst_received(void **state)
 {
     struct fixture *f = *state;
-
     session_active(f);
     feed_rst(f->script, 2, "failed: x");
     EXPECT_LOG(&f->edge, "ended(reset failed: x)");
@@ -222,7 +206,6 @@ static void session_active_rst_received(void **state)
 static void session_active_data_received(void **state)
 {
     struct fixture *f = *state;
-
     session_active(f);
     feed_send(f->script, 2, 1);
     EXPECT_LOG(&f->edge, "ended(reset failed: data after the end of the data)");
@@ -233,7 +216,6 @@ static void session_active_data_received(void **state)
 static void session_active_closed_twice(void **state)
 {
     struct fixture *f = *state;
-
     session_active(f);
     feed_close(f->script, 2, USHER_READ);
     feed_close(f->script, 2, USHER_BOTH);
@@ -246,12 +228,11 @@ static void session_active_closed_twice(void **state)
 static void close_write_discards_and_is_answered(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 1000;
     usher_session_ready(f->edge.session);
     feed_close(f->script, 2, USHER_WRITE);
-    EXPECT_LOG(&f->edge, "deafened");
+    EXPECT_LOG(&f->edge, "stop_sending");
     EXPECT_PULL(f->script, "read 2");
     assert_int_equal(f->edge.to_send, 1000);
     EXPECT_STATE(&f->edge, "write active");
@@ -259,13 +240,12 @@ static void close_write_discards_and_is_answered(void **state)
     EXPECT_PULL(f->script, "");
     feed_send(f->script, 2, 9);
     feed_close(f->script, 2, USHER_READ);
-    EXPECT_LOG(&f->edge, "deafened data[9] finished ended(closed)");
+    EXPECT_LOG(&f->edge, "stop_sending data[9] finished ended(closed)");
 }
 
 static void close_both_is_answered_by_both(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 1000;
     usher_session_ready(f->edge.session);
@@ -279,7 +259,6 @@ static void close_both_is_answered_by_both(void **state)
 static void our_close_both(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 5;
     usher_session_ready(f->edge.session);
@@ -295,7 +274,6 @@ static void our_close_both(void **state)
 static void crossed_close_both(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     usher_session_close(f->edge.session);
     feed_close(f->script, 2, USHER_BOTH); // before ours was pulled
@@ -306,7 +284,6 @@ static void crossed_close_both(void **state)
 static void close_while_pending_waits_for_the_answer(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_UDP);
     usher_session_close(f->edge.session);
     EXPECT_PULL(f->script, "open 2");
@@ -319,7 +296,6 @@ static void close_while_pending_waits_for_the_answer(void **state)
 static void finish_waits_for_credit(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = USHER_WINDOW_START + 100;
     usher_session_ready(f->edge.session);
@@ -332,13 +308,12 @@ static void finish_waits_for_credit(void **state)
     feed_ack(f->script, 2, 101);
     EXPECT_PULL(f->script, "send 2 [100]; read 2");
     assert_int_equal(usher_session_sent(f->edge.session), USHER_WINDOW_START + 100);
-    assert_int_equal(usher_session_queued_room(f->edge.session), 1);
+    assert_int_equal(usher_session_send_room(f->edge.session), 1);
 }
 
 static void a_crumb_of_credit_is_not_sent_on(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     f->edge.to_send = 2 * USHER_WINDOW_START;
     usher_session_ready(f->edge.session);
@@ -352,12 +327,11 @@ static void a_crumb_of_credit_is_not_sent_on(void **state)
 static void close_write_twice_is_a_glitch(void **state)
 {
     struct fixture *f = *state;
-
     open_active(f->script, &f->edge, 2);
     feed_close(f->script, 2, USHER_WRITE);
     feed_close(f->script, 2, USHER_WRITE);
     assert_int_equal(usher_engine_counters(f->script->engine)->glitches, 1);
-    EXPECT_LOG(&f->edge, "deafened");
+    EXPECT_LOG(&f->edge, "stop_sending");
     EXPECT_PULL(f->script, "read 2");
 }
 
@@ -366,7 +340,6 @@ static void close_both_of_an_association_discards_its_queue(void **state)
     struct fixture *f = *state;
     struct edge *edge = accept_active(f->script, 1, USHER_UDP);
     struct usher_datagram datagram = {.bytes = (const uint8_t *)"x", .len = 1};
-
     assert_true(usher_session_datagram(edge->session, &datagram));
     feed_close(f->script, 1, USHER_BOTH);
     assert_false(usher_session_datagram(edge->session, &datagram));
@@ -405,6 +378,5 @@ int main(void)
         TEST(close_write_twice_is_a_glitch),
         TEST(close_both_of_an_association_discards_its_queue),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

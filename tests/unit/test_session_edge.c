@@ -7,7 +7,6 @@
 static void giving_up_before_the_open_went(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_TCP);
     usher_session_reset(f->edge.session, USHER_FAILED, "x");
     EXPECT_PULL(f->script, "");
@@ -18,7 +17,6 @@ static void giving_up_tells_a_peer_of_our_kind_at_once(void **state)
 {
     struct fixture *f = *state;
     struct edge next = {0};
-
     open_session(f->script, &f->edge, USHER_TCP);
     pull(f->script);
     usher_session_reset(f->edge.session, USHER_FAILED, "x");
@@ -34,7 +32,6 @@ static void giving_up_tells_a_peer_of_our_kind_at_once(void **state)
 static void giving_up_crosses_a_positive_reply(void **state)
 {
     struct fixture *f = *state;
-
     open_session(f->script, &f->edge, USHER_TCP);
     pull(f->script);
     usher_session_reset(f->edge.session, USHER_FAILED, "x");
@@ -49,9 +46,8 @@ static void giving_up_tells_another_peer_when_it_has_answered(void **state)
 {
     struct usher_engine_config config = script_config();
     struct edge edge = {0};
-
     (void)state;
-    config.heartbeat = false;
+    config.extended = false;
     struct script *script = script_new(&config);
     open_session(script, &edge, USHER_TCP);
     pull(script);
@@ -78,7 +74,7 @@ static void incoming_answers(void **state)
     };
 
     (void)state;
-    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
         struct usher_engine_config config = script_config();
         struct script *script = script_new(&config);
         script->answer = cases[i].answer;
@@ -95,7 +91,6 @@ static void incoming_answer_later(void **state)
 {
     struct fixture *f = *state;
     struct edge *edge = &f->script->edges[0];
-
     feed_open(f->script, 1, USHER_TCP);
     usher_session_accept(edge->session);
     edge->to_send = 3;
@@ -107,7 +102,6 @@ static void incoming_answer_later(void **state)
 static void incoming_closed_before_it_was_accepted(void **state)
 {
     struct fixture *f = *state;
-
     feed_open(f->script, 1, USHER_UDP);
     usher_session_close(f->script->edges[0].session);
     EXPECT_PULL(f->script, "");
@@ -118,7 +112,6 @@ static void incoming_closed_before_it_was_accepted(void **state)
 static void incoming_cancelled(struct script *script, bool accepted, bool by_close)
 {
     struct edge *edge = &script->edges[0];
-
     script->answer = accepted ? ANSWER_ACCEPT : ANSWER_LATER;
     feed_open(script, 1, USHER_TCP);
     if (by_close)
@@ -146,7 +139,6 @@ static void incoming_cancelled_before_the_answer(void **state)
 static void incoming_reset_before_the_answer_went(void **state)
 {
     struct fixture *f = *state;
-
     f->script->answer = ANSWER_ACCEPT;
     feed_open(f->script, 1, USHER_TCP);
     usher_session_reset(f->script->edges[0].session, USHER_TIMEOUT, "x");
@@ -162,14 +154,13 @@ static void resets_itself_in_the_middle_of_its_data(void **state)
     struct edge *edge = accept_active(f->script, 1, USHER_TCP);
     struct edge *other = accept_active(f->script, 3, USHER_TCP);
     uint8_t bytes[8 + 1000 + 8 + 1];
-    struct writer w = writer_over(bytes, sizeof(bytes));
-
+    struct writer w = writer_over(bytes, sizeof bytes);
     record_send_header_encode(&w, 1, 1000);
     w.at += 1000;
     record_send_header_encode(&w, 3, 1);
     edge->reset_in_data = true;
     feed(f->script, bytes, 100);
-    feed(f->script, bytes + 100, sizeof(bytes) - 100);
+    feed(f->script, bytes + 100, sizeof bytes - 100);
     EXPECT_LOG(edge, "data[92]"); // what is left of the record is skipped
     EXPECT_LOG(other, "data[1]");
     EXPECT_PULL(f->script, "rst 1 failed: in data");
@@ -180,7 +171,6 @@ static void resets_another_in_its_data(void **state)
     struct fixture *f = *state;
     struct edge *edge = accept_active(f->script, 1, USHER_TCP);
     struct edge *other = accept_active(f->script, 3, USHER_TCP);
-
     edge->resets_other = other;
     feed_send(f->script, 1, 1);
     feed_send(f->script, 3, 1);
@@ -193,7 +183,6 @@ static void an_rst_that_comes_too_late_is_not_sent(void **state)
 {
     struct fixture *f = *state;
     struct edge *edge = accept_active(f->script, 1, USHER_TCP);
-
     usher_session_reset(edge->session, USHER_FAILED, "x");
     feed_rst(f->script, 1, "failed: y");
     f->script->answer = ANSWER_ACCEPT;
@@ -220,15 +209,14 @@ static void by_name_addresses_are_zeros(void **state)
     };
     uint8_t room[USHER_PULL_MIN];
     static const uint8_t zeros[USHER_DATAGRAM_FIXED];
-
     f->script->answer = ANSWER_ACCEPT;
     FEED(f->script, record_open_encode(&w, 1, &open));
     pull(f->script);
     feed_datagram(f->script, 1, &datagram);
     EXPECT_LOG(&f->script->edges[0], "datagram[1]"); // a peer's made-up address is no address
     usher_session_datagram(f->script->edges[0].session, &datagram);
-    assert_int_equal(usher_engine_pull(f->script->engine, room, sizeof(room), f->script->now), 8 + 12 + 1);
-    assert_memory_equal(room + 8, zeros, sizeof(zeros));
+    assert_int_equal(usher_engine_pull(f->script->engine, room, sizeof room, f->script->now), 8 + 12 + 1);
+    assert_memory_equal(room + 8, zeros, sizeof zeros);
 }
 
 static void echo_by_name_keeps_its_numbers(void **state)
@@ -237,12 +225,11 @@ static void echo_by_name_keeps_its_numbers(void **state)
     struct usher_open open = {.protocol = USHER_ICMPV6, .port = 7, .addr = {6, {0xfd, [15] = 1}}};
     struct usher_datagram datagram = {.from = {.port = 7}, .to = {.port = 0x1234}};
     uint8_t room[USHER_PULL_MIN];
-
     f->edge.session = usher_session_open(f->script->engine, &open, &edge_ops, &f->edge);
     pull(f->script);
     feed_reply(f->script, 2, 2, "");
     usher_session_datagram(f->edge.session, &datagram);
-    assert_int_equal(usher_engine_pull(f->script->engine, room, sizeof(room), f->script->now), 8 + 12);
+    assert_int_equal(usher_engine_pull(f->script->engine, room, sizeof room, f->script->now), 8 + 12);
     assert_memory_equal(room + 8, ((const uint8_t[]){0, 0, 0, 0, 0, 7, 0, 0, 0, 0, 0x12, 0x34}), 12);
 }
 
@@ -264,6 +251,5 @@ int main(void)
         TEST(by_name_addresses_are_zeros),
         TEST(echo_by_name_keeps_its_numbers),
     };
-
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

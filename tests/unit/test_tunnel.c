@@ -97,7 +97,7 @@ static void ignore(void *owner)
 }
 
 static const struct usher_session_ops echo_ops = {
-    .fill = echo_fill, .data = echo_data, .finished = echo_finished, .deafened = ignore, .ended = echo_ended};
+    .fill = echo_fill, .data = echo_data, .finished = echo_finished, .stop_sending = ignore, .ended = echo_ended};
 
 static void on_up(void *owner)
 {
@@ -315,7 +315,7 @@ static const struct usher_session_ops asker_ops = {.opened = asker_opened,
                                                    .fill = asker_fill,
                                                    .data = asker_data,
                                                    .finished = ignore,
-                                                   .deafened = ignore,
+                                                   .stop_sending = ignore,
                                                    .ended = asker_ended};
 
 enum { ASKERS = 16 };

@@ -221,7 +221,7 @@ static const struct usher_session_ops session_ops = {
     .data = session_data,
     .datagram = session_datagram,
     .finished = session_quiet,
-    .deafened = session_quiet,
+    .stop_sending = session_quiet,
     .ended = session_ended,
 };
 

@@ -172,7 +172,7 @@ static const struct usher_session_ops session_ops = {
     .fill = session_fill,
     .data = session_data,
     .finished = session_finished,
-    .deafened = session_deafened,
+    .stop_sending = session_deafened,
     .ended = session_ended,
 };
 

@@ -92,7 +92,7 @@ static void break_off(struct dial_tcp *tcp, int error)
 {
     struct usher_session *session = tcp->flow.session;
     drop_queue(tcp);
-    if (!session || tcp->eof || tcp->deaf || usher_session_queued_room(session) == 0) {
+    if (!session || tcp->eof || tcp->deaf || usher_session_send_room(session) == 0) {
         lose(tcp, error);
         return;
     }

@@ -139,7 +139,7 @@ static const struct usher_session_ops ops = {
     .fill = stream_fill,
     .data = stream_data,
     .finished = stream_finished,
-    .deafened = stream_deafened,
+    .stop_sending = stream_deafened,
     .ended = ended,
 };
 
