@@ -2,7 +2,7 @@
 // See credit.h for the three inequalities; every function keeps them.
 #include "usher/credit.h"
 
-#include "usher/engine.h"
+#include "usher/config.h"
 
 #include <assert.h>
 

@@ -3,7 +3,7 @@
 #include "usher/datagrams.h"
 
 #include "base/memory.h"
-#include "usher/engine.h"
+#include "usher/config.h"
 
 #include <assert.h>
 #include <stdlib.h>

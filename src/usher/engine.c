@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The four verbs and how a tunnel ends. Callbacks run inside feed, pull, tick and end, and may call anything: sessions
 // that are over, and the loss of all sessions, wait until the outermost of these calls returns.
-#include "usher/engine_internal.h"
+#include "usher/engine.h"
 
 #include "base/memory.h"
+#include "usher/engine_state.h"
 #include "usher/eviction.h"
-#include "usher/session_internal.h"
+#include "usher/receive.h"
+#include "usher/session_state.h"
 #include "usher/transmit.h"
 
 #include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 static bool is_within_bounds(const struct usher_engine_config *config)
@@ -31,6 +32,7 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
     engine->budget.total = config->window_budget;
     engine->budget.window_max = config->window_max;
     ids_init(&engine->ids, config->server);
+    list_init(&engine->due);
     scheduler_init(&engine->scheduler);
     intake_init(&engine->intake);
     datagrams_init(&engine->datagrams);
@@ -45,7 +47,7 @@ static void free_dead(struct usher_engine *engine)
 {
     struct list *node;
     while ((node = list_pop_front(&engine->dead)))
-        session_free(container_of(node, struct usher_session, control));
+        session_free(container_of(node, struct usher_session, place.link));
 }
 
 static void lose_sessions(struct usher_engine *engine)
@@ -54,7 +56,7 @@ static void lose_sessions(struct usher_engine *engine)
         struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
         if (!session)
             continue;
-        if (session->state != SESSION_INACTIVE)
+        if (session->closing.state != SESSION_INACTIVE)
             session_end(session, USHER_ENDED_LOST, USHER_FAILED, engine->reason);
         session_release(session);
     }
@@ -96,7 +98,7 @@ enum usher_status usher_engine_feed(struct usher_engine *engine, const struct sl
     if (engine->status == USHER_RUNNING && in->len > 0) {
         engine->counters.bytes_received += in->len;
         heartbeat_received(&engine->heartbeat, now);
-        intake_feed(engine, *in);
+        receive_feed(engine, *in);
         eviction_run(engine);
     }
     return leave(engine);
@@ -123,7 +125,7 @@ bool usher_engine_has_work(const struct usher_engine *engine)
         return true;
     if (engine->status == USHER_ENDING)
         return !engine->end_sent;
-    return engine->heartbeat.due || scheduler_has_work(&engine->scheduler);
+    return engine->heartbeat.due || !list_is_empty(&engine->due) || scheduler_has_work(&engine->scheduler);
 }
 
 bool usher_engine_is_interactive(const struct usher_engine *engine, usec_t now)
@@ -146,9 +148,9 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
     if (engine->status == USHER_RUNNING) {
         bool alive = heartbeat_check(&engine->heartbeat, now);
         if (!alive)
-            usher_engine_end(engine, "timeout: nothing came from the peer for 30 s");
+            engine_stop(engine, "timeout: nothing came from the peer for 30 s");
         else if (now >= intake_deadline(&engine->intake))
-            usher_engine_end(engine, "timeout: a record took more than 30 s");
+            engine_stop(engine, "timeout: a record took more than 30 s");
         else if (engine->heartbeat.due)
             engine_wake(engine);
         intake_trim(&engine->intake);
@@ -158,41 +160,9 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
 
 void usher_engine_end(struct usher_engine *engine, const char *reason)
 {
-    if (engine->status != USHER_RUNNING)
-        return;
     enter(engine, engine->now);
-    engine->status = USHER_ENDING;
-    snprintf(engine->reason, sizeof engine->reason, "%s", reason);
-    engine_wake(engine);
+    engine_stop(engine, reason);
     leave(engine);
-}
-
-void engine_protocol_error(struct usher_engine *engine, const char *what)
-{
-    char reason[USHER_REASON_MAX + 1];
-    snprintf(reason, sizeof reason, "protocol error: %s", what);
-    usher_engine_end(engine, reason);
-}
-
-void engine_ended(struct usher_engine *engine, const char *reason)
-{
-    engine->status = USHER_ENDED;
-    snprintf(engine->reason, sizeof engine->reason, "ended by the peer: %s", reason);
-}
-
-void engine_glitch(struct usher_engine *engine)
-{
-    engine->counters.glitches++;
-    if (!bucket_take(&engine->glitches, engine->now))
-        engine_protocol_error(engine, "protocol abuse");
-}
-
-void engine_wake(struct usher_engine *engine)
-{
-    if (engine->awake)
-        return;
-    engine->awake = true;
-    engine->ops->wake(engine->owner);
 }
 
 bool usher_engine_is_running(const struct usher_engine *engine)

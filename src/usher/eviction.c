@@ -3,8 +3,9 @@
 // with it, so one walk mostly does, and 32 in any case. What a run frees has to be filled again before the next.
 #include "usher/eviction.h"
 
-#include "usher/engine_internal.h"
-#include "usher/session_internal.h"
+#include "usher/engine_state.h"
+#include "usher/session_due.h"
+#include "usher/session_state.h"
 
 #include <assert.h>
 
@@ -12,7 +13,7 @@
 static struct usher_session *holder(const struct usher_engine *engine, uint32_t id)
 {
     struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
-    bool holds = session && session->state != SESSION_INACTIVE && (session->flags & SESSION_STREAM) != 0 &&
+    bool holds = session && session->closing.state != SESSION_INACTIVE && session->opening.stream &&
                  credit_held(&session->credit) > 0;
     return holds ? session : NULL;
 }

@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Framing only: what a record means is receive.c's. A callback may reset any session at any point in here, so the target
-// of an UsherSend is looked at afresh for every run of bytes, and a body is never touched once the engine has stopped.
+// Framing only: what a record means is receive.c's. A session may go between any two pieces, so the target of an UsherSend
+// is looked at afresh for every run of bytes.
 #include "usher/intake.h"
 
 #include "base/memory.h"
-#include "usher/engine_internal.h"
-#include "usher/receive.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -18,6 +16,11 @@ void intake_init(struct intake *intake)
 void intake_fini(struct intake *intake)
 {
     free(intake->gathered);
+}
+
+void intake_aim(struct intake *intake, struct usher_session *session)
+{
+    intake->target = session;
 }
 
 void intake_forget(struct intake *intake, const struct usher_session *session)
@@ -59,69 +62,63 @@ static void record_done(struct intake *intake)
     intake->since = USEC_NEVER;
 }
 
-static void take_head(struct usher_engine *engine, struct slice *in)
+static enum intake_what take_head(struct intake *intake, struct slice *in, struct intake_piece *piece)
 {
-    struct intake *intake = &engine->intake;
     uint32_t len = at_most(in->len, USHER_HEADER_SIZE - intake->head_len);
     memcpy(intake->head + intake->head_len, in->bytes, len);
     intake->head_len = (uint8_t)(intake->head_len + len);
     advance(in, len);
     if (intake->head_len < USHER_HEADER_SIZE)
-        return;
-    if (!record_header_decode(&intake->header, intake->head)) {
-        engine_protocol_error(engine, "bad record header");
-        return;
-    }
+        return INTAKE_NOTHING;
+    if (!record_header_decode(&intake->header, intake->head))
+        return INTAKE_BROKEN;
     intake->in_body = true;
     intake->left = intake->header.length;
-    if (intake->header.type == RECORD_SEND)
-        intake->target = receive_send_header(engine, &intake->header);
+    if (intake->header.type != RECORD_SEND)
+        return INTAKE_NOTHING;
+    piece->header = intake->header;
+    return INTAKE_SEND;
 }
 
-static void take_data(struct usher_engine *engine, struct slice *in)
+static enum intake_what take_data(struct intake *intake, struct slice *in, struct intake_piece *piece)
 {
-    struct intake *intake = &engine->intake;
-    struct slice run = {.chunk = in->chunk, .bytes = in->bytes, .len = at_most(in->len, intake->left)};
-    intake->left -= run.len;
-    advance(in, run.len);
-    if (intake->target && run.len > 0)
-        receive_send_bytes(intake->target, &run);
+    piece->target = intake->target;
+    piece->bytes = (struct slice){.chunk = in->chunk, .bytes = in->bytes, .len = at_most(in->len, intake->left)};
+    intake->left -= piece->bytes.len;
+    advance(in, piece->bytes.len);
     if (intake->left == 0)
         record_done(intake);
+    return piece->target && piece->bytes.len > 0 ? INTAKE_BYTES : INTAKE_NOTHING;
 }
 
-static void take_record(struct usher_engine *engine, const uint8_t *body)
+static enum intake_what take_record(struct intake *intake, const uint8_t *body, struct intake_piece *piece)
 {
-    struct record_header header = engine->intake.header;
-    record_done(&engine->intake);
-    receive_record(engine, &header, body);
+    piece->header = intake->header;
+    piece->body = body;
+    record_done(intake);
+    return INTAKE_RECORD;
 }
 
-static void gather(struct usher_engine *engine, struct slice *in)
+static enum intake_what gather(struct intake *intake, struct slice *in, struct intake_piece *piece)
 {
-    struct intake *intake = &engine->intake;
     uint32_t len = at_most(in->len, intake->left);
     if (!intake->gathered)
         intake->gathered = memory_new(USHER_BODY_MAX);
     memcpy(intake->gathered + (intake->header.length - intake->left), in->bytes, len);
     intake->left -= len;
     advance(in, len);
-    if (intake->left == 0)
-        take_record(engine, intake->gathered);
+    return intake->left == 0 ? take_record(intake, intake->gathered, piece) : INTAKE_NOTHING;
 }
 
-static void take_body(struct usher_engine *engine, struct slice *in)
+static enum intake_what take_body(struct intake *intake, struct slice *in, struct intake_piece *piece)
 {
-    struct intake *intake = &engine->intake;
     const uint8_t *body = in->bytes;
-    if (intake->header.type == RECORD_SEND) {
-        take_data(engine, in);
-    } else if (intake->left == intake->header.length && in->len >= intake->left) {
-        advance(in, intake->left);
-        take_record(engine, body);
-    } else {
-        gather(engine, in);
-    }
+    if (intake->header.type == RECORD_SEND)
+        return take_data(intake, in, piece);
+    if (intake->left != intake->header.length || in->len < intake->left)
+        return gather(intake, in, piece);
+    advance(in, intake->left);
+    return take_record(intake, body, piece);
 }
 
 // A record without a body is complete with its header, also when nothing follows.
@@ -130,15 +127,12 @@ static bool can_go_on(const struct intake *intake, const struct slice *in)
     return in->len > 0 || (intake->in_body && intake->left == 0);
 }
 
-void intake_feed(struct usher_engine *engine, struct slice in)
+enum intake_what intake_next(struct intake *intake, struct slice *in, struct intake_piece *piece, usec_t now)
 {
-    struct intake *intake = &engine->intake;
-    while (engine->status == USHER_RUNNING && can_go_on(intake, &in)) {
-        if (intake->in_body)
-            take_body(engine, &in);
-        else
-            take_head(engine, &in);
-    }
-    if (intake->since == USEC_NEVER && (intake->in_body || intake->head_len > 0))
-        intake->since = engine->now;
+    enum intake_what what = INTAKE_NOTHING;
+    while (what == INTAKE_NOTHING && can_go_on(intake, in))
+        what = intake->in_body ? take_body(intake, in, piece) : take_head(intake, in, piece);
+    if (what == INTAKE_NOTHING && intake->since == USEC_NEVER && (intake->in_body || intake->head_len > 0))
+        intake->since = now;
+    return what;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The byte stream cut into records. Bodies of UsherSend pass through as sub-slices of what was fed, as they come, never
-// copied; any other body is handed over whole, in place when it came whole, else gathered in one buffer that exists
-// only from the first such body to the next tick.
+// The byte stream cut into records, and no more than that. Bodies of UsherSend pass through as sub-slices of what was
+// fed, as they come, never copied; any other body is handed over whole, in place when it came whole, else gathered in one
+// buffer that exists only from the first such body to the next trim.
 #ifndef USHER_INTAKE_H
 #define USHER_INTAKE_H
 
@@ -9,7 +9,6 @@
 #include "base/clock.h"
 #include "usher/record.h"
 
-struct usher_engine;
 struct usher_session;
 
 #define INTAKE_RECORD_TIMEOUT (30 * USEC_PER_SEC) // for one record to come in whole (a body at 17 kbit/s)
@@ -25,10 +24,27 @@ struct intake {
     usec_t since;                 // when the unfinished record began; USEC_NEVER between records
 };
 
+enum intake_what {
+    INTAKE_NOTHING, // all that came is consumed
+    INTAKE_SEND,    // the header of an UsherSend: intake_aim says whose it is, before the next piece is asked for
+    INTAKE_BYTES,   // a run of its body
+    INTAKE_RECORD,  // any other record, whole
+    INTAKE_BROKEN,  // a header that breaks section 2: nothing behind it can be read
+};
+
+struct intake_piece {
+    struct record_header header;  // INTAKE_SEND, INTAKE_RECORD
+    const uint8_t *body;          // INTAKE_RECORD: valid until the next piece is asked for
+    struct usher_session *target; // INTAKE_BYTES
+    struct slice bytes;           // INTAKE_BYTES
+};
+
 void intake_init(struct intake *intake);
 void intake_fini(struct intake *intake);
-// Consumes bytes of `in` until it is empty or the engine no longer runs.
-void intake_feed(struct usher_engine *engine, struct slice in);
+// The next piece of `in`, which is advanced behind it. Between two calls any session may have been forgotten.
+enum intake_what intake_next(struct intake *intake, struct slice *in, struct intake_piece *piece, usec_t now);
+// Whose the UsherSend is that begins; without a call it is skipped.
+void intake_aim(struct intake *intake, struct usher_session *session);
 // The session takes no more: what is left of its UsherSend is skipped.
 void intake_forget(struct intake *intake, const struct usher_session *session);
 

@@ -1,120 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Decoding and dispatch of every record, and what data, datagrams and credit do to a session.
+// Decoding and dispatch of every record. After a callback any session may be in any state, and the engine may have
+// stopped: it is looked at again before every piece.
 #include "usher/receive.h"
 
-#include "usher/engine_internal.h"
-#include "usher/receive_internal.h"
-#include "usher/session_internal.h"
-
-static struct usher_session *stray(struct usher_engine *engine)
-{
-    engine->counters.strays++;
-    return NULL;
-}
-
-struct usher_session *receive_find(struct usher_engine *engine, uint16_t id)
-{
-    struct usher_session *session = ids_find(&engine->ids, id);
-    if (!session || session->state == SESSION_INACTIVE)
-        return stray(engine);
-    if (session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) == 0)
-        return stray(engine);
-    return session;
-}
-
-// UsherSend
-
-static const char *send_error(struct usher_session *session, uint32_t len)
-{
-    if (session_is_unanswered(session))
-        return "data before the open was answered";
-    if ((session->flags & SESSION_STREAM) == 0)
-        return "data on a datagram session";
-    if (session->state == SESSION_SESSION_ACTIVE)
-        return "data after the end of the data";
-    if (len == 0)
-        return "empty data";
-    if (!credit_receive(&session->credit, &session->engine->budget, len, session->engine->now))
-        return "more data than credit";
-    return NULL;
-}
-
-struct usher_session *receive_send_header(struct usher_engine *engine, const struct record_header *header)
-{
-    struct usher_session *session = receive_find(engine, header->session);
-    if (!session)
-        return NULL;
-    const char *error = send_error(session, header->length);
-    if (error) {
-        session_violate(session, error);
-        return NULL;
-    }
-    engine->counters.data_received += header->length;
-    session_put_ack_if_due(session);
-    return session;
-}
-
-void receive_send_bytes(struct usher_session *session, const struct slice *slice)
-{
-    if ((session->flags & SESSION_DISCARDING) != 0)
-        session_consume(session, slice->len); // else a peer that still writes would wait for credit for ever
-    else
-        session->ops->data(session->owner, slice);
-}
-
-// UsherSendUdp
-
-static const char *datagram_error(const struct usher_session *session)
-{
-    if (session_is_unanswered(session))
-        return "datagram before the open was answered";
-    if ((session->flags & SESSION_STREAM) != 0)
-        return "datagram on a stream session";
-    if (session->state == SESSION_SESSION_ACTIVE)
-        return "datagram after the end";
-    return NULL;
-}
-
-static void receive_datagram(struct usher_engine *engine, uint16_t id, const struct usher_datagram *datagram)
-{
-    struct usher_session *session = receive_find(engine, id);
-    if (!session)
-        return;
-    const char *error = datagram_error(session);
-    if (error) {
-        session_violate(session, error);
-        return;
-    }
-    engine->counters.datagrams_received++;
-    if ((session->flags & SESSION_DISCARDING) != 0)
-        return;
-    struct usher_datagram dressed = session_dress(session, datagram);
-    session->ops->datagram(session->owner, &dressed);
-}
-
-// UsherAck
-
-static void receive_ack(struct usher_engine *engine, uint16_t id, uint16_t size)
-{
-    if (id == 0 && size == 0)
-        return; // a heartbeat
-    struct usher_session *session = receive_find(engine, id);
-    if (!session)
-        return;
-    if (session_is_unanswered(session) || (session->flags & SESSION_STREAM) == 0 || size == 0) {
-        engine_glitch(engine);
-        return;
-    }
-    if (!credit_raise(&session->credit, size)) {
-        session_violate(session, "more credit than a session can have");
-        return;
-    }
-    scheduler_update(&engine->scheduler, session, engine->now);
-    if (session_wants_turn(session))
-        engine_wake(engine);
-}
-
-// Decoding and dispatch
+#include "usher/engine_state.h"
+#include "usher/receive_close.h"
+#include "usher/receive_data.h"
+#include "usher/receive_open.h"
 
 static bool dispatch_open(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
 {
@@ -191,13 +83,37 @@ static bool dispatch(struct usher_engine *engine, const struct record_header *he
     case RECORD_RST:
         return dispatch_reason(engine, header, body);
     case RECORD_SEND:
-        break; // intake's
+        break; // comes in pieces of its own
     }
     return false;
 }
 
-void receive_record(struct usher_engine *engine, const struct record_header *header, const uint8_t *body)
+// False when nothing was left.
+static bool take_piece(struct usher_engine *engine, struct slice *in)
 {
-    if (!dispatch(engine, header, body))
-        engine_protocol_error(engine, "bad record body");
+    struct intake_piece piece;
+    switch (intake_next(&engine->intake, in, &piece, engine->now)) {
+    case INTAKE_NOTHING:
+        return false;
+    case INTAKE_SEND:
+        intake_aim(&engine->intake, receive_send_header(engine, &piece.header));
+        break;
+    case INTAKE_BYTES:
+        receive_send_bytes(piece.target, &piece.bytes);
+        break;
+    case INTAKE_RECORD:
+        if (!dispatch(engine, &piece.header, piece.body))
+            engine_protocol_error(engine, "bad record body");
+        break;
+    case INTAKE_BROKEN:
+        engine_protocol_error(engine, "bad record header");
+        break;
+    }
+    return true;
+}
+
+void receive_feed(struct usher_engine *engine, struct slice in)
+{
+    while (engine->status == USHER_RUNNING && take_piece(engine, &in))
+        continue;
 }

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the peer's records do: the receiver's half of doc/PROTOCOL.md. Framing is intake's; sending is transmit's.
+// What the peer's bytes do: the receiver's half of doc/PROTOCOL.md, cut by intake and told apart here. Sending is
+// transmit's.
+//
+// Three answers to a broken rule: the tunnel ends (engine_protocol_error), the session ends (session_violate), or the
+// record is dropped and remembered (engine_glitch).
 #ifndef USHER_RECEIVE_H
 #define USHER_RECEIVE_H
 
 #include "base/chunk.h"
-#include "usher/record.h"
 
 struct usher_engine;
-struct usher_session;
 
-// The header of an UsherSend: judged whole, before any of its bytes. NULL: the body is to be skipped.
-struct usher_session *receive_send_header(struct usher_engine *engine, const struct record_header *header);
-// A run of its body.
-void receive_send_bytes(struct usher_session *session, const struct slice *slice);
-// Any other record, whole.
-void receive_record(struct usher_engine *engine, const struct record_header *header, const uint8_t *body);
+// Takes all of `in`, or as much as comes before the engine no longer runs.
+void receive_feed(struct usher_engine *engine, struct slice in);
 
 #endif

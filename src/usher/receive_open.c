@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// How sessions begin: the peer's opens, and its answers to ours.
-#include "usher/engine_internal.h"
-#include "usher/receive_internal.h"
-#include "usher/session_internal.h"
+// An open is refused by us above a limit, and answered by an edge else.
+#include "usher/receive_open.h"
+
+#include "usher/engine_state.h"
+#include "usher/session.h"
+#include "usher/session_due.h"
+#include "usher/session_state.h"
 
 static const char *open_limit(struct usher_engine *engine)
 {
@@ -24,7 +27,7 @@ static bool is_supported(uint16_t protocol)
 static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t id, const struct usher_open *open,
                                           bool refused)
 {
-    uint16_t flags = SESSION_INCOMING | SESSION_BOUND | (refused ? SESSION_REFUSED : 0);
+    struct opening opening;
     if (engine->refusals >= ENGINE_REFUSALS_MAX) {
         engine_protocol_error(engine, "opens above the limit, and their answers are not read");
         return NULL;
@@ -33,11 +36,10 @@ static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t 
         engine_protocol_error(engine, "open with an id that is in use");
         return NULL;
     }
-    struct usher_session *session = session_new(engine, open, flags, id);
+    opening_init_peers(&opening, open->protocol, id, refused);
+    struct usher_session *session = session_new(engine, open, &opening, id);
     if (!session)
         engine_protocol_error(engine, "no id is left for an open");
-    else
-        session->peer_id = id;
     return session;
 }
 
@@ -54,7 +56,7 @@ void receive_open(struct usher_engine *engine, uint16_t id, const struct usher_o
     }
     if (!refused)
         engine->ops->opened(engine->owner, session, open);
-    if (session->state == SESSION_PENDING && (session->flags & SESSION_ATTACHED) == 0)
+    if (session->closing.state == SESSION_PENDING && !session->opening.attached)
         usher_session_refuse(session, USHER_UNSUPPORTED, "no such service here");
 }
 
@@ -76,9 +78,8 @@ static void accepted_by_peer(struct usher_session *session, uint16_t rc)
         engine_protocol_error(engine, "open answered with an id that is in use");
         return;
     }
-    session->peer_id = rc;
-    session->flags |= SESSION_BOUND;
-    if ((session->flags & SESSION_ABANDONED) != 0) {
+    opening_bind(&session->opening, rc);
+    if (session->opening.abandoned) {
         session_set_state(session, SESSION_INACTIVE);
         session_put_rst(session, "failed: given up");
         return;
@@ -86,15 +87,15 @@ static void accepted_by_peer(struct usher_session *session, uint16_t rc)
     session_set_state(session, SESSION_ACTIVE);
     if (session->ops->opened)
         session->ops->opened(session->owner);
-    if ((session->flags & SESSION_FINISHING) != 0)
+    if (closing_is_finishing(&session->closing))
         usher_session_finish(session); // it was finished before it was open
 }
 
 static bool waits_for_reply(const struct usher_session *session)
 {
-    if (!session || session->state != SESSION_PENDING || (session->flags & SESSION_INCOMING) != 0)
+    if (!session || session->closing.state != SESSION_PENDING || session->opening.incoming)
         return false;
-    return !session->outbox || session->outbox->type != RECORD_OPEN;
+    return !due_has_record(session->due, RECORD_OPEN);
 }
 
 void receive_open_reply(struct usher_engine *engine, uint16_t id, uint16_t rc, const char *reason)

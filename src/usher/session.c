@@ -1,258 +1,167 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The life of a session: its states, its end, and the records about it that wait to be pulled. The edge's calls are in
-// session_edge.c.
-#include "usher/session_internal.h"
+// What the edges may do with a session. Nothing here calls back into the edge.
+#include "usher/session.h"
 
-#include "base/memory.h"
-#include "usher/engine_internal.h"
+#include "usher/engine_state.h"
+#include "usher/session_due.h"
+#include "usher/session_state.h"
 
 #include <assert.h>
-#include <stdlib.h>
-#include <string.h>
 
-static_assert(sizeof(struct usher_session) <= 136, "ten thousand held sessions stay small");
-
-// Bit n: the step to state n is legal.
-static const uint8_t steps[SESSION_STATES] = {
-    [SESSION_PENDING] = 1 << SESSION_ACTIVE | 1 << SESSION_INACTIVE,
-    [SESSION_ACTIVE] = 1 << SESSION_SESSION_ACTIVE | 1 << SESSION_WRITE_ACTIVE | 1 << SESSION_INACTIVE,
-    [SESSION_SESSION_ACTIVE] = 1 << SESSION_INACTIVE,
-    [SESSION_WRITE_ACTIVE] = 1 << SESSION_INACTIVE,
-};
-
-static uint16_t kind_flags(const struct usher_open *open)
+static bool waits_for_us(const struct usher_session *session)
 {
-    uint16_t flags = 0;
-    if (open->protocol == USHER_TCP)
-        flags |= SESSION_STREAM;
-    if (open->protocol == USHER_ICMP || open->protocol == USHER_ICMPV6)
-        flags |= SESSION_ECHO;
-    if (open->by_name || open->addr.version != 4)
-        flags |= SESSION_BY_NAME;
-    return flags;
+    return session->closing.state == SESSION_PENDING && session->opening.incoming;
 }
 
-static bool take_id(struct usher_session *session, uint16_t proposed)
+struct usher_session *usher_session_open(struct usher_engine *engine, const struct usher_open *open,
+                                         const struct usher_session_ops *ops, void *owner)
 {
-    struct ids *ids = &session->engine->ids;
-    session->id = ids_adopt(ids, proposed, session) ? proposed : ids_allocate(ids, session);
-    return session->id != 0;
-}
-
-static void count(struct usher_session *session, int by)
-{
-    struct usher_engine *engine = session->engine;
-    uint32_t *which = (session->flags & SESSION_REFUSED) != 0 ? &engine->refusals : &engine->sessions;
-    *which += (uint32_t)by;
-}
-
-struct usher_session *session_new(struct usher_engine *engine, const struct usher_open *open, uint16_t flags,
-                                  uint16_t proposed)
-{
-    struct usher_session *session = memory_new(sizeof *session);
-    session->engine = engine;
-    if (!take_id(session, proposed)) {
-        free(session);
+    struct opening opening;
+    if (engine->status != USHER_RUNNING || engine->sessions >= engine->config.max_sessions)
         return NULL;
-    }
-    session->flags = (uint16_t)(flags | kind_flags(open));
-    session->burst_ms = (uint16_t)(engine->now / USEC_PER_MSEC);
-    list_init(&session->control);
-    list_init(&session->ready);
-    if ((session->flags & SESSION_STREAM) != 0)
-        credit_init(&session->credit, engine->now);
-    else
-        list_init(&session->datagrams);
-    if ((flags & SESSION_INCOMING) != 0)
-        engine->unanswered++;
-    count(session, 1);
+    opening_init_ours(&opening, open->protocol);
+    struct usher_session *session = session_new(engine, open, &opening, 0);
+    if (!session)
+        return NULL;
+    session->ops = ops;
+    session->owner = owner;
+    session_put_open(session, open);
+    engine->counters.sessions_opened++;
     return session;
 }
 
-// Everything queued is thrown away, and no byte that still comes has a place to go.
-static void discard(struct usher_session *session)
+void usher_session_attach(struct usher_session *session, const struct usher_session_ops *ops, void *owner)
 {
-    struct usher_engine *engine = session->engine;
-    scheduler_remove(session);
-    intake_forget(&engine->intake, session);
-    if ((session->flags & SESSION_STREAM) != 0)
-        credit_fini(&session->credit, &engine->budget);
-    else
-        datagrams_clear(&engine->datagrams, &session->datagrams);
+    assert(waits_for_us(session));
+    opening_attach(&session->opening);
+    session->ops = ops;
+    session->owner = owner;
 }
 
-static void drop_due(struct usher_session *session)
+void usher_session_accept(struct usher_session *session)
 {
-    list_remove(&session->control);
-    free(session->outbox);
-    session->outbox = NULL;
-    session->due = 0;
+    assert(waits_for_us(session));
+    session->engine->counters.sessions_accepted++;
+    session_put_answer(session);
+    session_set_state(session, SESSION_ACTIVE);
+    if (closing_is_finishing(&session->closing))
+        usher_session_finish(session); // it was finished before it was accepted
 }
 
-void session_set_state(struct usher_session *session, enum session_state state)
-{
-    assert((steps[session->state] >> state & 1) != 0);
-    if (session->state == SESSION_PENDING && (session->flags & SESSION_INCOMING) != 0)
-        session->engine->unanswered--;
-    session->state = (uint8_t)state;
-    if (state == SESSION_INACTIVE) {
-        discard(session);
-        drop_due(session);
-    } else {
-        scheduler_update(&session->engine->scheduler, session, session->engine->now);
-        if (session_wants_turn(session))
-            engine_wake(session->engine);
-    }
-}
-
-void session_end(struct usher_session *session, enum usher_ending ending, enum usher_word word, const char *text)
-{
-    bool attached = (session->flags & SESSION_ATTACHED) != 0;
-    session->flags &= (uint16_t)~SESSION_ATTACHED;
-    session_set_state(session, SESSION_INACTIVE);
-    if (attached && session->ops->ended)
-        session->ops->ended(session->owner, ending, word, text);
-}
-
-void session_release(struct usher_session *session)
-{
-    struct usher_engine *engine = session->engine;
-    assert((session->flags & SESSION_ATTACHED) == 0);
-    if (session->state != SESSION_INACTIVE)
-        session_set_state(session, SESSION_INACTIVE);
-    drop_due(session);
-    ids_release(&engine->ids, session->id);
-    if ((session->flags & SESSION_BOUND) != 0)
-        ids_unbind(&engine->ids, session->peer_id);
-    count(session, -1);
-    list_push_back(&engine->dead, &session->control);
-}
-
-void session_free(struct usher_session *session)
-{
-    free(session);
-}
-
-bool session_is_unanswered(const struct usher_session *session)
-{
-    return (session->flags & SESSION_INCOMING) != 0 && (session->flags & SESSION_ANSWERED) == 0;
-}
-
-bool session_may_send(const struct usher_session *session)
-{
-    if ((session->flags & SESSION_PEER_STOPPED) != 0 || (session->due & SESSION_DUE_CLOSE) != 0)
-        return false;
-    return session->state == SESSION_ACTIVE || session->state == SESSION_SESSION_ACTIVE;
-}
-
-bool session_wants_turn(const struct usher_session *session)
-{
-    if (!session_may_send(session))
-        return false;
-    if ((session->flags & SESSION_STREAM) == 0)
-        return !list_is_empty(&session->datagrams);
-    if ((session->flags & SESSION_FINISHING) != 0)
-        return (session->flags & SESSION_READY) != 0 && credit_room(&session->credit) > 0;
-    return (session->flags & SESSION_READY) != 0 && credit_is_usable(&session->credit);
-}
-
-static void make_due(struct usher_session *session, enum session_due due)
-{
-    session->due |= (uint8_t)due;
-    scheduler_add_control(&session->engine->scheduler, session);
-    engine_wake(session->engine);
-}
-
-void session_put_record(struct usher_session *session, enum record_type type, bool last, const struct writer *w,
-                        const uint8_t *bytes)
-{
-    size_t len = (size_t)(w->at - bytes);
-    assert(!w->failed && len <= SESSION_RECORD_MAX);
-    free(session->outbox);
-    session->outbox = memory_new(sizeof *session->outbox + len);
-    session->outbox->type = (int16_t)type;
-    session->outbox->last = last;
-    session->outbox->len = (uint16_t)len;
-    memcpy(session->outbox->record, bytes, len);
-    make_due(session, SESSION_DUE_RECORD);
-}
-
-void session_put_rst(struct usher_session *session, const char *reason)
-{
-    uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    session->engine->counters.sessions_reset++;
-    if (session_is_unanswered(session)) {
-        session_put_refusal(session, reason);
-        return;
-    }
-    record_rst_encode(&w, session->peer_id, reason);
-    session_put_record(session, RECORD_RST, true, &w, bytes);
-}
-
-void session_put_refusal(struct usher_session *session, const char *reason)
-{
-    uint8_t bytes[SESSION_RECORD_MAX];
-    struct writer w = writer_over(bytes, sizeof bytes);
-    assert(session->state == SESSION_INACTIVE && session_is_unanswered(session));
-    record_open_reply_encode(&w, session->peer_id, USHER_ID_NONE, reason);
-    session_put_record(session, RECORD_OPEN_REPLY, true, &w, bytes);
-}
-
-void session_put_close(struct usher_session *session)
-{
-    make_due(session, SESSION_DUE_CLOSE);
-    scheduler_remove(session);
-}
-
-void session_put_ack_if_due(struct usher_session *session)
-{
-    bool peer_sends = session->state == SESSION_ACTIVE || session->state == SESSION_WRITE_ACTIVE;
-    if (peer_sends && credit_is_due(&session->credit))
-        make_due(session, SESSION_DUE_ACK);
-}
-
-void session_forget_ack(struct usher_session *session)
-{
-    session->due &= (uint8_t)~SESSION_DUE_ACK;
-    if (session->due == 0)
-        list_remove(&session->control);
-}
-
-void session_drained(struct usher_session *session)
-{
-    if ((session->flags & SESSION_FINISHING) != 0 && session_may_send(session))
-        session_put_close(session);
-}
-
-void session_abort(struct usher_session *session, enum usher_word word, const char *why)
+void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text)
 {
     char reason[USHER_REASON_MAX + 1];
-    session_end(session, USHER_ENDED_RESET, word, why);
-    session_put_rst(session, usher_reason_write(reason, sizeof reason, word, why));
+    assert(waits_for_us(session));
+    opening_detach(&session->opening);
+    session->engine->counters.sessions_refused++;
+    session_set_state(session, SESSION_INACTIVE);
+    session_put_refusal(session, usher_reason_write(reason, sizeof reason, word, text));
 }
 
-void session_violate(struct usher_session *session, const char *what)
+void usher_session_ready(struct usher_session *session)
+{
+    session->ready = true;
+    if (!place_is_taken(&session->place))
+        session_seek_turn(session);
+}
+
+void usher_session_consumed(struct usher_session *session, size_t len)
+{
+    if (session->opening.stream && session->closing.state != SESSION_INACTIVE)
+        session_consume(session, len);
+}
+
+static bool takes_datagrams(const struct usher_session *session)
+{
+    return !session->opening.stream && closing_may_send(&session->closing) && !closing_is_finishing(&session->closing);
+}
+
+bool usher_session_datagram(struct usher_session *session, const struct usher_datagram *datagram)
 {
     struct usher_engine *engine = session->engine;
-    session_abort(session, USHER_FAILED, what);
-    engine_glitch(engine);
+    struct association *association = &session->association;
+    if (!takes_datagrams(session) || datagram->len > USHER_DATAGRAM_MAX)
+        return false;
+    struct usher_datagram out = association_dress(association, datagram);
+    engine->counters.datagrams_dropped +=
+        datagrams_push(&engine->datagrams, &association->queue, session->opening.peer_id, &out);
+    session_seek_turn(session);
+    return true;
 }
 
-// An association by name has one far end, which needs no address; an echo keeps its identifier and sequence number.
-struct usher_datagram session_dress(const struct usher_session *session, const struct usher_datagram *datagram)
+static void finish(struct usher_session *session, bool both)
 {
-    struct usher_datagram out = *datagram;
-    if ((session->flags & SESSION_BY_NAME) == 0)
-        return out;
-    out.from.addr = out.to.addr = (struct address){0};
-    if ((session->flags & SESSION_ECHO) == 0)
-        out.from.port = out.to.port = 0;
-    return out;
+    closing_finish(&session->closing, both);
+    if (session->opening.stream)
+        usher_session_ready(session); // asked once more, and the Close follows the 0
+    else if (list_is_empty(&session->association.queue))
+        session_drained(session);
 }
 
-void session_consume(struct usher_session *session, uint64_t len)
+void usher_session_finish(struct usher_session *session)
 {
-    credit_consume(&session->credit, &session->engine->budget, len, session->engine->now);
-    session_put_ack_if_due(session);
+    finish(session, false);
+}
+
+void usher_session_close(struct usher_session *session)
+{
+    finish(session, true);
+}
+
+// Gives up an open that waits for its answer. A peer of our own kind knows its session by our id already and is told at
+// once; any other may have that id for something else, and hears of it when it has answered.
+static void abandon(struct usher_session *session, const char *reason)
+{
+    if (due_has_record(session->due, RECORD_OPEN)) {
+        session_release(session);
+        return;
+    }
+    opening_abandon(&session->opening);
+    if (session->engine->config.extended)
+        session_put_early_rst(session, reason);
+}
+
+void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text)
+{
+    char reason[USHER_REASON_MAX + 1];
+    if (session->closing.state == SESSION_INACTIVE)
+        return; // from within `ended`
+    bool attached = opening_detach(&session->opening);
+    assert(attached);
+    (void)attached;
+    usher_reason_write(reason, sizeof reason, word, text);
+    if (session->closing.state == SESSION_PENDING && !session->opening.incoming) {
+        abandon(session, reason);
+        return;
+    }
+    session_set_state(session, SESSION_INACTIVE);
+    session_put_rst(session, reason);
+}
+
+uint64_t usher_session_sent(const struct usher_session *session)
+{
+    return session->opening.stream ? session->credit.sent : 0;
+}
+
+uint64_t usher_session_received(const struct usher_session *session)
+{
+    return session->opening.stream ? session->credit.received : 0;
+}
+
+uint64_t usher_session_send_room(const struct usher_session *session)
+{
+    return session->opening.stream ? credit_room(&session->credit) : 0;
+}
+
+const char *usher_session_state(const struct usher_session *session)
+{
+    static const char *const texts[] = {
+        [SESSION_PENDING] = "pending",
+        [SESSION_ACTIVE] = "active",
+        [SESSION_SESSION_ACTIVE] = "session active",
+        [SESSION_WRITE_ACTIVE] = "write active",
+        [SESSION_INACTIVE] = "inactive",
+    };
+    static_assert(sizeof texts / sizeof texts[0] == SESSION_STATES, "every state has a text");
+    return texts[session->closing.state];
 }

@@ -3,7 +3,7 @@
 // narrow face between the tunnel and capture, listen and dial.
 //
 // States (doc/PROTOCOL.md section 7): pending, active, session active (the peer has closed its sending), write active
-// (we have closed ours), inactive. All state changes go through one setter in session.c.
+// (we have closed ours), inactive.
 //
 // Ownership. The edge holds a `struct usher_session *` from usher_session_open, or from the engine's `opened` event
 // once it has called usher_session_attach, until the first of: its own call of usher_session_refuse or
@@ -12,10 +12,7 @@
 #ifndef USHER_SESSION_H
 #define USHER_SESSION_H
 
-#include "base/chunk.h"
-#include "base/clock.h"
-#include "usher/reason.h"
-#include "usher/record.h"
+#include "usher/session_ops.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -23,31 +20,6 @@
 
 struct usher_engine;
 struct usher_session;
-
-enum usher_ending {
-    USHER_ENDED_CLOSED,  // both directions closed by both sides; queued data is still the edge's to write out
-    USHER_ENDED_REFUSED, // negative UsherOpenReply
-    USHER_ENDED_RESET,   // UsherRST, or the peer broke a rule of this session
-    USHER_ENDED_LOST,    // the tunnel is gone
-};
-
-struct usher_session_ops {
-    // The peer accepted our open: data may flow. May be NULL for sessions that the peer opened.
-    void (*opened)(void *owner);
-    // Write up to `size` bytes to send into `room` and return how many. 0 means "none now": the engine asks again
-    // after usher_session_ready. Called only while there is credit and room on the link.
-    size_t (*fill)(void *owner, uint8_t *room, size_t size);
-    // Bytes from the peer, in order. Keep them with slice_keep; call usher_session_consumed once they are written.
-    void (*data)(void *owner, const struct slice *slice);
-    // A datagram from the peer; its bytes are valid during the call only.
-    void (*datagram)(void *owner, const struct usher_datagram *datagram);
-    // UsherClose(READ): no more data will come; write out what is queued, then shut down the writing half.
-    void (*finished)(void *owner);
-    // UsherClose(WRITE): the peer can take no more; stop reading. The engine has answered for us.
-    void (*stop_sending)(void *owner);
-    // The session is over (see `Ownership`). `text` is the peer's own reason, unescaped; "" when there is none.
-    void (*ended)(void *owner, enum usher_ending ending, enum usher_word word, const char *text);
-};
 
 // A new session with `open`'s destination. NULL when the session limit is reached or the tunnel is ending.
 struct usher_session *usher_session_open(struct usher_engine *engine, const struct usher_open *open,

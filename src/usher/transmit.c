@@ -4,8 +4,9 @@
 // where the room ends, the rest going first next time.
 #include "usher/transmit.h"
 
-#include "usher/engine_internal.h"
-#include "usher/session_internal.h"
+#include "usher/engine_state.h"
+#include "usher/session_due.h"
+#include "usher/session_state.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -22,24 +23,19 @@ static size_t written(const struct room *room)
 
 // Control records
 
-static void after_record(struct usher_session *session, int16_t type, bool last)
+static bool put_record(struct room *room, struct usher_session *session)
 {
-    if (type == RECORD_OPEN_REPLY && !last)
-        session->flags |= SESSION_ANSWERED;
+    const struct due *due = session->due;
+    bool last = due->last;
+    bool answer = due->type == RECORD_OPEN_REPLY && !last;
+    if (writer_left(&room->w) < due->len)
+        return false;
+    writer_bytes(&room->w, due->record, due->len);
+    due_done(&session->due, DUE_RECORD);
+    if (answer)
+        opening_answer(&session->opening);
     if (last)
         session_release(session);
-}
-
-static bool put_outbox(struct room *room, struct usher_session *session)
-{
-    struct session_outbox *outbox = session->outbox;
-    if (writer_left(&room->w) < outbox->len)
-        return false;
-    writer_bytes(&room->w, outbox->record, outbox->len);
-    session->outbox = NULL;
-    session->due &= (uint8_t)~SESSION_DUE_RECORD;
-    after_record(session, outbox->type, outbox->last);
-    free(outbox);
     return true;
 }
 
@@ -51,26 +47,24 @@ static bool put_ack(struct room *room, struct usher_session *session)
         uint16_t size = owed < UINT16_MAX ? (uint16_t)owed : UINT16_MAX;
         if (writer_left(&room->w) < USHER_HEADER_SIZE + sizeof size)
             return false;
-        record_ack_encode(&room->w, session->peer_id, size);
+        record_ack_encode(&room->w, session->opening.peer_id, size);
         credit_grant(&session->credit, size);
         owed -= size;
     }
-    session->due &= (uint8_t)~SESSION_DUE_ACK;
+    due_done(&session->due, DUE_ACK);
     return true;
 }
 
 static bool put_close(struct room *room, struct usher_session *session)
 {
-    bool both = (session->flags & SESSION_CLOSE_BOTH) != 0;
     if (writer_left(&room->w) < USHER_HEADER_SIZE + sizeof(int16_t))
         return false;
-    record_close_encode(&room->w, session->peer_id, both ? USHER_BOTH : USHER_READ);
-    session->due &= (uint8_t)~SESSION_DUE_CLOSE;
-    session->flags |= SESSION_CLOSED;
-    if (both)
-        session->flags |= SESSION_DISCARDING;
-    if (session->state == SESSION_ACTIVE) {
-        session_set_state(session, SESSION_WRITE_ACTIVE);
+    record_close_encode(&room->w, session->opening.peer_id, closing_direction(&session->closing));
+    due_done(&session->due, DUE_CLOSE);
+    closing_sent(&session->closing);
+    enum session_state next = closing_after_ours(&session->closing);
+    if (next != SESSION_INACTIVE) {
+        session_set_state(session, next);
         return true;
     }
     session_end(session, USHER_ENDED_CLOSED, USHER_FAILED, "");
@@ -81,16 +75,15 @@ static bool put_close(struct room *room, struct usher_session *session)
 // One of the records that are due for a session. False when the room is too small for it.
 static bool put_due(struct room *room, struct usher_session *session)
 {
-    bool done;
-    if ((session->due & SESSION_DUE_RECORD) != 0)
-        done = put_outbox(room, session);
-    else if ((session->due & SESSION_DUE_ACK) != 0)
-        done = put_ack(room, session);
-    else
-        done = put_close(room, session);
-    if (done && session->due == 0 && session->state != SESSION_INACTIVE)
-        list_remove(&session->control);
-    return done;
+    switch (due_first(session->due)) {
+    case DUE_RECORD:
+        return put_record(room, session);
+    case DUE_ACK:
+        return put_ack(room, session);
+    case DUE_CLOSE:
+        break;
+    }
+    return put_close(room, session);
 }
 
 // Data
@@ -112,15 +105,15 @@ static bool put_carry(struct room *room, struct usher_engine *engine)
 static bool datagram_turn(struct room *room, struct usher_session *session)
 {
     struct usher_engine *engine = session->engine;
-    struct datagram_entry *entry = datagrams_pop(&engine->datagrams, &session->datagrams);
+    struct datagram_entry *entry = datagrams_pop(&engine->datagrams, &session->association.queue);
     if (entry) { // else all of them were dropped
         engine->counters.datagrams_sent++;
         engine->carry = entry;
         engine->carry_at = 0;
-        scheduler_charge(&engine->scheduler, session, entry->len, engine->now);
+        place_charge(&session->place, &engine->scheduler, entry->len, engine->now);
     }
-    if (list_is_empty(&session->datagrams)) {
-        scheduler_remove(session);
+    if (list_is_empty(&session->association.queue)) {
+        place_leave(&session->place);
         session_drained(session);
     }
     return !entry || put_carry(room, engine);
@@ -141,8 +134,8 @@ static void sent(struct usher_session *session, size_t len)
     struct usher_engine *engine = session->engine;
     engine->counters.data_sent += len;
     credit_spend(&session->credit, (uint32_t)len);
-    scheduler_charge(&engine->scheduler, session, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);
-    scheduler_update(&engine->scheduler, session, engine->now);
+    place_charge(&session->place, &engine->scheduler, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);
+    session_update_turn(session);
 }
 
 static bool stream_turn(struct room *room, struct usher_session *session)
@@ -150,15 +143,15 @@ static bool stream_turn(struct room *room, struct usher_session *session)
     size_t size = send_size(room, session);
     size_t len = session->ops->fill(session->owner, room->w.at + USHER_HEADER_SIZE, size);
     assert(len <= size);
-    if (!session_may_send(session))
+    if (!closing_may_send(&session->closing))
         return true; // it was reset from within
     if (len == 0) {
-        session->flags &= (uint16_t)~SESSION_READY;
-        scheduler_remove(session);
+        session->ready = false;
+        place_leave(&session->place);
         session_drained(session);
         return true;
     }
-    record_send_header_encode(&room->w, session->peer_id, len);
+    record_send_header_encode(&room->w, session->opening.peer_id, len);
     room->w.at += len;
     sent(session, len);
     return true;
@@ -175,17 +168,16 @@ static bool put_data(struct room *room, struct usher_session *session)
 {
     if (!is_worth_a_turn(room))
         return false;
-    return (session->flags & SESSION_STREAM) != 0 ? stream_turn(room, session) : datagram_turn(room, session);
+    return session->opening.stream ? stream_turn(room, session) : datagram_turn(room, session);
 }
 
 // The next record. False when there is none, or none that fits.
 static bool put_next(struct room *room, struct usher_engine *engine)
 {
-    struct usher_session *session = scheduler_next_control(&engine->scheduler);
-    if (session)
-        return put_due(room, session);
-    session = scheduler_next(&engine->scheduler);
-    return session && put_data(room, session);
+    if (!list_is_empty(&engine->due))
+        return put_due(room, container_of(engine->due.next, struct due, link)->session);
+    struct place *place = scheduler_next(&engine->scheduler);
+    return place && put_data(room, container_of(place, struct usher_session, place));
 }
 
 // Last of all, in a room of its own when this one is too full: the next pull comes, for there is still work.

@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The engine's parts, for the files of usher/ that share them.
-#ifndef USHER_ENGINE_INTERNAL_H
-#define USHER_ENGINE_INTERNAL_H
+// What an engine is made of, for the files of usher/ that share it, and what can happen to it from below: something is
+// there to be pulled, or the tunnel stops.
+#ifndef USHER_ENGINE_STATE_H
+#define USHER_ENGINE_STATE_H
 
 #include "base/bucket.h"
+#include "usher/config.h"
+#include "usher/counters.h"
 #include "usher/credit.h"
 #include "usher/datagrams.h"
-#include "usher/engine.h"
 #include "usher/heartbeat.h"
 #include "usher/ids.h"
 #include "usher/intake.h"
@@ -30,6 +32,7 @@ struct usher_engine {
     char reason[USHER_REASON_MAX + 1];
 
     struct ids ids;
+    struct list due; // control records: they go before data (usher/due.h)
     struct scheduler scheduler;
     struct intake intake;
     struct datagrams datagrams;
@@ -49,10 +52,13 @@ struct usher_engine {
 
 // Pull has something to give.
 void engine_wake(struct usher_engine *engine);
-// A record broke a rule that costs no more than the session. Ends the tunnel when the bucket is empty.
-void engine_glitch(struct usher_engine *engine);
-// The peer broke the protocol: UsherEnd goes out, what follows is not read.
+// UsherEnd goes out, what still comes is not read; the sessions are lost when the outermost verb returns. Nothing when
+// the engine no longer runs.
+void engine_stop(struct usher_engine *engine, const char *reason);
+// The same, because the peer broke the protocol.
 void engine_protocol_error(struct usher_engine *engine, const char *what);
+// A record broke a rule that costs no more than the session. Stops the engine when the bucket is empty.
+void engine_glitch(struct usher_engine *engine);
 // The peer sent UsherEnd.
 void engine_ended(struct usher_engine *engine, const char *reason);
 
