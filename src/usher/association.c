@@ -4,9 +4,11 @@
 
 void association_init(struct association *association, const struct usher_open *open)
 {
+    *association = (struct association){
+        .by_name = open->by_name || open->addr.version != 4,
+        .echo = open->protocol == USHER_ICMP || open->protocol == USHER_ICMPV6,
+    };
     list_init(&association->queue);
-    association->by_name = open->by_name || open->addr.version != 4;
-    association->echo = open->protocol == USHER_ICMP || open->protocol == USHER_ICMPV6;
 }
 
 struct usher_datagram association_dress(const struct association *association, const struct usher_datagram *datagram)

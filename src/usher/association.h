@@ -8,11 +8,14 @@
 #include "usher/record.h"
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct association {
     struct list queue; // usher/datagrams.h
-    bool by_name;      // opened by HOSTNAME: datagrams carry no addresses
-    bool echo;         // ICMP: ports are identifier and sequence number, also by name
+    uint64_t sent;     // bytes of payload, all time
+    uint64_t received;
+    bool by_name; // opened by HOSTNAME: datagrams carry no addresses
+    bool echo;    // ICMP: ports are identifier and sequence number, also by name
 };
 
 void association_init(struct association *association, const struct usher_open *open);

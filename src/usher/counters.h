@@ -8,8 +8,10 @@
 #define USHER_COUNTERS(X)                                                                                              \
     X(bytes_sent, "bytes of records pulled")                                                                           \
     X(bytes_received, "bytes of records fed")                                                                          \
-    X(data_sent, "bytes of session data sent")                                                                         \
-    X(data_received, "bytes of session data received")                                                                 \
+    X(payload_sent, "bytes of users sent: stream data, datagrams and pings")                                           \
+    X(payload_received, "bytes of users received: stream data, datagrams and pings")                                   \
+    X(data_sent, "bytes of stream data sent")                                                                          \
+    X(data_received, "bytes of stream data received")                                                                  \
     X(sessions_opened, "sessions opened by us")                                                                        \
     X(sessions_accepted, "sessions opened by the peer and accepted")                                                   \
     X(sessions_refused, "opens answered with a refusal, by either side")                                               \

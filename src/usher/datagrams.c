@@ -63,6 +63,11 @@ struct datagram_entry *datagrams_pop(struct datagrams *datagrams, struct list *q
     return entry;
 }
 
+uint32_t datagram_entry_payload(const struct datagram_entry *entry)
+{
+    return entry->len - USHER_HEADER_SIZE - USHER_DATAGRAM_FIXED;
+}
+
 void datagrams_clear(struct datagrams *datagrams, struct list *queue)
 {
     struct datagram_entry *entry;

@@ -13,7 +13,7 @@
 struct datagram_entry {
     struct list in_session;
     struct list in_age;
-    uint32_t len; // of `record`
+    uint32_t len; // of `record`: header, address fields, payload
     uint8_t record[];
 };
 
@@ -28,6 +28,8 @@ uint32_t datagrams_push(struct datagrams *datagrams, struct list *queue, uint16_
                         const struct usher_datagram *datagram);
 // The oldest of `queue`, which then belongs to the caller (free); NULL when there is none.
 struct datagram_entry *datagrams_pop(struct datagrams *datagrams, struct list *queue);
+// Bytes of its payload.
+uint32_t datagram_entry_payload(const struct datagram_entry *entry);
 void datagrams_clear(struct datagrams *datagrams, struct list *queue);
 
 #endif

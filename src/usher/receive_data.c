@@ -34,6 +34,7 @@ struct usher_session *receive_send_header(struct usher_engine *engine, const str
         return NULL;
     }
     engine->counters.data_received += header->length;
+    engine->counters.payload_received += header->length;
     session_put_ack_if_due(session);
     return session;
 }
@@ -70,6 +71,8 @@ void receive_datagram(struct usher_engine *engine, uint16_t id, const struct ush
         return;
     }
     engine->counters.datagrams_received++;
+    engine->counters.payload_received += datagram->len;
+    session->association.received += datagram->len;
     if (session->closing.discarding)
         return;
     struct usher_datagram dressed = association_dress(&session->association, datagram);

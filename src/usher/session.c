@@ -140,12 +140,12 @@ void usher_session_reset(struct usher_session *session, enum usher_word word, co
 
 uint64_t usher_session_sent(const struct usher_session *session)
 {
-    return session->opening.stream ? session->credit.sent : 0;
+    return session->opening.stream ? session->credit.sent : session->association.sent;
 }
 
 uint64_t usher_session_received(const struct usher_session *session)
 {
-    return session->opening.stream ? session->credit.received : 0;
+    return session->opening.stream ? session->credit.received : session->association.received;
 }
 
 uint64_t usher_session_send_room(const struct usher_session *session)

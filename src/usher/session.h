@@ -48,8 +48,8 @@ void usher_session_close(struct usher_session *session);
 // UsherRST (or, while pending, giving up): everything queued is thrown away at both ends.
 void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text);
 
-uint64_t usher_session_sent(const struct usher_session *session);      // bytes of data, all time
-uint64_t usher_session_received(const struct usher_session *session);  // bytes of data, all time
+uint64_t usher_session_sent(const struct usher_session *session);      // bytes of data or datagrams, all time
+uint64_t usher_session_received(const struct usher_session *session);  // bytes of data or datagrams, all time
 uint64_t usher_session_send_room(const struct usher_session *session); // bytes we may still send before an UsherAck
 const char *usher_session_state(const struct usher_session *session);  // "pending", "active", ...
 

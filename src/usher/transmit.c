@@ -108,6 +108,8 @@ static bool datagram_turn(struct room *room, struct usher_session *session)
     struct datagram_entry *entry = datagrams_pop(&engine->datagrams, &session->association.queue);
     if (entry) { // else all of them were dropped
         engine->counters.datagrams_sent++;
+        engine->counters.payload_sent += datagram_entry_payload(entry);
+        session->association.sent += datagram_entry_payload(entry);
         engine->carry = entry;
         engine->carry_at = 0;
         place_charge(&session->place, &engine->scheduler, entry->len, engine->now);
@@ -133,6 +135,7 @@ static void sent(struct usher_session *session, size_t len)
 {
     struct usher_engine *engine = session->engine;
     engine->counters.data_sent += len;
+    engine->counters.payload_sent += len;
     credit_spend(&session->credit, (uint32_t)len);
     place_charge(&session->place, &engine->scheduler, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);
     session_update_turn(session);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The rules of data, credit and datagrams, and what breaking one costs.
 #include "session_fixture.h"
+#include "unit.h"
 
 static void data_rules(void **state)
 {
@@ -158,6 +159,38 @@ static void datagram_rules(void **state)
     EXPECT_LOG(tcp, "ended(reset failed: datagram on a stream session)");
 }
 
+// What users count by: payload whatever carries it, a session's own and all of them together.
+static void payload_is_counted(void **state)
+{
+    static const struct {
+        const char *name;
+        uint16_t protocol;
+        bool stream;
+    } cases[] = {{"TCP", USHER_TCP, true}, {"UDP", USHER_UDP, false}, {"ICMP", USHER_ICMP, false}};
+    struct fixture *f = *state;
+    const struct usher_counters *counters = usher_engine_counters(f->script->engine);
+    struct usher_datagram datagram = {.bytes = (const uint8_t *)"hello, w", .len = 5};
+    for (uint16_t i = 0; i < COUNT(cases); i++) {
+        uint16_t id = (uint16_t)(2 * i + 1);
+        struct edge *edge = accept_active(f->script, id, cases[i].protocol);
+        CASE(cases[i].name, usher_session_sent(edge->session) == 0 && usher_session_received(edge->session) == 0);
+        edge->to_send = 7;
+        if (cases[i].stream) {
+            feed_send(f->script, id, 5);
+            usher_session_ready(edge->session);
+        } else {
+            feed_datagram(f->script, id, &datagram);
+            datagram.len = 7;
+            usher_session_datagram(edge->session, &datagram);
+            datagram.len = 5;
+        }
+        pull(f->script);
+        CASE(cases[i].name, usher_session_sent(edge->session) == 7 && usher_session_received(edge->session) == 5);
+        CASE(cases[i].name, counters->payload_sent == 7u * (i + 1) && counters->payload_received == 5u * (i + 1));
+        CASE(cases[i].name, counters->data_sent == 7 && counters->data_received == 5);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -170,6 +203,7 @@ int main(void)
         TEST(datagrams_both_ways),
         TEST(datagrams_that_cannot_go),
         TEST(datagram_rules),
+        TEST(payload_is_counted),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
