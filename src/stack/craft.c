@@ -2,6 +2,7 @@
 // ICMP errors (RFC 792, RFC 4443), UDP datagrams and echo replies, byte by byte.
 #include "stack/craft.h"
 
+#include "base/checksum.h"
 #include "base/cursor.h"
 #include "stack/header.h"
 
@@ -37,7 +38,7 @@ static void seal_icmp(uint8_t *at, size_t len, uint64_t sum, const struct addres
 {
     if (src->version == 6)
         sum += checksum_pseudo(src, dst, IPPROTO_ICMPV6, (uint32_t)total);
-    header_put_checksum(at + ICMP_CHECKSUM_AT, checksum_fold(checksum_add(sum, at, len)));
+    checksum_put(at + ICMP_CHECKSUM_AT, checksum_fold(checksum_add(sum, at, len)));
 }
 
 size_t craft_icmp_error(uint8_t room[CRAFT_ERROR_SIZE], enum craft_error error, const uint8_t *offender, size_t len)
@@ -85,10 +86,10 @@ size_t craft_udp(uint8_t head[CRAFT_HEAD_SIZE], struct virtio_net_hdr *vnet, boo
         vnet->hdr_len = (uint16_t)(ip + UDP_HEADER);
         vnet->csum_start = (uint16_t)ip;
         vnet->csum_offset = UDP_CHECKSUM_AT;
-        header_put_checksum(udp + UDP_CHECKSUM_AT, (uint16_t)~checksum_fold(sum));
+        checksum_put(udp + UDP_CHECKSUM_AT, (uint16_t)~checksum_fold(sum));
     } else {
         uint16_t check = checksum_fold(checksum_add(checksum_add(sum, udp, UDP_HEADER), payload, len));
-        header_put_checksum(udp + UDP_CHECKSUM_AT, check == 0 ? 0xffff : check); // RFC 768: zero means none
+        checksum_put(udp + UDP_CHECKSUM_AT, check == 0 ? 0xffff : check); // RFC 768: zero means none
     }
     return ip + UDP_HEADER;
 }

@@ -2,16 +2,10 @@
 // Fixed headers without options; checksums are the last thing written.
 #include "stack/header.h"
 
+#include "base/checksum.h"
 #include "base/cursor.h"
-#include "stack/packet.h"
 
 #include <assert.h>
-#include <string.h>
-
-void header_put_checksum(uint8_t field[2], uint16_t checksum)
-{
-    memcpy(field, &checksum, sizeof checksum); // checksum_fold is in network order already
-}
 
 static size_t put_v4(uint8_t *room, const struct address *src, const struct address *dst, uint8_t protocol,
                      size_t upper_len, uint16_t id)
@@ -27,7 +21,7 @@ static size_t put_v4(uint8_t *room, const struct address *src, const struct addr
     writer_u16(&w, 0);
     writer_bytes(&w, src->bytes, 4);
     writer_bytes(&w, dst->bytes, 4);
-    header_put_checksum(room + 10, checksum_fold(checksum_add(0, room, HEADER_V4)));
+    checksum_put(room + 10, checksum_fold(checksum_add(0, room, HEADER_V4)));
     return HEADER_V4;
 }
 

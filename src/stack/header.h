@@ -17,7 +17,5 @@ enum {
 // An IPv4 or IPv6 header for `upper_len` bytes behind it; returns its length. `id` matters to IPv4 alone.
 size_t header_put(uint8_t room[HEADER_V6], const struct address *src, const struct address *dst, uint8_t protocol,
                   size_t upper_len, uint16_t id);
-// Writes a folded checksum where it belongs.
-void header_put_checksum(uint8_t field[2], uint16_t checksum);
 
 #endif

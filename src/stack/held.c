@@ -2,6 +2,7 @@
 // Invariant: stack->held_count is the sum of all sources' counts, and a source without a held SYN does not exist.
 #include "stack/held.h"
 
+#include "base/checksum.h"
 #include "base/cursor.h"
 #include "base/memory.h"
 #include "stack/craft.h"
@@ -142,7 +143,7 @@ static size_t write_tcp(uint8_t *room, const struct endpoint *from, const struct
     writer_u16(&w, window);
     writer_u32(&w, 0); // checksum, urgent pointer
     uint64_t sum = checksum_pseudo(&from->addr, &to->addr, IPPROTO_TCP, (uint32_t)len);
-    header_put_checksum(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_add(sum, tcp, len)));
+    checksum_put(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_add(sum, tcp, len)));
     return ip + len;
 }
 

@@ -2,6 +2,7 @@
 // A packet of lwIP is a chain: headers first, in one piece, then references to slices. It goes out in one write.
 #include "stack/output.h"
 
+#include "base/checksum.h"
 #include "stack/segment.h"
 
 #include <netinet/in.h>
@@ -49,23 +50,19 @@ static uint64_t add_chain(uint64_t sum, const struct outgoing *out)
     return sum;
 }
 
-static void put_checksum(const struct outgoing *out, uint16_t checksum)
-{
-    memcpy(out->tcp + TCP_CHECKSUM_AT, &checksum, sizeof checksum);
-}
-
 // Fills in the checksum, and what the kernel needs to finish the packet.
 static void seal(struct virtio_net_hdr *vnet, const struct outgoing *out, bool offload, uint16_t gso)
 {
     uint16_t tcp_len = (uint16_t)(out->chain->tot_len - out->ip_len);
     uint64_t sum = checksum_pseudo(&out->src, &out->dst, IPPROTO_TCP, tcp_len);
+    uint8_t *checksum = out->tcp + TCP_CHECKSUM_AT;
     *vnet = (struct virtio_net_hdr){0};
-    put_checksum(out, 0);
+    checksum_put(checksum, 0);
     if (!offload) {
-        put_checksum(out, checksum_fold(add_chain(sum, out)));
+        checksum_put(checksum, checksum_fold(add_chain(sum, out)));
         return;
     }
-    put_checksum(out, (uint16_t)~checksum_fold(sum)); // the kernel adds the rest
+    checksum_put(checksum, (uint16_t)~checksum_fold(sum)); // the kernel adds the rest
     vnet->flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
     vnet->csum_start = out->ip_len;
     vnet->csum_offset = TCP_CHECKSUM_AT;

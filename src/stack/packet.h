@@ -56,10 +56,4 @@ struct packet_view {
 // end, TTL 0, a source that no host may have (zero, multicast, broadcast, loopback).
 bool packet_parse(struct packet_view *out, const uint8_t *bytes, size_t len);
 
-// Internet checksum (RFC 1071): the ones-complement sum of `bytes` added to `sum`, not folded; and the fold.
-uint64_t checksum_add(uint64_t sum, const void *bytes, size_t len);
-uint16_t checksum_fold(uint64_t sum); // ready to store: complemented, network order
-// The pseudo-header's part of an upper-layer checksum (RFC 793, RFC 8200 section 8.1).
-uint64_t checksum_pseudo(const struct address *src, const struct address *dst, uint8_t protocol, uint32_t upper_len);
-
 #endif

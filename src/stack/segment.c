@@ -3,6 +3,7 @@
 // that make sense, and addresses that are hosts.
 #include "stack/segment.h"
 
+#include "base/checksum.h"
 #include "base/cursor.h"
 
 #include <netinet/in.h>

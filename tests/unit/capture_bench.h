@@ -4,6 +4,7 @@
 #ifndef TESTS_CAPTURE_BENCH_H
 #define TESTS_CAPTURE_BENCH_H
 
+#include "base/checksum.h"
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
 #include "exchange/exchange.h"

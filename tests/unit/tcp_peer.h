@@ -4,6 +4,7 @@
 #ifndef TESTS_TCP_PEER_H
 #define TESTS_TCP_PEER_H
 
+#include "base/checksum.h"
 #include "stack/craft.h"
 #include "stack/stack.h"
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "stack/craft.h"
 
+#include "base/checksum.h"
 #include "unit.h"
 
 #include <netinet/in.h>

@@ -2,6 +2,7 @@
 // Reassembly: what becomes a datagram, what ends one, and the bounds. Every case runs for IPv4 and for IPv6.
 #include "edge/capture/fragments.h"
 
+#include "base/checksum.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

@@ -3,6 +3,8 @@
 // first. Other messages of ICMP have no session to go by.
 #include "edge/capture/internal.h"
 
+#include "base/checksum.h"
+
 #include <netinet/icmp6.h>
 #include <netinet/in.h>
 #include <netinet/ip_icmp.h>

@@ -4,6 +4,7 @@
 // until its time is over, so that its late pieces cannot begin it anew.
 #include "edge/capture/fragments.h"
 
+#include "base/checksum.h"
 #include "base/memory.h"
 #include "base/table.h"
 #include "base/timeline.h"

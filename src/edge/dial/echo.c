@@ -3,6 +3,7 @@
 // checked here (the kernel checks those of version 6); only errors that quote an echo request count.
 #include "edge/dial/echo.h"
 
+#include "base/checksum.h"
 #include "base/cursor.h"
 
 #include <errno.h>
@@ -10,22 +11,6 @@
 #include <netinet/ip.h>
 #include <netinet/ip6.h>
 #include <netinet/ip_icmp.h>
-#include <string.h>
-
-static uint32_t sum(uint32_t so_far, const uint8_t *bytes, size_t len)
-{
-    for (; len > 1; bytes += 2, len -= 2)
-        so_far += (uint32_t)(bytes[0] << 8 | bytes[1]);
-    return so_far + (len ? (uint32_t)bytes[0] << 8 : 0);
-}
-
-// RFC 1071. At most 65,535 bytes are added up, so 32 bits hold the sum.
-static uint16_t checksum(uint32_t total)
-{
-    total = (total >> 16) + (total & 0xffff);
-    total += total >> 16;
-    return (uint16_t)~total;
-}
 
 void echo_request_write(uint8_t header[ECHO_HEADER], uint8_t version, uint16_t id, uint16_t sequence,
                         const uint8_t *payload, size_t len)
@@ -38,9 +23,8 @@ void echo_request_write(uint8_t header[ECHO_HEADER], uint8_t version, uint16_t i
     writer_u16(&w, sequence);
     if (version == 6)
         return;
-    uint16_t check = checksum(sum(sum(0, header, ECHO_HEADER), payload, len));
-    header[2] = (uint8_t)(check >> 8);
-    header[3] = (uint8_t)check;
+    uint64_t sum = checksum_add(checksum_add(0, header, ECHO_HEADER), payload, len);
+    checksum_put(header + 2, checksum_fold(sum));
 }
 
 struct message {
@@ -117,7 +101,7 @@ bool echo4_read(struct echo_news *out, const uint8_t *packet, size_t len)
 {
     struct reader r = reader_over(packet, len);
     struct address from, to;
-    if (!ip4_skip(&r, &from, &to) || checksum(sum(0, r.at, reader_left(&r))) != 0)
+    if (!ip4_skip(&r, &from, &to) || checksum_fold(checksum_add(0, r.at, reader_left(&r))))
         return false;
     struct message m = message_read(&r);
     if (m.type == ICMP_ECHOREPLY) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The Internet checksum (RFC 1071). Sums run over words in the machine's byte order: the ones-complement sum does not
 // care, as long as the folded result is stored the same way.
-#include "stack/packet.h"
+#include "base/checksum.h"
 
 #include <string.h>
 
@@ -50,4 +50,9 @@ uint64_t checksum_pseudo(const struct address *src, const struct address *dst, u
     uint64_t sum = checksum_add(0, src->bytes, width);
     sum = checksum_add(sum, dst->bytes, width);
     return checksum_add(sum, tail, sizeof tail);
+}
+
+void checksum_put(uint8_t field[2], uint16_t checksum)
+{
+    memcpy(field, &checksum, sizeof checksum);
 }
