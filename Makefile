@@ -64,7 +64,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --------------------------------------------------------------------------------------------------------- sources
 
-FLOORS := base usher stack os link edge exchange node portal gate cli
+FLOORS := base usher packet stack os link edge exchange node portal gate cli
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))
@@ -189,7 +189,7 @@ tests: lint unit sim fuzz-replay net
 
 # tests/run counts what passed and failed into $(BUILD)/results, of which scripts/check makes its last line.
 run = @BUILD='$(abspath $(BUILD))' CC='$(CC)' SAN='$(SAN)' tests/run
-lint: $(call lib,base) $(call lib,usher)
+lint: $(call lib,base) $(call lib,packet) $(call lib,usher)
 	$(run) lint scripts/check-layers scripts/check-format
 unit: $(UNIT)
 	$(run) unit $^

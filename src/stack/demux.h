@@ -3,8 +3,8 @@
 #ifndef STACK_DEMUX_H
 #define STACK_DEMUX_H
 
+#include "packet/segment.h"
 #include "stack/core.h"
-#include "stack/segment.h"
 
 // Keyed, so that nobody outside can make flows collide.
 uint64_t demux_hash(const struct stack *stack, const struct segment *segment);

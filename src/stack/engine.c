@@ -4,10 +4,10 @@
 #include "stack/engine.h"
 
 #include "port.h"
-#include "stack/buffer.h"
 #include "stack/held.h"
 #include "stack/holders.h"
 #include "stack/output.h"
+#include "stack/packet_pbuf.h"
 #include "stack/timers.h"
 
 #include "lwip/ip.h"
@@ -230,10 +230,10 @@ void engine_admit(struct stack_flow *flow)
 {
     struct stack *stack = flow->stack;
     const struct held_syn *held = flow->held;
-    struct packet *packet = buffer_new_small(HELD_SYN_SIZE);
+    struct packet *packet = packet_new_small(SEGMENT_WRITTEN_MAX);
     size_t len = held_write_syn(held, packet->bytes);
     size_t ip = held->tuple.inside.addr.version == 4 ? 20 : 40;
-    struct pbuf *syn = buffer_lend(packet, packet->bytes + ip, (uint16_t)(len - ip), &stack->received);
+    struct pbuf *syn = packet_to_pbuf(packet, packet->bytes + ip, (uint16_t)(len - ip), &stack->received);
     lwip_port_seed_isn(&stack->key, stack->now);
     set_ip_data(stack, packet->bytes, &held->tuple.inside.addr, &held->tuple.outside.addr);
     stack->opening = flow;
@@ -253,13 +253,13 @@ static struct pbuf *to_pbuf(struct stack_flow *flow, struct packet *packet, cons
     uint16_t len = (uint16_t)(segment->header_len + segment->len);
     uint8_t *at = segment->tcp;
     if (segment->seq != flow->pcb->rcv_nxt && segment->len > 0 && segment->len < OUT_OF_ORDER_COPY) {
-        struct packet *small = buffer_new_small(len);
+        struct packet *small = packet_new_small(len);
         memcpy(small->bytes, at, len);
         packet_drop(packet);
         packet = small;
         at = small->bytes;
     }
-    return buffer_lend(packet, at, len, &flow->stack->received);
+    return packet_to_pbuf(packet, at, len, &flow->stack->received);
 }
 
 void engine_input(struct stack_flow *flow, struct packet *packet, const struct segment *segment)

@@ -4,8 +4,8 @@
 #ifndef STACK_ENGINE_H
 #define STACK_ENGINE_H
 
+#include "packet/segment.h"
 #include "stack/core.h"
-#include "stack/segment.h"
 
 void engine_open(struct stack *stack);
 void engine_close(struct stack *stack);

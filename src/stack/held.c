@@ -2,14 +2,10 @@
 // Invariant: stack->held_count is the sum of all sources' counts, and a source without a held SYN does not exist.
 #include "stack/held.h"
 
-#include "base/checksum.h"
-#include "base/cursor.h"
 #include "base/memory.h"
-#include "stack/craft.h"
-#include "stack/header.h"
+#include "packet/craft.h"
 #include "stack/output.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -110,48 +106,15 @@ void held_input(struct stack_flow *flow, const struct segment *segment)
         held->given_up = true;
 }
 
-static size_t write_options(const struct segment_options *options, uint8_t *room)
+size_t held_write_syn(const struct held_syn *held, uint8_t room[SEGMENT_WRITTEN_MAX])
 {
-    struct writer w = writer_over(room, 12);
-    if (options->mss != 0) {
-        writer_u16(&w, 2 << 8 | 4);
-        writer_u16(&w, options->mss);
-    }
-    if (options->has_scale) {
-        writer_u16(&w, 1 << 8 | 3); // NOP in front
-        writer_u16(&w, (uint16_t)(3 << 8 | options->scale));
-    }
-    if (options->sack)
-        writer_u32(&w, 0x01010402); // two NOPs in front
-    return 12 - writer_left(&w);
-}
-
-// An IP packet with a TCP header, whose options are already behind it; returns its length.
-static size_t write_tcp(uint8_t *room, const struct endpoint *from, const struct endpoint *to, uint32_t seq,
-                        uint32_t ack, uint8_t flags, uint16_t window, size_t options)
-{
-    size_t len = TCP_HEADER + options;
-    size_t ip = header_put(room, &from->addr, &to->addr, IPPROTO_TCP, len, 0);
-    uint8_t *tcp = room + ip;
-    struct writer w = writer_over(tcp, TCP_HEADER);
-    writer_u16(&w, from->port);
-    writer_u16(&w, to->port);
-    writer_u32(&w, seq);
-    writer_u32(&w, ack);
-    writer_u8(&w, (uint8_t)(len / 4 << 4));
-    writer_u8(&w, flags);
-    writer_u16(&w, window);
-    writer_u32(&w, 0); // checksum, urgent pointer
-    uint64_t sum = checksum_pseudo(&from->addr, &to->addr, IPPROTO_TCP, (uint32_t)len);
-    checksum_put(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_add(sum, tcp, len)));
-    return ip + len;
-}
-
-size_t held_write_syn(const struct held_syn *held, uint8_t room[HELD_SYN_SIZE])
-{
-    size_t ip = held->tuple.inside.addr.version == 4 ? HEADER_V4 : HEADER_V6;
-    size_t options = write_options(&held->options, room + ip + TCP_HEADER);
-    return write_tcp(room, &held->tuple.inside, &held->tuple.outside, held->seq, 0, SEGMENT_SYN, held->window, options);
+    struct segment_header header = {
+        .seq = held->seq,
+        .flags = SEGMENT_SYN,
+        .window = held->window,
+        .options = &held->options,
+    };
+    return segment_write(room, &held->tuple.inside, &held->tuple.outside, &header);
 }
 
 void held_refuse(struct stack_flow *flow, enum stack_refusal refusal)
@@ -167,10 +130,10 @@ void held_refuse(struct stack_flow *flow, enum stack_refusal refusal)
     if (held->given_up)
         return;
     if (refusal == STACK_REFUSE_RST) {
-        len = write_tcp(answer, &held->tuple.outside, &held->tuple.inside, 0, held->seq + 1, SEGMENT_RST | SEGMENT_ACK,
-                        0, 0);
+        struct segment_header header = {.ack = held->seq + 1, .flags = SEGMENT_RST | SEGMENT_ACK};
+        len = segment_write(answer, &held->tuple.outside, &held->tuple.inside, &header);
     } else if (refusal != STACK_REFUSE_SILENT) {
-        uint8_t syn[HELD_SYN_SIZE];
+        uint8_t syn[SEGMENT_WRITTEN_MAX];
         size_t syn_len = held_write_syn(held, syn);
         len = craft_icmp_error(answer, errors[refusal], syn, syn_len);
     }
@@ -184,12 +147,13 @@ void held_reset_stray(struct stack *stack, const struct segment *segment)
         return;
     struct endpoint from = {.addr = segment->view->dst, .port = segment->dst_port};
     struct endpoint to = {.addr = segment->view->src, .port = segment->src_port};
-    uint8_t answer[HELD_RST_SIZE];
-    size_t len;
-    if ((segment->flags & SEGMENT_ACK) != 0)
-        len = write_tcp(answer, &from, &to, segment->ack, 0, SEGMENT_RST, 0, 0);
-    else
-        len = write_tcp(answer, &from, &to, 0, segment->seq + segment_span(segment), SEGMENT_RST | SEGMENT_ACK, 0, 0);
+    uint8_t answer[SEGMENT_WRITTEN_MAX];
+    struct segment_header header = {.seq = segment->ack, .flags = SEGMENT_RST};
+    if (!(segment->flags & SEGMENT_ACK))
+        header = (struct segment_header){
+            .ack = segment->seq + segment_span(segment),
+            .flags = SEGMENT_RST | SEGMENT_ACK,
+        };
     stack->counters.strays_reset++;
-    output_bytes(stack, answer, len);
+    output_bytes(stack, answer, segment_write(answer, &from, &to, &header));
 }

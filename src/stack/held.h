@@ -4,8 +4,8 @@
 #ifndef STACK_HELD_H
 #define STACK_HELD_H
 
+#include "packet/segment.h"
 #include "stack/core.h"
-#include "stack/segment.h"
 
 struct held_source; // how many SYNs one address has held
 
@@ -16,11 +16,6 @@ struct held_syn {
     uint16_t window;
     bool given_up; // by the application
     struct segment_options options;
-};
-
-enum {
-    HELD_SYN_SIZE = 40 + 20 + 12, // IPv6 header, TCP header, the three options that we pass on
-    HELD_RST_SIZE = 40 + 20,
 };
 
 // Begins a flow; NULL at a limit.
@@ -34,7 +29,7 @@ bool held_matches(const struct held_syn *held, const struct segment *segment);
 void held_input(struct stack_flow *flow, const struct segment *segment);
 
 // The SYN as an IP packet; returns its length.
-size_t held_write_syn(const struct held_syn *held, uint8_t room[HELD_SYN_SIZE]);
+size_t held_write_syn(const struct held_syn *held, uint8_t room[SEGMENT_WRITTEN_MAX]);
 void held_refuse(struct stack_flow *flow, enum stack_refusal refusal);
 // Answers a segment that belongs to no flow with RST (RFC 9293 section 3.10.7.1).
 void held_reset_stray(struct stack *stack, const struct segment *segment);

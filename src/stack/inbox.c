@@ -3,7 +3,7 @@
 // hold more than 16 bits count), and `waiting` is the sum of their lengths.
 #include "stack/inbox.h"
 
-#include "stack/buffer.h"
+#include "stack/packet_pbuf.h"
 
 #include <string.h>
 
@@ -68,8 +68,8 @@ static uint8_t *end_of(const struct pbuf *p)
 // Room behind the data of a settled small buffer.
 static size_t room_behind(const struct pbuf *p)
 {
-    const struct packet *packet = buffer_packet((struct pbuf *)p);
-    return packet->pool != NULL ? 0 : (size_t)(packet->bytes + buffer_size(packet) - end_of(p));
+    const struct packet *packet = packet_of_pbuf((struct pbuf *)p);
+    return packet->pool != NULL ? 0 : (size_t)(packet->bytes + packet->size - end_of(p));
 }
 
 static struct pbuf *new_small(const struct pbuf *from, uint64_t *account)
@@ -77,9 +77,9 @@ static struct pbuf *new_small(const struct pbuf *from, uint64_t *account)
     size_t size = SMALL_LEAST;
     while (size < from->len)
         size *= 2;
-    struct packet *packet = buffer_new_small(size);
+    struct packet *packet = packet_new_small(size);
     memcpy(packet->bytes, from->payload, from->len);
-    return buffer_lend(packet, packet->bytes, from->len, account);
+    return packet_to_pbuf(packet, packet->bytes, from->len, account);
 }
 
 // Settles `p`, which follows `before` (NULL: it is the head). Returns what stands in its place.
@@ -106,7 +106,7 @@ static struct pbuf *settle(struct inbox *inbox, struct pbuf *before, struct pbuf
 // A large buffer that was read down to little, long after it was settled.
 static bool head_has_shrunk(const struct inbox *inbox)
 {
-    return inbox->settled != NULL && inbox->head->len < SMALL_DATA && buffer_packet(inbox->head)->pool != NULL;
+    return inbox->settled != NULL && inbox->head->len < SMALL_DATA && packet_of_pbuf(inbox->head)->pool != NULL;
 }
 
 void inbox_settle(struct inbox *inbox, uint64_t *account)

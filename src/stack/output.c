@@ -3,7 +3,7 @@
 #include "stack/output.h"
 
 #include "base/checksum.h"
-#include "stack/segment.h"
+#include "packet/segment.h"
 
 #include <netinet/in.h>
 #include <string.h>

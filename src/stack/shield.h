@@ -4,8 +4,8 @@
 #ifndef STACK_SHIELD_H
 #define STACK_SHIELD_H
 
+#include "packet/segment.h"
 #include "stack/core.h"
-#include "stack/segment.h"
 
 enum {
     SHIELD_PASS = 1,   // lwIP may have it

@@ -12,11 +12,13 @@
 #include "base/chunk.h"
 #include "base/clock.h"
 #include "base/hash.h"
-#include "stack/packet.h"
+#include "packet/packet.h"
+#include "packet/view.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/uio.h>
 
 struct stack;
 struct stack_flow;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Any bytes as a packet: what the view points to lies inside, and an ICMP error can be made for whatever was parsed.
 // A sanitiser sees every read past the end, as the input is a block of exactly its size.
-#include "stack/craft.h"
-#include "stack/segment.h"
+#include "packet/craft.h"
+#include "packet/segment.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "edge/capture/fragments.h"
 #include "exchange/exchange.h"
 #include "os/clock.h"
-#include "stack/packet.h"
+#include "packet/packet.h"
 
 #include "unit.h"
 

@@ -5,7 +5,7 @@
 #define TESTS_TCP_PEER_H
 
 #include "base/checksum.h"
-#include "stack/craft.h"
+#include "packet/craft.h"
 #include "stack/stack.h"
 
 #include <assert.h>

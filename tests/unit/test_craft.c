@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "stack/craft.h"
+#include "packet/craft.h"
 
 #include "base/checksum.h"
+#include "packet/packet.h"
+#include "packet/view.h"
 #include "unit.h"
 
 #include <netinet/in.h>

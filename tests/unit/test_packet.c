@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "stack/packet.h"
+#include "packet/packet.h"
+#include "packet/view.h"
 
 #include "unit.h"
 

@@ -8,7 +8,7 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "stack/packet.h"
+#include "packet/view.h"
 
 enum {
     FRAGMENTS_BYTES = 1024 * 1024, // of all pieces together

@@ -18,8 +18,8 @@
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
 #include "edge/train.h"
-#include "stack/craft.h"
-#include "stack/packet.h"
+#include "packet/craft.h"
+#include "packet/packet.h"
 #include "stack/stack.h"
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2

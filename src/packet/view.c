@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Reading IPv4 and IPv6 headers. Invariant: after packet_parse said yes, header_len + upper_len bytes from `ip` on lie
 // inside the packet. The IPv4 header's own checksum is not looked at: the kernel that routed the packet to us did.
-#include "stack/packet.h"
+#include "packet/view.h"
 
 #include "base/cursor.h"
+#include "packet/packet.h"
 
 #include <string.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Headers of the packets that we build without lwIP.
-#ifndef STACK_HEADER_H
-#define STACK_HEADER_H
+#ifndef PACKET_HEADER_H
+#define PACKET_HEADER_H
 
 #include "base/address.h"
 

@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A TCP segment as it came from the device: a checked view of its header, and the sequence arithmetic (RFC 9293
 // section 3.4) that everything in front of lwIP shares.
-#ifndef STACK_SEGMENT_H
-#define STACK_SEGMENT_H
+#ifndef PACKET_SEGMENT_H
+#define PACKET_SEGMENT_H
 
-#include "stack/packet.h"
+#include "packet/view.h"
 
 enum {
     TCP_HEADER = 20, // without options
     TCP_HEADER_MAX = 60,
     TCP_CHECKSUM_AT = 16,
+    TCP_FLAGS_AT = 13,
+    SEGMENT_OPTIONS_MAX = 12,                                    // the three that we pass on
+    SEGMENT_WRITTEN_MAX = 40 + TCP_HEADER + SEGMENT_OPTIONS_MAX, // behind an IPv6 header
 };
 
 enum {
@@ -54,6 +57,18 @@ struct segment_options {
     bool sack;
 };
 void segment_options(struct segment_options *out, const struct segment *syn);
+
+// Of a segment without data that we send.
+struct segment_header {
+    uint32_t seq;
+    uint32_t ack;
+    uint8_t flags;
+    uint16_t window;
+    const struct segment_options *options; // NULL: none
+};
+// The whole packet, checksums included; returns its length.
+size_t segment_write(uint8_t room[SEGMENT_WRITTEN_MAX], const struct endpoint *from, const struct endpoint *to,
+                     const struct segment_header *header);
 
 // -1, 0, 1 as `a` lies before, at, or behind `b`.
 static inline int sequence_order(uint32_t a, uint32_t b)

@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Packets we make ourselves towards an application: ICMP errors, echo replies, UDP datagrams. Each builds headers (and
 // for UDP and echo a partial or full checksum) in `head`, to be written to the device in front of the caller's payload.
-#ifndef STACK_CRAFT_H
-#define STACK_CRAFT_H
+#ifndef PACKET_CRAFT_H
+#define PACKET_CRAFT_H
 
-#include "stack/packet.h"
+#include "base/address.h"
+
+#include <linux/virtio_net.h>
 
 enum {
     CRAFT_HEAD_SIZE = 128,   // headers of any of these

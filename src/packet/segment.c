@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // TCP as far as it must be understood before lwIP, or instead of it. What passes segment_parse has a whole header, flags
 // that make sense, and addresses that are hosts.
-#include "stack/segment.h"
+#include "packet/segment.h"
 
 #include "base/checksum.h"
 #include "base/cursor.h"
+#include "packet/header.h"
 
 #include <netinet/in.h>
 #include <string.h>
@@ -65,7 +66,7 @@ uint32_t segment_span(const struct segment *segment)
 void segment_clear_fin(struct segment *segment)
 {
     segment->flags &= (uint8_t)~SEGMENT_FIN;
-    segment->tcp[13] &= (uint8_t)~SEGMENT_FIN;
+    segment->tcp[TCP_FLAGS_AT] &= (uint8_t)~SEGMENT_FIN;
 }
 
 void segment_trim(struct segment *segment, uint32_t len)
@@ -108,4 +109,40 @@ void segment_options(struct segment_options *out, const struct segment *syn)
         if (kind == SACK_PERMITTED && size == 2)
             out->sack = true;
     }
+}
+
+static size_t write_options(const struct segment_options *options, uint8_t *room)
+{
+    struct writer w = writer_over(room, SEGMENT_OPTIONS_MAX);
+    if (options->mss != 0) {
+        writer_u16(&w, 2 << 8 | 4);
+        writer_u16(&w, options->mss);
+    }
+    if (options->has_scale) {
+        writer_u16(&w, 1 << 8 | 3); // NOP in front
+        writer_u16(&w, (uint16_t)(3 << 8 | options->scale));
+    }
+    if (options->sack)
+        writer_u32(&w, 0x01010402); // two NOPs in front
+    return SEGMENT_OPTIONS_MAX - writer_left(&w);
+}
+
+size_t segment_write(uint8_t room[SEGMENT_WRITTEN_MAX], const struct endpoint *from, const struct endpoint *to,
+                     const struct segment_header *header)
+{
+    uint8_t *tcp = room + (from->addr.version == 4 ? HEADER_V4 : HEADER_V6);
+    size_t len = TCP_HEADER + (header->options ? write_options(header->options, tcp + TCP_HEADER) : 0);
+    size_t ip = header_put(room, &from->addr, &to->addr, IPPROTO_TCP, len, 0);
+    struct writer w = writer_over(tcp, TCP_HEADER);
+    writer_u16(&w, from->port);
+    writer_u16(&w, to->port);
+    writer_u32(&w, header->seq);
+    writer_u32(&w, header->ack);
+    writer_u8(&w, (uint8_t)(len / 4 << 4));
+    writer_u8(&w, header->flags);
+    writer_u16(&w, header->window);
+    writer_u32(&w, 0); // checksum, urgent pointer
+    uint64_t sum = checksum_pseudo(&from->addr, &to->addr, IPPROTO_TCP, (uint32_t)len);
+    checksum_put(tcp + TCP_CHECKSUM_AT, checksum_fold(checksum_add(sum, tcp, len)));
+    return ip + len;
 }

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // ICMP errors (RFC 792, RFC 4443), UDP datagrams and echo replies, byte by byte.
-#include "stack/craft.h"
+#include "packet/craft.h"
 
 #include "base/checksum.h"
 #include "base/cursor.h"
-#include "stack/header.h"
+#include "packet/header.h"
 
 #include <netinet/in.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Fixed headers without options; checksums are the last thing written.
-#include "stack/header.h"
+#include "packet/header.h"
 
 #include "base/checksum.h"
 #include "base/cursor.h"
