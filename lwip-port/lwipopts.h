@@ -68,7 +68,7 @@
 
 #define LWIP_SUPPORT_CUSTOM_PBUF       1 // packets are received in our buffers, without a copy
 #define LWIP_TCP_PCB_NUM_EXT_ARGS      1 // the flow of a pcb, and the call when the pcb goes
-#define LWIP_EVENT_API                 1 // one function for all pcbs (src/stack/engine.c), no pointers in each
+#define LWIP_EVENT_API                 1 // one function for all pcbs (src/stack/lwip.c), no pointers in each
 #define LWIP_CALLBACK_API              0
 #define TCP_LISTEN_BACKLOG             0 // held SYNs have their own limits
 #define LWIP_TCP_KEEPALIVE             0 // src/stack/timers.c probes idle flows
@@ -93,7 +93,7 @@
 #define TCP_OVERSIZE        0 // data are referenced, never appended to
 #define TCP_OOSEQ_MAX_BYTES TCP_WND
 #define TCP_OOSEQ_MAX_PBUFS 256
-// Never from tcp_recved: src/stack/flow.c sends window updates, together with acknowledgements, once a turn.
+// Never from tcp_recved: src/stack/exchange.c sends window updates, together with acknowledgements, once a turn.
 #define TCP_WND_UPDATE_THRESHOLD 0xffffffff
 
 // tcp_slowtmr runs every 2 * 50 ms: the least retransmission time-out is three of its ticks, 300 ms.

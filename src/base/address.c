@@ -23,7 +23,7 @@ struct address address_v6(const uint8_t bytes[16])
 
 bool address_equal(const struct address *a, const struct address *b)
 {
-    return a->version == b->version && memcmp(a->bytes, b->bytes, sizeof(a->bytes)) == 0;
+    return a->version == b->version && memcmp(a->bytes, b->bytes, sizeof a->bytes) == 0;
 }
 
 bool endpoint_equal(const struct endpoint *a, const struct endpoint *b)
@@ -72,7 +72,7 @@ bool endpoint_parse(struct endpoint *out, const char *text)
     unsigned port;
     bool bracketed = text[0] == '[';
     const char *end = bracketed ? strstr(text, "]:") : strrchr(text, ':');
-    if (end == NULL || !cut(host, sizeof(host), text + bracketed, end) ||
+    if (!end || !cut(host, sizeof host, text + bracketed, end) ||
         !parse_number(&port, end + (bracketed ? 2 : 1), UINT16_MAX) || !address_parse(&out->addr, host))
         return false;
     out->port = (uint16_t)port;
@@ -106,14 +106,14 @@ bool prefix_parse(struct prefix *out, const char *text)
 {
     char host[ADDRESS_TEXT_SIZE];
     const char *slash = strchr(text, '/');
-    if (slash == NULL) {
+    if (!slash) {
         if (!address_parse(&out->addr, text))
             return false;
         out->len = (uint8_t)address_bits(&out->addr);
         return true;
     }
     unsigned len;
-    if (!cut(host, sizeof(host), text, slash) || !address_parse(&out->addr, host) ||
+    if (!cut(host, sizeof host, text, slash) || !address_parse(&out->addr, host) ||
         !parse_number(&len, slash + 1, address_bits(&out->addr)))
         return false;
     out->len = (uint8_t)len;
@@ -151,19 +151,19 @@ const char *prefix_text(const struct prefix *prefix, char room[PREFIX_TEXT_SIZE]
 
 socklen_t endpoint_to_sockaddr(const struct endpoint *ep, struct sockaddr_storage *out)
 {
-    memset(out, 0, sizeof(*out));
+    memset(out, 0, sizeof *out);
     if (ep->addr.version == 4) {
         struct sockaddr_in *v4 = (struct sockaddr_in *)out;
         v4->sin_family = AF_INET;
         v4->sin_port = htons(ep->port);
         memcpy(&v4->sin_addr, ep->addr.bytes, 4);
-        return sizeof(*v4);
+        return sizeof *v4;
     }
     struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)out;
     v6->sin6_family = AF_INET6;
     v6->sin6_port = htons(ep->port);
     memcpy(&v6->sin6_addr, ep->addr.bytes, 16);
-    return sizeof(*v6);
+    return sizeof *v6;
 }
 
 bool endpoint_from_sockaddr(struct endpoint *out, const struct sockaddr *sa)
@@ -218,7 +218,7 @@ size_t address_unwrap_v4(const struct address *addr, struct address out[ADDRESS_
     uint8_t v4[4];
     if (addr->version != 6)
         return 0;
-    for (size_t i = 0; i < sizeof(EMBEDDINGS) / sizeof(EMBEDDINGS[0]); i++)
+    for (size_t i = 0; i < sizeof EMBEDDINGS / sizeof *EMBEDDINGS; i++)
         if (unwrap(&EMBEDDINGS[i], addr->bytes, v4))
             out[count++] = address_v4(v4);
     return count;

@@ -21,7 +21,7 @@ struct chunk_pool {
 
 struct chunk_pool *chunk_pool_new(size_t cache)
 {
-    struct chunk_pool *pool = memory_new(sizeof(*pool));
+    struct chunk_pool *pool = memory_new(sizeof *pool);
     pool->cache = cache;
     return pool;
 }
@@ -51,7 +51,7 @@ size_t chunk_pool_held(const struct chunk_pool *pool)
 // `bytes` is left as it is: a TLS record or a copy fills it at once, and clearing 16 KiB a record would be work.
 static struct chunk *take(struct chunk_pool *pool, size_t size)
 {
-    struct chunk *chunk = memory_resize(NULL, sizeof(*chunk) + size);
+    struct chunk *chunk = memory_resize(NULL, sizeof *chunk + size);
     *chunk = (struct chunk){.pool = pool, .refs = 1, .size = (uint32_t)size};
     return chunk;
 }
@@ -59,7 +59,7 @@ static struct chunk *take(struct chunk_pool *pool, size_t size)
 struct chunk *chunk_new(struct chunk_pool *pool)
 {
     struct chunk *chunk = pool->free;
-    if (chunk != NULL) {
+    if (chunk) {
         pool->free = chunk->next_free;
         pool->cached--;
         chunk->refs = 1;
@@ -106,7 +106,7 @@ struct slice slice_keep(const struct slice *slice)
 
 void slice_drop(struct slice *slice)
 {
-    if (slice->chunk != NULL)
+    if (slice->chunk)
         chunk_drop(slice->chunk);
     *slice = (struct slice){0};
 }

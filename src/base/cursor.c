@@ -28,26 +28,26 @@ const uint8_t *reader_bytes(struct reader *r, size_t len)
 uint8_t reader_u8(struct reader *r)
 {
     const uint8_t *b = reader_bytes(r, 1);
-    return b == NULL ? 0 : b[0];
+    return b ? b[0] : 0;
 }
 
 uint16_t reader_u16(struct reader *r)
 {
     const uint8_t *b = reader_bytes(r, 2);
-    return b == NULL ? 0 : (uint16_t)(b[0] << 8 | b[1]);
+    return b ? (uint16_t)(b[0] << 8 | b[1]) : 0;
 }
 
 uint32_t reader_u32(struct reader *r)
 {
     const uint8_t *b = reader_bytes(r, 4);
-    return b == NULL ? 0 : (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3];
+    return b ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3] : 0;
 }
 
 uint64_t reader_u64(struct reader *r)
 {
     const uint8_t *b = reader_bytes(r, 8);
     uint64_t value = 0;
-    for (int i = 0; b != NULL && i < 8; i++)
+    for (int i = 0; b && i < 8; i++)
         value = value << 8 | b[i];
     return value;
 }
@@ -55,7 +55,7 @@ uint64_t reader_u64(struct reader *r)
 const char *reader_text(struct reader *r)
 {
     const uint8_t *nul = r->failed ? NULL : memchr(r->at, 0, reader_left(r));
-    if (nul == NULL) {
+    if (!nul) {
         r->failed = true;
         return NULL;
     }
@@ -89,14 +89,14 @@ static uint8_t *claim(struct writer *w, size_t len)
 void writer_u8(struct writer *w, uint8_t value)
 {
     uint8_t *at = claim(w, 1);
-    if (at != NULL)
+    if (at)
         at[0] = value;
 }
 
 void writer_u16(struct writer *w, uint16_t value)
 {
     uint8_t *at = claim(w, 2);
-    if (at == NULL)
+    if (!at)
         return;
     at[0] = (uint8_t)(value >> 8);
     at[1] = (uint8_t)value;
@@ -105,7 +105,7 @@ void writer_u16(struct writer *w, uint16_t value)
 void writer_u32(struct writer *w, uint32_t value)
 {
     uint8_t *at = claim(w, 4);
-    if (at == NULL)
+    if (!at)
         return;
     at[0] = (uint8_t)(value >> 24);
     at[1] = (uint8_t)(value >> 16);
@@ -116,14 +116,14 @@ void writer_u32(struct writer *w, uint32_t value)
 void writer_u64(struct writer *w, uint64_t value)
 {
     uint8_t *at = claim(w, 8);
-    for (int i = 0; at != NULL && i < 8; i++)
+    for (int i = 0; at && i < 8; i++)
         at[i] = (uint8_t)(value >> (56 - 8 * i));
 }
 
 void writer_bytes(struct writer *w, const void *bytes, size_t len)
 {
     uint8_t *at = claim(w, len);
-    if (at != NULL && len > 0)
+    if (at && len > 0)
         memcpy(at, bytes, len);
 }
 

@@ -7,7 +7,7 @@
 
 static void *require(void *memory, size_t size)
 {
-    if (memory == NULL) {
+    if (!memory) {
         fprintf(stderr, "out of memory: %zu bytes wanted\n", size);
         abort();
     }

@@ -10,7 +10,7 @@ enum { BUCKETS_FIRST = 64 };
 
 void table_init(struct table *table)
 {
-    table->buckets = memory_new(BUCKETS_FIRST * sizeof(*table->buckets));
+    table->buckets = memory_new(BUCKETS_FIRST * sizeof *table->buckets);
     table->mask = BUCKETS_FIRST - 1;
     table->count = 0;
 }
@@ -32,10 +32,10 @@ static void grow(struct table *table)
 {
     struct table_node **old = table->buckets;
     size_t size = table->mask + 1;
-    table->buckets = memory_new(2 * size * sizeof(*table->buckets));
+    table->buckets = memory_new(2 * size * sizeof *table->buckets);
     table->mask = 2 * size - 1;
     for (size_t i = 0; i < size; i++) {
-        for (struct table_node *node = old[i], *next; node != NULL; node = next) {
+        for (struct table_node *node = old[i], *next; node; node = next) {
             next = node->next;
             link_node(table, node);
         }
@@ -54,7 +54,7 @@ void table_insert(struct table *table, struct table_node *node, uint64_t hash)
 
 bool table_remove(struct table *table, struct table_node *node)
 {
-    for (struct table_node **at = &table->buckets[node->hash & table->mask]; *at != NULL; at = &(*at)->next) {
+    for (struct table_node **at = &table->buckets[node->hash & table->mask]; *at; at = &(*at)->next) {
         if (*at == node) {
             *at = node->next;
             node->next = NULL;
@@ -67,7 +67,7 @@ bool table_remove(struct table *table, struct table_node *node)
 
 static struct table_node *skip_to(struct table_node *node, uint64_t hash)
 {
-    while (node != NULL && node->hash != hash)
+    while (node && node->hash != hash)
         node = node->next;
     return node;
 }

@@ -12,7 +12,7 @@ static bool is_plain(unsigned char c)
 
 const char *text_escape(char *room, size_t size, const char *text)
 {
-    const size_t tail = sizeof("...");
+    const size_t tail = sizeof "...";
     size_t used = 0;
     for (; *text != '\0'; text++) {
         unsigned char c = (unsigned char)*text;

@@ -47,7 +47,7 @@ void notify_status(const char *format, ...)
     const size_t used = strlen(state);
     va_list args;
     va_start(args, format);
-    vsnprintf(state + used, sizeof(state) - used, format, args);
+    vsnprintf(state + used, sizeof state - used, format, args);
     va_end(args);
     // A newline would begin another assignment.
     for (char *newline; (newline = strchr(state, '\n'));)

@@ -24,9 +24,9 @@ static bool destination_is_host(const struct address *dst)
 // A SYN excludes FIN and RST, and without SYN or RST every segment acknowledges (RFC 9293 section 3.10.7.4).
 static bool flags_make_sense(uint8_t flags)
 {
-    if ((flags & SEGMENT_SYN) != 0)
+    if (flags & SEGMENT_SYN)
         return (flags & (SEGMENT_FIN | SEGMENT_RST)) == 0;
-    return (flags & (SEGMENT_RST | SEGMENT_ACK)) != 0;
+    return flags & (SEGMENT_RST | SEGMENT_ACK);
 }
 
 bool segment_parse(struct segment *out, const struct packet_view *view)
@@ -60,7 +60,7 @@ bool segment_checksum_is_right(const struct segment *segment)
 
 uint32_t segment_span(const struct segment *segment)
 {
-    return segment->len + ((segment->flags & SEGMENT_SYN) != 0) + ((segment->flags & SEGMENT_FIN) != 0);
+    return segment->len + !!(segment->flags & SEGMENT_SYN) + !!(segment->flags & SEGMENT_FIN);
 }
 
 void segment_clear_fin(struct segment *segment)
@@ -98,7 +98,7 @@ void segment_options(struct segment_options *out, const struct segment *syn)
             continue;
         uint8_t size = kind == END ? 0 : reader_u8(&r);
         const uint8_t *value = size >= 2 ? reader_bytes(&r, size - 2u) : NULL;
-        if (value == NULL)
+        if (!value)
             return;
         if (kind == MSS && size == 4)
             out->mss = (uint16_t)(value[0] << 8 | value[1]);

@@ -57,7 +57,7 @@ static bool parse_v4(struct packet_view *out, const uint8_t *bytes, size_t len)
     out->src = address_v4(src);
     out->dst = address_v4(dst);
     out->upper_len = (uint32_t)total - out->header_len;
-    out->more_fragments = (fragment & IPV4_MORE_FRAGMENTS) != 0;
+    out->more_fragments = fragment & IPV4_MORE_FRAGMENTS;
     out->fragment_offset = (uint32_t)(fragment & IPV4_OFFSET_MASK) * 8;
     out->fragment_id = id;
     out->fragment = out->more_fragments || out->fragment_offset != 0;
@@ -71,7 +71,7 @@ static void note_fragment(struct packet_view *out, struct reader *r)
     uint16_t offset = reader_u16(r);
     out->fragment_id = reader_u32(r);
     out->fragment_offset = offset & 0xfff8;
-    out->more_fragments = (offset & 1) != 0;
+    out->more_fragments = offset & 1;
     out->fragment = out->more_fragments || out->fragment_offset != 0;
 }
 
@@ -90,7 +90,7 @@ static bool skip_extensions(struct packet_view *out, struct reader *r)
         }
         size_t units = reader_u8(r);
         size_t size = kind == AUTHENTICATION ? (units + 2) * 4 : (units + 1) * 8;
-        if (reader_bytes(r, size - 2) == NULL)
+        if (!reader_bytes(r, size - 2))
             return false;
     }
     return out->fragment && !r->failed;

@@ -28,7 +28,7 @@ static bool same(const ip_addr_t *a, const struct address *b)
 static bool matches(const struct stack_flow *flow, const struct segment *segment)
 {
     const struct tcp_pcb *pcb = flow->pcb;
-    if (pcb == NULL)
+    if (!pcb)
         return held_matches(flow->held, segment);
     return pcb->remote_port == segment->src_port && pcb->local_port == segment->dst_port &&
            same(&pcb->remote_ip, &segment->view->src) && same(&pcb->local_ip, &segment->view->dst);
@@ -36,7 +36,7 @@ static bool matches(const struct stack_flow *flow, const struct segment *segment
 
 struct stack_flow *demux_find(const struct stack *stack, const struct segment *segment, uint64_t hash)
 {
-    for (struct table_node *node = table_first(&stack->table, hash); node != NULL; node = table_next(node)) {
+    for (struct table_node *node = table_first(&stack->table, hash); node; node = table_next(node)) {
         struct stack_flow *flow = container_of(node, struct stack_flow, node);
         if (matches(flow, segment))
             return flow;

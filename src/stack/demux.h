@@ -4,7 +4,7 @@
 #define STACK_DEMUX_H
 
 #include "packet/segment.h"
-#include "stack/core.h"
+#include "stack/flow.h"
 
 // Keyed, so that nobody outside can make flows collide.
 uint64_t demux_hash(const struct stack *stack, const struct segment *segment);

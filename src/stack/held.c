@@ -22,7 +22,7 @@ static uint64_t source_hash(const struct stack *stack, const struct address *add
 
 static struct held_source *find_source(const struct stack *stack, const struct address *addr, uint64_t hash)
 {
-    for (struct table_node *node = table_first(&stack->sources, hash); node != NULL; node = table_next(node)) {
+    for (struct table_node *node = table_first(&stack->sources, hash); node; node = table_next(node)) {
         struct held_source *source = container_of(node, struct held_source, node);
         if (address_equal(&source->addr, addr))
             return source;
@@ -35,9 +35,9 @@ static struct held_source *charge_source(struct stack *stack, const struct addre
 {
     uint64_t hash = source_hash(stack, addr);
     struct held_source *source = find_source(stack, addr, hash);
-    if (source != NULL && source->held >= stack->config.max_held_per_source)
+    if (source && source->held >= stack->config.max_held_per_source)
         return NULL;
-    if (source == NULL) {
+    if (!source) {
         source = memory_new(sizeof *source);
         source->addr = *addr;
         table_insert(&stack->sources, &source->node, hash);
@@ -58,7 +58,7 @@ struct stack_flow *held_begin(struct stack *stack, const struct segment *syn, ui
     if (stack->flows >= stack->config.max_flows || stack->held_count >= stack->config.max_held)
         return NULL;
     struct held_source *source = charge_source(stack, &syn->view->src);
-    if (source == NULL)
+    if (!source)
         return NULL;
     struct stack_flow *flow = flow_new(stack, hash);
     struct held_syn *held = memory_new(sizeof *held);
@@ -96,7 +96,7 @@ void held_input(struct stack_flow *flow, const struct segment *segment)
 {
     struct held_syn *held = flow->held;
     bool syn = (segment->flags & (SEGMENT_SYN | SEGMENT_ACK)) == SEGMENT_SYN;
-    bool rst = (segment->flags & SEGMENT_RST) != 0;
+    bool rst = segment->flags & SEGMENT_RST;
     if (syn) {
         held->given_up = false;
         if (segment->seq != held->seq)
@@ -143,7 +143,7 @@ void held_refuse(struct stack_flow *flow, enum stack_refusal refusal)
 
 void held_reset_stray(struct stack *stack, const struct segment *segment)
 {
-    if ((segment->flags & SEGMENT_RST) != 0)
+    if (segment->flags & SEGMENT_RST)
         return;
     struct endpoint from = {.addr = segment->view->dst, .port = segment->dst_port};
     struct endpoint to = {.addr = segment->view->src, .port = segment->src_port};

@@ -5,7 +5,7 @@
 #define STACK_HELD_H
 
 #include "packet/segment.h"
-#include "stack/core.h"
+#include "stack/flow.h"
 
 struct held_source; // how many SYNs one address has held
 

@@ -38,11 +38,11 @@ static uint64_t add_chain(uint64_t sum, const struct outgoing *out)
     const uint8_t *at = out->tcp;
     size_t len = (size_t)out->chain->len - out->ip_len;
     bool odd = false;
-    for (const struct pbuf *p = out->chain; p != NULL;) {
+    for (const struct pbuf *p = out->chain; p;) {
         uint16_t part = (uint16_t)~checksum_fold(checksum_add(0, at, len));
         sum += odd ? __builtin_bswap16(part) : part;
         odd ^= len & 1;
-        if ((p = p->next) != NULL) {
+        if ((p = p->next)) {
             at = p->payload;
             len = p->len;
         }
@@ -77,12 +77,12 @@ static int gather(struct iovec parts[PARTS_MAX], struct stack *stack, const stru
 {
     int count = 0;
     const struct pbuf *p = chain;
-    for (; p != NULL && count < PARTS_MAX - 1; p = p->next)
+    for (; p && count < PARTS_MAX - 1; p = p->next)
         parts[count++] = (struct iovec){.iov_base = p->payload, .iov_len = p->len};
-    if (p == NULL)
+    if (!p)
         return count;
     size_t rest = 0;
-    for (; p != NULL; rest += p->len, p = p->next)
+    for (; p; rest += p->len, p = p->next)
         memcpy(stack->scratch + rest, p->payload, p->len);
     parts[count++] = (struct iovec){.iov_base = stack->scratch, .iov_len = rest};
     return count;
@@ -101,7 +101,7 @@ static bool emit(struct stack *stack, const struct virtio_net_hdr *vnet, const s
 // lwIP hands a pbuf over with the hints of its pcb, and of nothing else that belongs to the flow.
 static struct stack_flow *flow_of(const struct netif *netif)
 {
-    if (netif->hints == NULL)
+    if (!netif->hints)
         return NULL;
     return tcp_ext_arg_get(container_of(netif->hints, struct tcp_pcb, netif_hints), 0);
 }
@@ -114,10 +114,10 @@ static err_t output(struct netif *netif, struct pbuf *chain)
     struct virtio_net_hdr vnet;
     struct iovec parts[PARTS_MAX];
     examine(&out, chain);
-    seal(&vnet, &out, stack->config.offload, flow != NULL ? flow->gso : 0);
+    seal(&vnet, &out, stack->config.offload, flow ? flow->gso : 0);
     if (!emit(stack, &vnet, parts, gather(parts, stack, chain)))
         return ERR_WOULDBLOCK;
-    if (flow != NULL) {
+    if (flow) {
         uint32_t ack;
         memcpy(&ack, out.tcp + 8, sizeof ack);
         flow->ack_sent = lwip_htonl(ack);

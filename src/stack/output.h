@@ -3,7 +3,7 @@
 #ifndef STACK_OUTPUT_H
 #define STACK_OUTPUT_H
 
-#include "stack/core.h"
+#include "stack/flow.h"
 
 // Functions of the lwIP interface whose `state` is the stack.
 err_t output_v4(struct netif *netif, struct pbuf *packet, const ip4_addr_t *next_hop);

@@ -9,11 +9,11 @@
 //  - nothing beyond the budget of received bytes.
 #include "stack/shield.h"
 
-#include "stack/holders.h"
+#include "stack/eviction.h"
 
 static unsigned shield_syn(const struct tcp_pcb *pcb, const struct segment *segment)
 {
-    if ((segment->flags & SEGMENT_ACK) != 0)
+    if (segment->flags & SEGMENT_ACK)
         return 0; // we connect to nobody
     if (pcb->state != SYN_RCVD)
         return SHIELD_ANSWER; // RFC 5961 section 4
@@ -34,7 +34,7 @@ static bool fit_into_window(const struct tcp_pcb *pcb, struct segment *segment)
 {
     uint32_t edge = pcb->rcv_nxt + pcb->rcv_wnd;
     bool early = sequence_order(segment->seq, pcb->rcv_nxt) > 0;
-    bool fin = (segment->flags & SEGMENT_FIN) != 0;
+    bool fin = segment->flags & SEGMENT_FIN;
     if (sequence_order(segment->seq, edge) > 0 || sequence_order(segment->seq + segment_span(segment), edge) > 0) {
         uint32_t room = sequence_order(segment->seq, edge) < 0 ? edge - segment->seq : 0;
         segment_trim(segment, room < segment->len ? room : segment->len);
@@ -51,9 +51,9 @@ static bool budget_allows(const struct stack_flow *flow, const struct segment *s
     enum { LITTLE = 65536 }; // bytes: a window without scaling
     struct stack *stack = flow->stack;
     uint64_t budget = stack->config.receive_budget;
-    bool holds_little = flow_waiting(flow) < LITTLE;
+    bool holds_little = flow_unread(flow) < LITTLE;
     if (holds_little && stack->received + segment->len > budget)
-        holders_make_room(stack, flow);
+        eviction_make_room(stack, flow);
     uint64_t after = stack->received + segment->len;
     return after <= budget - budget / 4 || (after <= budget && holds_little);
 }
@@ -74,11 +74,11 @@ unsigned shield_segment(const struct stack_flow *flow, struct segment *segment)
 {
     struct stack_counters *counters = &flow->stack->counters;
     segment_strip_options(segment);
-    if ((segment->flags & (SEGMENT_SYN | SEGMENT_RST)) != 0)
+    if (segment->flags & (SEGMENT_SYN | SEGMENT_RST))
         segment_trim(segment, 0);
-    if ((segment->flags & SEGMENT_RST) != 0)
+    if (segment->flags & SEGMENT_RST)
         return SHIELD_PASS; // lwIP wants the exact number (RFC 5961 section 3.2)
-    if ((segment->flags & SEGMENT_SYN) != 0) {
+    if (segment->flags & SEGMENT_SYN) {
         unsigned verdict = shield_syn(flow->pcb, segment);
         counters->shielded += verdict != SHIELD_PASS;
         return verdict;

@@ -5,7 +5,7 @@
 #define STACK_SHIELD_H
 
 #include "packet/segment.h"
-#include "stack/core.h"
+#include "stack/flow.h"
 
 enum {
     SHIELD_PASS = 1,   // lwIP may have it

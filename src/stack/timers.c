@@ -3,7 +3,9 @@
 // and flows that rest cost nothing.
 #include "stack/timers.h"
 
-#include "stack/engine.h"
+#include "stack/lwip.h"
+
+enum { KEEPALIVE_INTERVAL = 75, KEEPALIVE_PROBES = 9 }; // seconds; as Linux: net.ipv4.tcp_keepalive_*
 
 static struct stack_flow *head_by_life(const struct list *list)
 {
@@ -13,13 +15,12 @@ static struct stack_flow *head_by_life(const struct list *list)
 static struct stack_flow *due_by_life(const struct stack *stack, const struct list *list)
 {
     struct stack_flow *flow = head_by_life(list);
-    return flow != NULL && flow->life_due <= stack_seconds(stack) ? flow : NULL;
+    return flow && flow->life_due <= stack_seconds(stack) ? flow : NULL;
 }
 
 static void probe(struct stack_flow *flow)
 {
-    tcp_keepalive(flow->pcb);
-    flow->pcb->keep_cnt_sent++; // lwIP zeroes it when something is heard
+    pcb_probe(flow);
     flow_live_on(flow, &flow->stack->probed, KEEPALIVE_INTERVAL);
 }
 
@@ -41,7 +42,7 @@ static void examine_probed(struct stack_flow *flow)
     else if (flow->pcb->keep_cnt_sent < KEEPALIVE_PROBES)
         probe(flow);
     else
-        engine_abort(flow);
+        pcb_abort(flow);
 }
 
 static void release_acks(struct stack *stack, struct list *list)
@@ -61,13 +62,13 @@ void timers_run(struct stack *stack)
     struct stack_flow *flow;
     if (!list_is_empty(&stack->hot) && stack->slow_due <= stack->now) {
         stack->slow_due = stack->now + TCP_SLOW_INTERVAL * USEC_PER_MSEC;
-        engine_tick(stack);
+        pcb_tick(stack);
     }
-    while ((flow = due_by_life(stack, &stack->time_wait)) != NULL)
-        engine_abort(flow);
-    while ((flow = due_by_life(stack, &stack->quiet)) != NULL)
+    while ((flow = due_by_life(stack, &stack->time_wait)))
+        pcb_abort(flow);
+    while ((flow = due_by_life(stack, &stack->quiet)))
         examine_quiet(flow);
-    while ((flow = due_by_life(stack, &stack->probed)) != NULL)
+    while ((flow = due_by_life(stack, &stack->probed)))
         examine_probed(flow);
     for (int kind = 0; kind < ACK_WAITS; kind++)
         release_acks(stack, &stack->acks[kind]);
@@ -81,7 +82,7 @@ static usec_t sooner(usec_t a, usec_t b)
 static usec_t life_deadline(const struct stack *stack, const struct list *list)
 {
     const struct stack_flow *flow = head_by_life(list);
-    return flow == NULL ? USEC_NEVER : stack->begun + flow->life_due * USEC_PER_SEC;
+    return !flow ? USEC_NEVER : stack->begun + flow->life_due * USEC_PER_SEC;
 }
 
 usec_t timers_deadline(const struct stack *stack)

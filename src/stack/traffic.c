@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A recycled one is empty, but keeps the ring of its outbox.
+// A recycled one is empty, but keeps the ring of its unacked.
 #include "stack/traffic.h"
 
 #include "base/memory.h"
@@ -11,13 +11,13 @@ enum { CACHE_LIMIT = 256 }; // free ones kept: more flows are seldom busy at onc
 struct traffic *traffic_new(struct traffic_cache *cache, struct stack_flow *flow)
 {
     struct traffic *traffic = cache->free;
-    if (traffic != NULL) {
+    if (traffic) {
         cache->free = traffic->next_free;
         cache->count--;
     } else {
         traffic = memory_new(sizeof *traffic);
         list_init(&traffic->ack);
-        list_init(&traffic->holds);
+        list_init(&traffic->standing);
     }
     traffic->flow = flow;
     return traffic;
@@ -25,16 +25,16 @@ struct traffic *traffic_new(struct traffic_cache *cache, struct stack_flow *flow
 
 static void destroy(struct traffic *traffic)
 {
-    outbox_fini(&traffic->outbox);
+    unacked_fini(&traffic->unacked);
     free(traffic);
 }
 
 void traffic_free(struct traffic_cache *cache, struct traffic *traffic)
 {
-    inbox_clear(&traffic->inbox);
-    outbox_clear(&traffic->outbox);
+    unread_clear(&traffic->unread);
+    unacked_clear(&traffic->unacked);
     list_remove(&traffic->ack);
-    list_remove(&traffic->holds);
+    list_remove(&traffic->standing);
     if (cache->count == CACHE_LIMIT) {
         destroy(traffic);
         return;
@@ -47,7 +47,7 @@ void traffic_free(struct traffic_cache *cache, struct traffic *traffic)
 
 void traffic_cache_fini(struct traffic_cache *cache)
 {
-    while (cache->free != NULL) {
+    while (cache->free) {
         struct traffic *traffic = cache->free;
         cache->free = traffic->next_free;
         destroy(traffic);
@@ -57,6 +57,6 @@ void traffic_cache_fini(struct traffic_cache *cache)
 
 bool traffic_is_over(const struct traffic *traffic)
 {
-    return traffic->inbox.head == NULL && outbox_is_empty(&traffic->outbox) && !list_is_linked(&traffic->ack) &&
+    return !traffic->unread.head && unacked_is_empty(&traffic->unacked) && !list_is_linked(&traffic->ack) &&
            traffic->unreturned == 0 && traffic->acked == 0;
 }

@@ -6,22 +6,22 @@
 
 #include "base/clock.h"
 #include "base/list.h"
-#include "stack/inbox.h"
-#include "stack/outbox.h"
+#include "stack/unacked.h"
+#include "stack/unread.h"
 
 struct stack_flow;
 
 struct traffic {
     struct traffic *next_free;
     struct stack_flow *flow;
-    struct inbox inbox;
-    struct outbox outbox;
+    struct unread unread;
+    struct unacked unacked;
     struct list ack; // the flow's acknowledgement waits, until `ack_due`
     usec_t ack_due;
-    struct list holds;   // among the stack's holders (holders.h) while `inbox` has bytes
-    usec_t moved;        // when any of those were read last, or the first came
-    uint32_t unreturned; // bytes read, not yet given back to lwIP's window
-    uint32_t acked;      // bytes acknowledged by the application, not yet reported
+    struct list standing; // on the stack's list of that name while `unread` has bytes
+    usec_t moved;         // when any of those were read last, or the first came
+    uint32_t unreturned;  // bytes read, not yet given back to lwIP's window
+    uint32_t acked;       // bytes acknowledged by the application, not yet reported
 };
 
 struct traffic_cache {

@@ -1,14 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// lwIP's callbacks only take notes in the flow: the owner hears of them when lwIP has returned (flow_report), so no
-// owner ever acts inside lwIP.
-#include "stack/engine.h"
+// lwIP's callbacks only take notes in the flow: what follows from them is done when lwIP has returned.
+#include "stack/lwip.h"
 
 #include "port.h"
 #include "stack/held.h"
-#include "stack/holders.h"
 #include "stack/output.h"
 #include "stack/packet_pbuf.h"
-#include "stack/timers.h"
 
 #include "lwip/ip.h"
 #include "lwip/tcp.h"
@@ -38,26 +35,25 @@ static void failed(struct stack_flow *flow, err_t err)
 
 static void received(struct stack_flow *flow, struct tcp_pcb *pcb, struct pbuf *data)
 {
-    if (data != NULL) {
-        inbox_put(&flow_traffic(flow)->inbox, data);
-        holders_came(flow);
+    if (data) {
+        unread_put(&flow_traffic(flow)->unread, data);
         return;
     }
     flow->finished = true;
     if (pcb->state == CLOSE_WAIT)
-        tcp_clear_flags(pcb, TF_ACK_NOW); // flow_flush acknowledges it, with our own last words if it can
+        tcp_clear_flags(pcb, TF_ACK_NOW); // the exchange acknowledges it, with our own last words if it can
 }
 
 static void sent(struct stack_flow *flow, uint16_t len)
 {
-    outbox_acked(&flow->traffic->outbox, len);
+    unacked_drop(&flow->traffic->unacked, len);
     flow->traffic->acked += len;
 }
 
 // Largest segments from here on. A multiple of the application's MSS, so that cutting leaves no runts.
 static void raise_mss(struct stack_flow *flow, struct tcp_pcb *pcb)
 {
-    uint32_t most = (pcb->flags & TF_WND_SCALE) != 0 ? SEGMENT_LARGEST : SEGMENT_LARGEST_UNSCALED;
+    uint32_t most = pcb->flags & TF_WND_SCALE ? SEGMENT_LARGEST : SEGMENT_LARGEST_UNSCALED;
     if (flow->stack->config.offload && flow->gso <= most)
         pcb->mss = (u16_t)(most / flow->gso * flow->gso);
     else
@@ -98,9 +94,9 @@ static void destroyed(u8_t id, void *data)
     flow->time_wait = false;
     table_remove(&stack->table, &flow->node);
     list_remove(&flow->hot);
-    if (flow->traffic != NULL) {
+    if (flow->traffic) {
         list_remove(&flow->traffic->ack);
-        outbox_clear(&flow->traffic->outbox);
+        unacked_clear(&flow->traffic->unacked);
     }
     flow_live_on(flow, &stack->lingering, 0);
     flow_touch(flow);
@@ -153,7 +149,7 @@ static void set_listener_port(struct stack *stack, uint16_t port)
     ((struct tcp_pcb_listen *)stack->listener)->local_port = port;
 }
 
-void engine_open(struct stack *stack)
+void pcb_open(struct stack *stack)
 {
     lwip_port_start();
     // Any address will do: lwIP asks an interface for one before it sends, and every pcb has its own.
@@ -175,7 +171,7 @@ void engine_open(struct stack *stack)
     set_listener_port(stack, 0);
 }
 
-void engine_close(struct stack *stack)
+void pcb_close(struct stack *stack)
 {
     tcp_close(stack->listener);
     netif_remove(&stack->netif);
@@ -211,7 +207,7 @@ static void enter_time_wait(struct stack_flow *flow)
     flow->closed = true;
     flow->stack->waits_count++;
     list_remove(&flow->hot);
-    if (flow->traffic != NULL)
+    if (flow->traffic)
         list_remove(&flow->traffic->ack);
     flow_live_on(flow, &flow->stack->time_wait, TIME_WAIT_KEPT);
 }
@@ -219,14 +215,14 @@ static void enter_time_wait(struct stack_flow *flow)
 // Takes everything off lwIP's lists again.
 static void detach(struct stack_flow *flow)
 {
-    assert(tcp_active_pcbs == NULL || tcp_active_pcbs->next == NULL);
+    assert(!tcp_active_pcbs || !tcp_active_pcbs->next);
     tcp_active_pcbs = NULL;
-    if (tcp_tw_pcbs != NULL && !flow->time_wait)
+    if (tcp_tw_pcbs && !flow->time_wait)
         enter_time_wait(flow);
     tcp_tw_pcbs = NULL;
 }
 
-void engine_admit(struct stack_flow *flow)
+void pcb_admit(struct stack_flow *flow)
 {
     struct stack *stack = flow->stack;
     const struct held_syn *held = flow->held;
@@ -241,10 +237,10 @@ void engine_admit(struct stack_flow *flow)
     tcp_input(syn, &stack->netif);
     set_listener_port(stack, 0);
     stack->opening = NULL;
-    assert(flow->pcb != NULL);
+    assert(flow->pcb);
     detach(flow);
     held_end(flow);
-    engine_watch(flow);
+    pcb_watch(flow);
 }
 
 // Data out of order may be held for long, so little of them must not pin a large buffer.
@@ -262,7 +258,7 @@ static struct pbuf *to_pbuf(struct stack_flow *flow, struct packet *packet, cons
     return packet_to_pbuf(packet, at, len, &flow->stack->received);
 }
 
-void engine_input(struct stack_flow *flow, struct packet *packet, const struct segment *segment)
+void pcb_input(struct stack_flow *flow, struct packet *packet, const struct segment *segment)
 {
     struct stack *stack = flow->stack;
     bool was_established = flow->established;
@@ -272,20 +268,20 @@ void engine_input(struct stack_flow *flow, struct packet *packet, const struct s
     *(flow->time_wait ? &tcp_tw_pcbs : &tcp_active_pcbs) = flow->pcb;
     tcp_input(pbuf, &stack->netif);
     detach(flow);
-    if (flow->pcb == NULL || flow->time_wait)
+    if (!flow->pcb || flow->time_wait)
         return;
     if (flow->established && !was_established) // nothing on the way to the application is congested, or lost
         flow->pcb->cwnd = flow->pcb->ssthresh = TCP_SND_BUF;
-    engine_watch(flow);
+    pcb_watch(flow);
 }
 
 static bool needs_timer(const struct tcp_pcb *pcb)
 {
     bool resting = pcb->state == ESTABLISHED || pcb->state == CLOSE_WAIT || pcb->state == FIN_WAIT_2;
-    return !resting || pcb->unacked != NULL || pcb->unsent != NULL || pcb->ooseq != NULL || pcb->persist_backoff > 0;
+    return !resting || pcb->unacked || pcb->unsent || pcb->ooseq || pcb->persist_backoff > 0;
 }
 
-void engine_watch(struct stack_flow *flow)
+void pcb_watch(struct stack_flow *flow)
 {
     struct stack *stack = flow->stack;
     if (list_is_linked(&flow->hot) || !needs_timer(flow->pcb))
@@ -295,7 +291,7 @@ void engine_watch(struct stack_flow *flow)
     list_push_back(&stack->hot, &flow->hot);
 }
 
-void engine_tick(struct stack *stack)
+void pcb_tick(struct stack *stack)
 {
     list_for_each(node, &stack->hot) {
         struct tcp_pcb *pcb = container_of(node, struct stack_flow, hot)->pcb;
@@ -303,7 +299,7 @@ void engine_tick(struct stack *stack)
         tcp_active_pcbs = pcb;
     }
     tcp_slowtmr();
-    while (tcp_active_pcbs != NULL) {
+    while (tcp_active_pcbs) {
         struct tcp_pcb *pcb = tcp_active_pcbs;
         tcp_active_pcbs = pcb->next;
         pcb->next = NULL;
@@ -313,8 +309,14 @@ void engine_tick(struct stack *stack)
     }
 }
 
-void engine_abort(struct stack_flow *flow)
+void pcb_abort(struct stack_flow *flow)
 {
     tcp_clear_flags(flow->pcb, TF_ACK_DELAY); // or lwIP would send that acknowledgement first
     tcp_abort(flow->pcb);
+}
+
+void pcb_probe(struct stack_flow *flow)
+{
+    tcp_keepalive(flow->pcb);
+    flow->pcb->keep_cnt_sent++; // lwIP zeroes it when something is heard
 }

@@ -1,11 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the files of the stack share: the stack and its flows. Not for other directories.
+// The stack and its flows, as the files of this room share them; nobody else includes it. Each calls only those further
+// down:
+//
+//     turn.c       life, end of turn        input.c      packets in
+//     timers.c     what time does           shield.c     what lwIP may see
+//     owner.c      what owners ask and hear exchange.c   flow and pcb at the end of a turn
+//     eviction.c   who gives way            demux.c      whose segment it is
+//     lwip.c       the calls into lwIP
+//     held.c       SYNs not answered yet
+//     output.c     packets out
+//     flow.c  traffic.c  unread.c  unacked.c  packet_pbuf.c
 //
 // lwIP is used with its pcbs detached: between two calls into it, its lists of active and of TIME_WAIT pcbs are empty,
 // and a pcb is put there alone while lwIP works on it. So finding a flow is our table's work, lwIP never walks over all
 // of them, and closing or aborting any flow is safe at any time.
-#ifndef STACK_CORE_H
-#define STACK_CORE_H
+#ifndef STACK_FLOW_H
+#define STACK_FLOW_H
 
 #include "base/list.h"
 #include "base/table.h"
@@ -16,6 +26,12 @@
 #include "lwip/priv/tcp_priv.h"
 
 struct held_syn;
+
+enum {
+    // We are the near end of a link of one hop that loses nothing: TIME_WAIT only has to answer a FIN sent again.
+    TIME_WAIT_KEPT = 1,    // seconds
+    KEEPALIVE_IDLE = 7200, // seconds, as Linux: net.ipv4.tcp_keepalive_time
+};
 
 // Two FIFOs of acknowledgements that wait for something better than a packet of their own.
 enum ack_wait { ACK_SHORT, ACK_LONG, ACK_WAITS };
@@ -66,14 +82,14 @@ struct stack {
     uint32_t flows;       // that an owner knows of
     uint32_t held_count;  // of those, not answered yet
     uint32_t waits_count; // in TIME_WAIT
-    uint64_t received;    // bytes charged for what lwIP and the inboxes hold
+    uint64_t received;    // bytes charged for what lwIP and the unreades hold
 
     struct stack_flow *touched;
     struct stack_flow **touched_end;
     struct list hot;
     usec_t slow_due;
     struct list acks[ACK_WAITS];
-    struct list holders; // traffic with bytes that wait to be read, the longest unmoved first
+    struct list standing; // traffic with bytes that wait to be read, the longest unmoved first
     struct list held;
     struct list quiet;     // looked at for silence once in KEEPALIVE_IDLE
     struct list probed;    // silent for so long; KEEPALIVE_INTERVAL
@@ -89,25 +105,22 @@ struct stack {
     uint8_t scratch[PACKET_SIZE];
 };
 
-// flow.c
 struct stack_flow *flow_new(struct stack *stack, uint64_t hash);
+// The end of the turn has something to do for it.
 void flow_touch(struct stack_flow *flow);
 // Moves the flow to the end of another life list, where it is looked at after `seconds` and up to one more.
 void flow_live_on(struct stack_flow *flow, struct list *list, uint32_t seconds);
 // The flow's traffic, which begins with this call if it has none.
 struct traffic *flow_traffic(struct stack_flow *flow);
-// Tells the owner what happened. The flow may be over for the owner afterwards.
-void flow_report(struct stack_flow *flow);
-// End of turn. False when the device would not take a packet.
-bool flow_flush(struct stack_flow *flow, bool link_blocked);
+void flow_drop_traffic(struct stack_flow *flow);
 // True when nobody needs it any more.
 bool flow_is_over(const struct stack_flow *flow);
 void flow_free(struct stack_flow *flow);
 
 // Bytes received and not read.
-static inline uint32_t flow_waiting(const struct stack_flow *flow)
+static inline uint32_t flow_unread(const struct stack_flow *flow)
 {
-    return flow->traffic != NULL ? flow->traffic->inbox.waiting : 0;
+    return flow->traffic ? flow->traffic->unread.waiting : 0;
 }
 
 static inline uint32_t stack_seconds(const struct stack *stack)

@@ -3,17 +3,17 @@
 // up by flows whose far ends take nothing, no newcomer's first byte would be taken any more: those that have stood
 // still for long then go, the longest first. On a link that is only slow everybody moves now and then, and nobody goes;
 // nor while the link itself takes nothing, which is nobody's fault and may pass.
-#ifndef STACK_HOLDERS_H
-#define STACK_HOLDERS_H
+#ifndef STACK_EVICTION_H
+#define STACK_EVICTION_H
 
-#include "stack/core.h"
+#include "stack/flow.h"
 
-enum { HOLDERS_STILL_SECONDS = 5 }; // long beside a slow link's turns, short beside an application's patience
+enum { EVICTION_STILL_SECONDS = 5 }; // long beside a slow link's turns, short beside an application's patience
 
 // Bytes came for the flow, or were read.
-void holders_came(struct stack_flow *flow);
-void holders_read(struct stack_flow *flow);
+void eviction_arrived(struct stack_flow *flow);
+void eviction_read(struct stack_flow *flow);
 // Resets flows that stand still until an eighth of the budget is free, but never `flow`, which wants room.
-void holders_make_room(struct stack *stack, const struct stack_flow *flow);
+void eviction_make_room(struct stack *stack, const struct stack_flow *flow);
 
 #endif
