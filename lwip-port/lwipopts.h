@@ -67,7 +67,6 @@
 #define CHECKSUM_CHECK_ICMP6 0
 
 #define LWIP_SUPPORT_CUSTOM_PBUF       1 // packets are received in our buffers, without a copy
-#define LWIP_TCP_PCB_NUM_EXT_ARGS      1 // the flow of a pcb, and the call when the pcb goes
 #define LWIP_EVENT_API                 1 // one function for all pcbs (src/stack/lwip.c), no pointers in each
 #define LWIP_CALLBACK_API              0
 #define TCP_LISTEN_BACKLOG             0 // held SYNs have their own limits
@@ -75,7 +74,7 @@
 #define LWIP_TCP_TIMESTAMPS            0 // the way to the application is one hop
 #define TCP_QUEUE_OOSEQ                1
 #define LWIP_TCP_SACK_OUT              1
-#define LWIP_TCP_MAX_SACK_NUM          2 // 8 bytes of every pcb each; the way to the application has few gaps
+#define LWIP_TCP_MAX_SACK_NUM          1 // 8 bytes of every pcb each; every gap is told at once, with the newest block
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 // they compare against pools that do not exist
 
 // Segments of up to 64 KiB: the device cuts them (or has glued them) to the application's MSS. 65,535 less an IPv4 and

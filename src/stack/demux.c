@@ -28,7 +28,7 @@ static bool same(const ip_addr_t *a, const struct address *b)
 static bool matches(const struct stack_flow *flow, const struct segment *segment)
 {
     const struct tcp_pcb *pcb = flow->pcb;
-    if (!pcb)
+    if (flow->unanswered)
         return held_matches(flow->held, segment);
     return pcb->remote_port == segment->src_port && pcb->local_port == segment->dst_port &&
            same(&pcb->remote_ip, &segment->view->src) && same(&pcb->local_ip, &segment->view->dst);

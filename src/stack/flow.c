@@ -7,12 +7,13 @@
 
 #include <stdlib.h>
 
+enum { TOUCHED_FIRST = 64 }; // doubles as needed
+
 struct stack_flow *flow_new(struct stack *stack, uint64_t hash)
 {
     struct stack_flow *flow = memory_new(sizeof *flow);
     flow->stack = stack;
     list_init(&flow->life);
-    list_init(&flow->hot);
     table_insert(&stack->table, &flow->node, hash);
     list_push_back(&stack->held, &flow->life);
     stack->flows++;
@@ -23,10 +24,13 @@ void flow_touch(struct stack_flow *flow)
 {
     if (flow->touched)
         return;
+    struct stack *stack = flow->stack;
+    if (stack->touched_count == stack->touched_room) {
+        stack->touched_room = stack->touched_room ? 2 * stack->touched_room : TOUCHED_FIRST;
+        stack->touched = memory_resize(stack->touched, stack->touched_room * sizeof *stack->touched);
+    }
     flow->touched = true;
-    flow->next = NULL;
-    *flow->stack->touched_end = flow;
-    flow->stack->touched_end = &flow->next;
+    stack->touched[stack->touched_count++] = flow;
 }
 
 void flow_live_on(struct stack_flow *flow, struct list *list, uint32_t seconds)
@@ -52,7 +56,7 @@ void flow_drop_traffic(struct stack_flow *flow)
 
 bool flow_is_over(const struct stack_flow *flow)
 {
-    return flow->orphaned && !flow->pcb;
+    return flow->orphaned && !flow_has_pcb(flow);
 }
 
 void flow_free(struct stack_flow *flow)

@@ -25,6 +25,8 @@
 #include "lwip/netif.h"
 #include "lwip/priv/tcp_priv.h"
 
+#include <assert.h>
+
 struct held_syn;
 
 enum {
@@ -36,15 +38,16 @@ enum {
 // Two FIFOs of acknowledgements that wait for something better than a packet of their own.
 enum ack_wait { ACK_SHORT, ACK_LONG, ACK_WAITS };
 
+// 10,000 of these are held at once: what only a busy flow needs is in its traffic.
 struct stack_flow {
     struct table_node node;
     struct stack *stack;
     void *owner;
-    struct held_syn *held;   // before it was answered
-    struct tcp_pcb *pcb;     // from then on, while lwIP has it
-    struct stack_flow *next; // on the list of touched flows
+    union {
+        struct held_syn *held; // while it is `unanswered`
+        struct tcp_pcb *pcb;   // from then on; NULL when lwIP has let go of it
+    };
     struct list life;        // always on one of the stack's lists: held, quiet, probed, time_wait, lingering
-    struct list hot;         // needs lwIP's slow timer
     struct traffic *traffic; // NULL: nothing is on its way
     uint32_t life_due;       // seconds: when the list `life` wants to look at it again
     uint32_t heard;          // seconds: when the application last sent something
@@ -52,7 +55,8 @@ struct stack_flow {
     uint32_t window;         // receive window that the flow may use, bytes
     uint32_t consumed;       // bytes read since the window last grew
     uint16_t gso;            // the application's MSS
-    bool touched : 1;        // on the list of touched flows
+    bool touched : 1;        // among the stack's touched flows
+    bool unanswered : 1;     // its SYN is held
     bool accepted : 1;       // the owner wants the held SYN answered
     bool established : 1;    // the handshake is done
     bool finishing : 1;      // the owner wrote its last byte
@@ -84,9 +88,10 @@ struct stack {
     uint32_t waits_count; // in TIME_WAIT
     uint64_t received;    // bytes charged for what lwIP and the unreades hold
 
-    struct stack_flow *touched;
-    struct stack_flow **touched_end;
-    struct list hot;
+    struct stack_flow **touched; // those to which the end of the turn owes something
+    uint32_t touched_count;
+    uint32_t touched_room;
+    struct list slow; // traffic of flows that need lwIP's slow timer
     usec_t slow_due;
     struct list acks[ACK_WAITS];
     struct list standing; // traffic with bytes that wait to be read, the longest unmoved first
@@ -99,11 +104,12 @@ struct stack {
 
     struct netif netif;
     struct tcp_pcb *listener;
-    struct stack_flow *opening; // whose SYN lwIP is taking
-    bool emit_failed;           // the device did not take a packet
-    bool link_blocked;          // at the latest end of a turn
+    bool emit_failed;  // the device did not take a packet
+    bool link_blocked; // at the latest end of a turn
     uint8_t scratch[PACKET_SIZE];
 };
+
+static_assert(sizeof(struct stack_flow) <= 88, "ten thousand held flows stay small");
 
 struct stack_flow *flow_new(struct stack *stack, uint64_t hash);
 // The end of the turn has something to do for it.
@@ -121,6 +127,11 @@ void flow_free(struct stack_flow *flow);
 static inline uint32_t flow_unread(const struct stack_flow *flow)
 {
     return flow->traffic ? flow->traffic->unread.waiting : 0;
+}
+
+static inline bool flow_has_pcb(const struct stack_flow *flow)
+{
+    return !flow->unanswered && flow->pcb;
 }
 
 static inline uint32_t stack_seconds(const struct stack *stack)

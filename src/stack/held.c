@@ -66,6 +66,7 @@ struct stack_flow *held_begin(struct stack *stack, const struct segment *syn, ui
     held->tuple.outside = (struct endpoint){.addr = syn->view->dst, .port = syn->dst_port};
     held->source = source;
     remember(held, syn);
+    flow->unanswered = true;
     flow->held = held;
     stack->held_count++;
     stack->counters.syns_held++;
@@ -82,7 +83,8 @@ void held_end(struct stack_flow *flow)
     }
     stack->held_count--;
     free(flow->held);
-    flow->held = NULL;
+    flow->unanswered = false;
+    flow->pcb = NULL;
 }
 
 bool held_matches(const struct held_syn *held, const struct segment *segment)

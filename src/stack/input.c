@@ -79,7 +79,7 @@ void stack_input(struct stack *stack, struct packet *packet, const struct packet
         pcb_abort(flow);
         flow = NULL;
     }
-    if (flow && flow->pcb) {
+    if (flow && !flow->unanswered) {
         input_to_flow(flow, packet, &segment);
         return;
     }

@@ -81,20 +81,18 @@ err_t lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, stru
     return ERR_OK;
 }
 
-// The pcb is going, for whatever reason.
-static void destroyed(u8_t id, void *data)
+// lwIP has freed the pcb, for whatever reason.
+static void let_go(struct stack_flow *flow)
 {
-    struct stack_flow *flow = data;
     struct stack *stack = flow->stack;
-    (void)id;
     flow->pcb = NULL;
     flow->reset = !flow->closed;
     if (flow->time_wait)
         stack->waits_count--;
     flow->time_wait = false;
     table_remove(&stack->table, &flow->node);
-    list_remove(&flow->hot);
     if (flow->traffic) {
+        list_remove(&flow->traffic->slow);
         list_remove(&flow->traffic->ack);
         unacked_clear(&flow->traffic->unacked);
     }
@@ -111,26 +109,6 @@ static uint16_t segment_size(const struct stack *stack, const struct tcp_pcb *pc
         wanted = MSS_LEAST;
     return (uint16_t)(wanted < fits ? wanted : fits);
 }
-
-static const struct tcp_ext_arg_callbacks pcb_callbacks = {.destroy = destroyed};
-
-// lwIP has made a pcb for the SYN that it is taking, and not answered yet.
-static err_t opened(u8_t id, struct tcp_pcb_listen *listener, struct tcp_pcb *pcb)
-{
-    struct stack *stack = listener->callback_arg;
-    struct stack_flow *flow = stack->opening;
-    flow->pcb = pcb;
-    flow->gso = segment_size(stack, pcb, flow->held->options.mss);
-    if (pcb->rcv_wnd > WINDOW_FIRST)
-        pcb->rcv_wnd = pcb->rcv_ann_wnd = WINDOW_FIRST;
-    flow->window = pcb->rcv_wnd;
-    tcp_arg(pcb, flow);
-    tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
-    tcp_ext_arg_set(pcb, id, flow);
-    return ERR_OK;
-}
-
-static const struct tcp_ext_arg_callbacks listener_callbacks = {.passive_open = opened};
 
 static err_t init_netif(struct netif *netif)
 {
@@ -165,8 +143,6 @@ void pcb_open(struct stack *stack)
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
     tcp_bind(pcb, IP_ANY_TYPE, 1); // port 0 would make lwIP look for a free one
     stack->listener = tcp_listen(pcb);
-    tcp_arg(stack->listener, stack);
-    tcp_ext_arg_set_callbacks(stack->listener, 0, &listener_callbacks);
     tcp_bind_netif(stack->listener, &stack->netif);
     set_listener_port(stack, 0);
 }
@@ -206,20 +182,36 @@ static void enter_time_wait(struct stack_flow *flow)
     flow->time_wait = true;
     flow->closed = true;
     flow->stack->waits_count++;
-    list_remove(&flow->hot);
-    if (flow->traffic)
+    if (flow->traffic) {
+        list_remove(&flow->traffic->slow);
         list_remove(&flow->traffic->ack);
+    }
     flow_live_on(flow, &flow->stack->time_wait, TIME_WAIT_KEPT);
 }
 
-// Takes everything off lwIP's lists again.
+// Takes the flow's pcb off lwIP's lists again; one that is on neither is gone.
 static void detach(struct stack_flow *flow)
 {
+    bool is_active = tcp_active_pcbs, is_waiting = tcp_tw_pcbs;
     assert(!tcp_active_pcbs || !tcp_active_pcbs->next);
-    tcp_active_pcbs = NULL;
-    if (tcp_tw_pcbs && !flow->time_wait)
+    tcp_active_pcbs = tcp_tw_pcbs = NULL;
+    if (!is_active && !is_waiting)
+        let_go(flow);
+    else if (is_waiting && !flow->time_wait)
         enter_time_wait(flow);
-    tcp_tw_pcbs = NULL;
+}
+
+// lwIP has made a pcb for the flow's SYN, and answered that.
+static void begin(struct stack_flow *flow, struct tcp_pcb *pcb)
+{
+    flow->gso = segment_size(flow->stack, pcb, flow->held->options.mss);
+    held_end(flow);
+    flow->pcb = pcb;
+    if (pcb->rcv_wnd > WINDOW_FIRST) {
+        pcb->rcv_wnd = pcb->rcv_ann_wnd = WINDOW_FIRST;
+        pcb->rcv_ann_right_edge = pcb->rcv_nxt + WINDOW_FIRST; // a SYN's window is not scaled: less was announced
+    }
+    flow->window = pcb->rcv_wnd;
 }
 
 void pcb_admit(struct stack_flow *flow)
@@ -232,14 +224,14 @@ void pcb_admit(struct stack_flow *flow)
     struct pbuf *syn = packet_to_pbuf(packet, packet->bytes + ip, (uint16_t)(len - ip), &stack->received);
     lwip_port_seed_isn(&stack->key, stack->now);
     set_ip_data(stack, packet->bytes, &held->tuple.inside.addr, &held->tuple.outside.addr);
-    stack->opening = flow;
+    tcp_arg(stack->listener, flow); // the new pcb inherits it
     set_listener_port(stack, held->tuple.outside.port);
     tcp_input(syn, &stack->netif);
     set_listener_port(stack, 0);
-    stack->opening = NULL;
-    assert(flow->pcb);
-    detach(flow);
-    held_end(flow);
+    struct tcp_pcb *pcb = tcp_active_pcbs;
+    assert(pcb && !pcb->next);
+    tcp_active_pcbs = NULL;
+    begin(flow, pcb);
     pcb_watch(flow);
 }
 
@@ -284,28 +276,45 @@ static bool needs_timer(const struct tcp_pcb *pcb)
 void pcb_watch(struct stack_flow *flow)
 {
     struct stack *stack = flow->stack;
-    if (list_is_linked(&flow->hot) || !needs_timer(flow->pcb))
+    if (!needs_timer(flow->pcb)) {
+        if (flow->traffic)
+            list_remove(&flow->traffic->slow);
         return;
-    if (list_is_empty(&stack->hot))
+    }
+    struct traffic *traffic = flow_traffic(flow);
+    if (list_is_linked(&traffic->slow))
+        return;
+    if (list_is_empty(&stack->slow))
         stack->slow_due = stack->now + TCP_SLOW_INTERVAL * USEC_PER_MSEC;
-    list_push_back(&stack->hot, &flow->hot);
+    list_push_back(&stack->slow, &traffic->slow);
 }
 
 void pcb_tick(struct stack *stack)
 {
-    list_for_each(node, &stack->hot) {
-        struct tcp_pcb *pcb = container_of(node, struct stack_flow, hot)->pcb;
+    struct list *slow = &stack->slow, alive;
+    list_init(&alive);
+    list_for_each(node, slow) {
+        struct tcp_pcb *pcb = container_of(node, struct traffic, slow)->flow->pcb;
         pcb->next = tcp_active_pcbs;
         tcp_active_pcbs = pcb;
     }
     tcp_slowtmr();
     while (tcp_active_pcbs) {
         struct tcp_pcb *pcb = tcp_active_pcbs;
+        struct stack_flow *flow = pcb->callback_arg;
         tcp_active_pcbs = pcb->next;
         pcb->next = NULL;
-        struct stack_flow *flow = tcp_ext_arg_get(pcb, 0);
-        if (!needs_timer(pcb))
-            list_remove(&flow->hot);
+        list_remove(&flow->traffic->slow);
+        list_push_back(&alive, &flow->traffic->slow);
+    }
+    for (struct list *node; (node = list_pop_front(slow));)
+        let_go(container_of(node, struct traffic, slow)->flow);
+    for (struct list *node; (node = list_pop_front(&alive));) {
+        struct stack_flow *flow = container_of(node, struct traffic, slow)->flow;
+        if (needs_timer(flow->pcb))
+            list_push_back(slow, node);
+        else
+            flow_touch(flow); // whose traffic may be over
     }
 }
 
@@ -313,6 +322,7 @@ void pcb_abort(struct stack_flow *flow)
 {
     tcp_clear_flags(flow->pcb, TF_ACK_DELAY); // or lwIP would send that acknowledgement first
     tcp_abort(flow->pcb);
+    let_go(flow);
 }
 
 void pcb_probe(struct stack_flow *flow)

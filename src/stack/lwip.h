@@ -14,7 +14,7 @@ void pcb_close(struct stack *stack);
 void pcb_admit(struct stack_flow *flow);
 // Gives it a segment that passed the shield; takes the packet.
 void pcb_input(struct stack_flow *flow, struct packet *packet, const struct segment *segment);
-// Puts the flow among those that pcb_tick serves, if it needs that.
+// Puts the flow among those that pcb_tick serves, or takes it off, as it needs that.
 void pcb_watch(struct stack_flow *flow);
 // lwIP's slow timer, for the flows that need it.
 void pcb_tick(struct stack *stack);

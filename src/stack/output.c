@@ -103,7 +103,7 @@ static struct stack_flow *flow_of(const struct netif *netif)
 {
     if (!netif->hints)
         return NULL;
-    return tcp_ext_arg_get(container_of(netif->hints, struct tcp_pcb, netif_hints), 0);
+    return container_of(netif->hints, struct tcp_pcb, netif_hints)->callback_arg;
 }
 
 static err_t output(struct netif *netif, struct pbuf *chain)

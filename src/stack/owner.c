@@ -18,7 +18,7 @@ static void orphan(struct stack_flow *flow)
     flow->orphaned = true;
     stack->flows--;
     flow_drop_traffic(flow); // of a pcb that is left, one in TIME_WAIT, nothing is on its way
-    if (flow->held) {
+    if (flow->unanswered) {
         held_end(flow);
         table_remove(&stack->table, &flow->node);
         flow_live_on(flow, &stack->lingering, 0);
@@ -58,14 +58,14 @@ void owner_report(struct stack_flow *flow)
 
 void stack_flow_accept(struct stack_flow *flow)
 {
-    assert(flow->held);
+    assert(flow->unanswered);
     flow->accepted = true;
     flow_touch(flow);
 }
 
 void stack_flow_refuse(struct stack_flow *flow, enum stack_refusal refusal)
 {
-    assert(flow->held);
+    assert(flow->unanswered);
     held_refuse(flow, refusal);
     orphan(flow);
 }
@@ -91,7 +91,7 @@ size_t stack_flow_waiting(const struct stack_flow *flow)
 void stack_flow_write(struct stack_flow *flow, const struct slice *slice)
 {
     assert(!flow->finishing);
-    if (!flow->held && !flow->pcb)
+    if (!flow->unanswered && !flow->pcb)
         return; // nobody will read it; `ended` is on its way
     unacked_put(&flow_traffic(flow)->unacked, slice);
     flow_touch(flow);
@@ -107,7 +107,7 @@ void stack_flow_abort(struct stack_flow *flow)
 {
     if (flow->orphaned)
         return;
-    if (flow->held)
+    if (flow->unanswered)
         held_refuse(flow, STACK_REFUSE_RST);
     else if (flow->pcb && !flow->time_wait)
         pcb_abort(flow);

@@ -60,7 +60,7 @@ static void release_acks(struct stack *stack, struct list *list)
 void timers_run(struct stack *stack)
 {
     struct stack_flow *flow;
-    if (!list_is_empty(&stack->hot) && stack->slow_due <= stack->now) {
+    if (!list_is_empty(&stack->slow) && stack->slow_due <= stack->now) {
         stack->slow_due = stack->now + TCP_SLOW_INTERVAL * USEC_PER_MSEC;
         pcb_tick(stack);
     }
@@ -87,7 +87,7 @@ static usec_t life_deadline(const struct stack *stack, const struct list *list)
 
 usec_t timers_deadline(const struct stack *stack)
 {
-    usec_t due = list_is_empty(&stack->hot) ? USEC_NEVER : stack->slow_due;
+    usec_t due = list_is_empty(&stack->slow) ? USEC_NEVER : stack->slow_due;
     due = sooner(due, life_deadline(stack, &stack->time_wait));
     due = sooner(due, life_deadline(stack, &stack->quiet));
     due = sooner(due, life_deadline(stack, &stack->probed));

@@ -18,6 +18,7 @@ struct traffic *traffic_new(struct traffic_cache *cache, struct stack_flow *flow
         traffic = memory_new(sizeof *traffic);
         list_init(&traffic->ack);
         list_init(&traffic->standing);
+        list_init(&traffic->slow);
     }
     traffic->flow = flow;
     return traffic;
@@ -35,6 +36,7 @@ void traffic_free(struct traffic_cache *cache, struct traffic *traffic)
     unacked_clear(&traffic->unacked);
     list_remove(&traffic->ack);
     list_remove(&traffic->standing);
+    list_remove(&traffic->slow);
     if (cache->count == CACHE_LIMIT) {
         destroy(traffic);
         return;
@@ -58,5 +60,5 @@ void traffic_cache_fini(struct traffic_cache *cache)
 bool traffic_is_over(const struct traffic *traffic)
 {
     return !traffic->unread.head && unacked_is_empty(&traffic->unacked) && !list_is_linked(&traffic->ack) &&
-           traffic->unreturned == 0 && traffic->acked == 0;
+           !list_is_linked(&traffic->slow) && traffic->unreturned == 0 && traffic->acked == 0;
 }

@@ -18,6 +18,7 @@ struct traffic {
     struct unacked unacked;
     struct list ack; // the flow's acknowledgement waits, until `ack_due`
     usec_t ack_due;
+    struct list slow;     // on the stack's list of that name while its pcb needs lwIP's slow timer
     struct list standing; // on the stack's list of that name while `unread` has bytes
     usec_t moved;         // when any of those were read last, or the first came
     uint32_t unreturned;  // bytes read, not yet given back to lwIP's window

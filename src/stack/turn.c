@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The stack as a whole: its life, the end of a turn, time. Invariant: a flow to which the end of a turn owes something is
-// on the list of touched flows.
+// among the touched flows.
 #include "stack/stack.h"
 
 #include "base/memory.h"
@@ -25,26 +25,13 @@ struct stack *stack_new(const struct stack_config *config, const struct stack_op
     stack->now = stack->begun = now;
     table_init(&stack->table);
     table_init(&stack->sources);
-    stack->touched_end = &stack->touched;
-    struct list *lists[] = {&stack->hot,       &stack->acks[ACK_SHORT], &stack->acks[ACK_LONG],
+    struct list *lists[] = {&stack->slow,      &stack->acks[ACK_SHORT], &stack->acks[ACK_LONG],
                             &stack->held,      &stack->quiet,           &stack->probed,
                             &stack->time_wait, &stack->lingering,       &stack->standing};
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++)
         list_init(lists[i]);
     pcb_open(stack);
     return stack;
-}
-
-static struct stack_flow *pop_touched(struct stack *stack)
-{
-    struct stack_flow *flow = stack->touched;
-    if (!flow)
-        return NULL;
-    stack->touched = flow->next;
-    if (!stack->touched)
-        stack->touched_end = &stack->touched;
-    flow->touched = false;
-    return flow;
 }
 
 // Every flow of the list ends up among the lingering.
@@ -72,6 +59,7 @@ void stack_free(struct stack *stack)
     traffic_cache_fini(&stack->traffic);
     table_fini(&stack->table);
     table_fini(&stack->sources);
+    free(stack->touched);
     free(stack);
 }
 
@@ -80,14 +68,14 @@ static bool flush(struct stack_flow *flow, bool link_blocked)
 {
     struct stack *stack = flow->stack;
     stack->emit_failed = false;
-    bool answered = flow->accepted && flow->held;
+    bool answered = flow->accepted && flow->unanswered;
     if (answered && flow->held->given_up) {
         flow->reset = true;
     } else if (answered) {
         pcb_admit(flow);
         flow_live_on(flow, &stack->quiet, KEEPALIVE_IDLE);
     }
-    if (flow->pcb && !flow->time_wait)
+    if (flow_has_pcb(flow) && !flow->time_wait)
         exchange_flow(flow, link_blocked);
     owner_report(flow);
     if (flow->traffic && traffic_is_over(flow->traffic))
@@ -99,32 +87,29 @@ static bool flush(struct stack_flow *flow, bool link_blocked)
 
 void stack_flush(struct stack *stack, bool link_blocked, usec_t now)
 {
-    struct stack_flow *again = NULL;
-    struct stack_flow *flow;
+    uint32_t again = 0; // flows that the next flush tries once more
     stack->now = now;
     stack->link_blocked = link_blocked;
-    while ((flow = pop_touched(stack))) {
+    for (uint32_t i = 0; i < stack->touched_count; i++) { // more may be touched on the way
+        struct stack_flow *flow = stack->touched[i];
+        flow->touched = false;
         bool done = flush(flow, link_blocked);
+        if (flow->touched)
+            continue;
         if (flow_is_over(flow)) {
-            if (!flow->touched)
-                flow_free(flow);
-        } else if (!done && !flow->touched) {
-            flow->touched = true; // by ourselves: for the next flush
-            flow->next = again;
-            again = flow;
+            flow_free(flow);
+        } else if (!done) {
+            flow->touched = true;
+            stack->touched[again++] = flow;
         }
     }
-    while ((flow = again)) {
-        again = flow->next;
-        flow->touched = false;
-        flow_touch(flow);
-    }
+    stack->touched_count = again;
 }
 
 usec_t stack_deadline(const struct stack *stack)
 {
     usec_t due = timers_deadline(stack);
-    usec_t retry = stack->touched ? stack->now + RETRY_USEC : USEC_NEVER;
+    usec_t retry = stack->touched_count > 0 ? stack->now + RETRY_USEC : USEC_NEVER;
     return due < retry ? due : retry;
 }
 
