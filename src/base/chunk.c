@@ -70,7 +70,7 @@ struct chunk *chunk_new(struct chunk_pool *pool)
     return chunk;
 }
 
-void chunk_hold(struct chunk *chunk)
+static void hold(struct chunk *chunk)
 {
     assert(chunk->refs > 0);
     chunk->refs++;
@@ -95,7 +95,7 @@ void chunk_drop(struct chunk *chunk)
 struct slice slice_keep(const struct slice *slice)
 {
     if (slice->len >= KEEP_BY_COPY || slice->chunk->size != CHUNK_SIZE) {
-        chunk_hold(slice->chunk);
+        hold(slice->chunk);
         return *slice;
     }
     struct chunk *copy = take(slice->chunk->pool, slice->len);

@@ -40,7 +40,6 @@ size_t chunk_pool_held(const struct chunk_pool *pool);
 
 // A chunk of CHUNK_SIZE bytes with one reference. Never NULL: running out of memory aborts.
 struct chunk *chunk_new(struct chunk_pool *pool);
-void chunk_hold(struct chunk *chunk);
 void chunk_drop(struct chunk *chunk);
 
 // A slice that may be kept: of the same chunk with one more reference when `slice` is large, else a copy in a chunk

@@ -10,7 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-void access_add(struct access *access, const char *name, bool allow, const char *rules)
+static void add(struct access *access, const char *name, bool allow, const char *rules)
 {
     access->lines = memory_resize(access->lines, (access->count + 1) * sizeof(*access->lines));
     access->lines[access->count++] = (struct access_line){
@@ -38,7 +38,7 @@ static bool parse(struct access *access, const struct config_entry *entry, bool 
     if (ok && access->count == ACCESS_RULES_MAX)
         ok = fault_set(fault, "is one line too many: there may be %d", ACCESS_RULES_MAX);
     if (ok)
-        access_add(access, entry->argument, allow, entry->value);
+        add(access, entry->argument, allow, entry->value);
     return ok;
 }
 
@@ -102,7 +102,7 @@ bool access_decode(struct access *out, struct reader *r)
         bool allow = reader_u8(r);
         const char *rules = reader_text(r);
         if (name && rules)
-            access_add(out, name, allow, rules);
+            add(out, name, allow, rules);
     }
     return !r->failed;
 }

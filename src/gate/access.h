@@ -22,7 +22,6 @@ struct access {
 
 config_parse access_allow; // struct access, appended
 config_parse access_deny;
-void access_add(struct access *access, const char *name, bool allow, const char *rules);
 void access_fini(struct access *access);
 
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match

@@ -40,7 +40,6 @@ const char *tls_library_aes(void); // the library that encrypts records on this 
 // "CA", "Certificate", "Key" or "CRL".
 struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault);
 void tls_identity_free(struct tls_identity *identity);
-usec_t tls_identity_expires(const struct tls_identity *identity); // Unix time, microseconds: the certificate's notAfter
 // Whether the certificate or a revocation list is out of date within two weeks of `wall` (Unix time, microseconds):
 // `notice` then says which and when, and begins as the faults above do.
 bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, struct fault *notice);

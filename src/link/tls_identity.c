@@ -142,11 +142,6 @@ void tls_identity_free(struct tls_identity *identity)
     free(identity);
 }
 
-usec_t tls_identity_expires(const struct tls_identity *identity)
-{
-    return identity->expires;
-}
-
 static bool is_soon(usec_t at, usec_t wall, char date[32])
 {
     time_t seconds = (time_t)(at / USEC_PER_SEC);

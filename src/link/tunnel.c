@@ -380,11 +380,6 @@ const struct tls *tunnel_tls(const struct tunnel *tunnel)
     return tunnel->tls;
 }
 
-struct chunk_pool *tunnel_chunks(struct tunnel *tunnel)
-{
-    return tunnel->chunks;
-}
-
 uint32_t tunnel_rtt_usec(const struct tunnel *tunnel)
 {
     return socket_rtt_usec(tunnel->fd);

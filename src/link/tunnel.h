@@ -56,7 +56,6 @@ bool tunnel_is_untrusted(const struct tunnel *tunnel);
 
 struct usher_engine *tunnel_engine(const struct tunnel *tunnel); // NULL before `up`
 const struct tls *tunnel_tls(const struct tunnel *tunnel);
-struct chunk_pool *tunnel_chunks(struct tunnel *tunnel);
 uint32_t tunnel_rtt_usec(const struct tunnel *tunnel);
 bool tunnel_peer(const struct tunnel *tunnel, struct endpoint *out);
 bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out);

@@ -27,10 +27,8 @@ struct netlink_route {
     const char *congestion; // RTAX_CC_ALGO of the route, or NULL
     struct address source;  // preferred source (RTA_PREFSRC), version 0 is none
 };
-// Adding what is there already is no error; nor is deleting what is not. A route of the same prefix, metric and table
-// is replaced.
+// Adding what is there already is no error; a route of the same prefix, metric and table is replaced.
 bool netlink_route_add(struct netlink *nl, const struct netlink_route *route, struct fault *fault);
-bool netlink_route_delete(struct netlink *nl, const struct netlink_route *route, struct fault *fault);
 
 struct netlink_rule {
     int family; // AF_INET or AF_INET6
@@ -42,7 +40,6 @@ struct netlink_rule {
     int suppress_prefixlen; // -1: none. Ignore routes of the table with a prefix as short as this or shorter
 };
 bool netlink_rule_add(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault);
-bool netlink_rule_delete(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault);
 
 // What an earlier run left behind goes: for both families every rule that looks up `table`, every rule whose priority
 // lies in [first, last], and every route in `table`. Refuses the tables of the system (0, 253 to 255).

@@ -40,8 +40,7 @@ void netlink_heap_add(struct netlink_heap *heap, struct nlmsghdr *hdr);
 // Sends each as a request of `type` and empties the heap. What is gone already is no error. 0 or an errno.
 int netlink_heap_send(struct netlink *nl, struct netlink_heap *heap, int type);
 
-// The two halves of netlink_table_purge: 0 or an errno.
-int netlink_rule_purge(struct netlink *nl, int family, uint32_t table, uint32_t first, uint32_t last);
+// The half of netlink_table_purge that is about routes: 0 or an errno.
 int netlink_route_purge(struct netlink *nl, int family, uint32_t table);
 
 #endif

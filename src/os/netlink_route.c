@@ -2,7 +2,6 @@
 // Routes. Written as messages rather than libnl's route objects, which know no congestion control metric.
 #include "os/netlink_internal.h"
 
-#include <errno.h>
 #include <linux/rtnetlink.h>
 #include <string.h>
 
@@ -14,25 +13,23 @@ static uint32_t metric_of(const struct netlink_route *route)
     return route->metric == 0 && route->to.addr.version == 6 ? V6_METRIC_DEFAULT : route->metric;
 }
 
-// Scopes as ip-route(8) sets them: a device route without a gateway reaches the link; a deletion matches any scope.
-static uint8_t scope_of(const struct netlink_route *route, int type)
+// As ip-route(8) sets them: a device route without a gateway reaches the link.
+static uint8_t scope_of(const struct netlink_route *route)
 {
-    if (route->unreachable || route->to.addr.version == 6)
-        return RT_SCOPE_UNIVERSE;
-    return type == RTM_DELROUTE ? RT_SCOPE_NOWHERE : RT_SCOPE_LINK;
+    return route->unreachable || route->to.addr.version == 6 ? RT_SCOPE_UNIVERSE : RT_SCOPE_LINK;
 }
 
-static struct nl_msg *message(const struct netlink_route *route, int type, int flags)
+static struct nl_msg *message(const struct netlink_route *route)
 {
     const struct rtmsg head = {
         .rtm_family = (uint8_t)netlink_family(&route->to.addr),
         .rtm_dst_len = route->to.len,
         .rtm_table = RT_TABLE_UNSPEC, // RTA_TABLE says, being wide enough
         .rtm_protocol = RTPROT_STATIC,
-        .rtm_scope = scope_of(route, type),
+        .rtm_scope = scope_of(route),
         .rtm_type = route->unreachable ? RTN_UNREACHABLE : RTN_UNICAST,
     };
-    struct nl_msg *msg = netlink_message(type, flags, &head, sizeof head);
+    struct nl_msg *msg = netlink_message(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, &head, sizeof head);
     netlink_put_u32(msg, RTA_TABLE, route->table);
     netlink_put_address(msg, RTA_DST, &route->to.addr);
     if (metric_of(route))
@@ -49,28 +46,17 @@ static void put_congestion(struct nl_msg *msg, const char *name)
     nla_nest_end(msg, metrics);
 }
 
-static bool judge(int error, const struct netlink_route *route, const char *verb, struct fault *fault)
-{
-    char text[PREFIX_TEXT_SIZE];
-    return !error || fault_errno(fault, error, "route %s%s in table %u: %s", route->unreachable ? "unreachable " : "",
-                                 prefix_text(&route->to, text), route->table, verb);
-}
-
 bool netlink_route_add(struct netlink *nl, const struct netlink_route *route, struct fault *fault)
 {
-    struct nl_msg *msg = message(route, RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE);
+    struct nl_msg *msg = message(route);
     if (route->source.version)
         netlink_put_address(msg, RTA_PREFSRC, &route->source);
     if (route->congestion)
         put_congestion(msg, route->congestion);
-    return judge(netlink_request(nl, msg), route, "add", fault);
-}
-
-bool netlink_route_delete(struct netlink *nl, const struct netlink_route *route, struct fault *fault)
-{
-    int error = netlink_request(nl, message(route, RTM_DELROUTE, 0));
-    bool gone = error == ESRCH || error == ENOENT || error == ENODEV;
-    return judge(gone ? 0 : error, route, "delete", fault);
+    int error = netlink_request(nl, msg);
+    char text[PREFIX_TEXT_SIZE];
+    return !error || fault_errno(fault, error, "route %s%s in table %u: add", route->unreachable ? "unreachable " : "",
+                                 prefix_text(&route->to, text), route->table);
 }
 
 static uint32_t u32_of(struct nlattr *attribute)

@@ -6,7 +6,7 @@
 #include <linux/fib_rules.h>
 #include <linux/rtnetlink.h>
 
-static struct nl_msg *message(const struct netlink_rule *rule, int type, int flags)
+static struct nl_msg *message(const struct netlink_rule *rule)
 {
     const struct fib_rule_hdr head = {
         .family = (uint8_t)rule->family,
@@ -15,7 +15,7 @@ static struct nl_msg *message(const struct netlink_rule *rule, int type, int fla
         .action = FR_ACT_TO_TBL,
         .flags = rule->invert ? FIB_RULE_INVERT : 0,
     };
-    struct nl_msg *msg = netlink_message(type, flags, &head, sizeof head);
+    struct nl_msg *msg = netlink_message(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, &head, sizeof head);
     const uint8_t protocol = RTPROT_STATIC;
     netlink_put(msg, FRA_PROTOCOL, &protocol, sizeof protocol);
     netlink_put_u32(msg, FRA_PRIORITY, rule->priority);
@@ -31,22 +31,12 @@ static struct nl_msg *message(const struct netlink_rule *rule, int type, int fla
     return msg;
 }
 
-static bool judge(int error, const struct netlink_rule *rule, const char *verb, struct fault *fault)
-{
-    return !error || fault_errno(fault, error, "rule %u of IPv%d for table %u: %s", rule->priority,
-                                 rule->family == AF_INET6 ? 6 : 4, rule->table, verb);
-}
-
 bool netlink_rule_add(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault)
 {
-    int error = netlink_request(nl, message(rule, RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL));
-    return judge(error == EEXIST ? 0 : error, rule, "add", fault);
-}
-
-bool netlink_rule_delete(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault)
-{
-    int error = netlink_request(nl, message(rule, RTM_DELRULE, 0));
-    return judge(error == ENOENT || error == ESRCH ? 0 : error, rule, "delete", fault);
+    int error = netlink_request(nl, message(rule));
+    return !error || error == EEXIST ||
+           fault_errno(fault, error, "rule %u of IPv%d for table %u: add", rule->priority,
+                       rule->family == AF_INET6 ? 6 : 4, rule->table);
 }
 
 static uint32_t u32_of(struct nlattr *attribute, uint32_t without)
@@ -116,7 +106,7 @@ static void gather(struct nlmsghdr *hdr, void *owner)
         netlink_heap_add(&sweep->heap, hdr);
 }
 
-int netlink_rule_purge(struct netlink *nl, int family, uint32_t table, uint32_t first, uint32_t last)
+static int purge(struct netlink *nl, int family, uint32_t table, uint32_t first, uint32_t last)
 {
     struct sweep sweep = {.table = table, .first = first, .last = last};
     int seen = dump(nl, family, gather, &sweep);
@@ -131,7 +121,7 @@ bool netlink_table_purge(struct netlink *nl, uint32_t table, uint32_t first, uin
         return fault_set(fault, "table %u belongs to the system and is not purged", table);
     static const int families[] = {AF_INET, AF_INET6};
     for (size_t i = 0; i < sizeof families / sizeof families[0]; i++) {
-        int error = netlink_rule_purge(nl, families[i], table, first, last);
+        int error = purge(nl, families[i], table, first, last);
         if (error)
             return fault_errno(fault, error, "rules for table %u: delete", table);
         error = netlink_route_purge(nl, families[i], table);

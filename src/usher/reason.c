@@ -15,11 +15,6 @@ static const char *const words[] = {
 
 static_assert(sizeof words / sizeof words[0] == USHER_WORDS, "every word has a text");
 
-const char *usher_word_text(enum usher_word word)
-{
-    return words[word];
-}
-
 enum usher_word usher_reason_parse(const char *reason, const char **text)
 {
     size_t len = strcspn(reason, ":");

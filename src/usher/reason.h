@@ -17,7 +17,6 @@ enum usher_word {
     USHER_WORDS // how many
 };
 
-const char *usher_word_text(enum usher_word word);
 // Reads the word at the head of `reason`; `*text` is set to what stands behind "word: ".
 enum usher_word usher_reason_parse(const char *reason, const char **text);
 // Writes "word: text" into `room`, cut to fit; returns `room`.

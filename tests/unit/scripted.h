@@ -127,10 +127,12 @@ static inline void edge_ended(void *owner, enum usher_ending ending, enum usher_
 {
     static const char *const endings[] = {"closed", "refused", "reset", "lost"};
     struct edge *edge = owner;
+    char reason[1024];
     if (ending == USHER_ENDED_CLOSED || ending == USHER_ENDED_LOST)
         text_add(&edge->log, " ", "ended(%s)", endings[ending]);
     else
-        text_add(&edge->log, " ", "ended(%s %s: %s)", endings[ending], usher_word_text(word), text);
+        text_add(&edge->log, " ", "ended(%s %s)", endings[ending],
+                 usher_reason_write(reason, sizeof(reason), word, text));
 }
 
 static const struct usher_session_ops edge_ops = {

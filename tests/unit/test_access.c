@@ -6,13 +6,20 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 
+static void add(struct access *access, const char *name, config_parse *parse, const char *rules)
+{
+    const struct config_entry entry = {.argument = name, .value = rules};
+    struct fault fault;
+    assert_true(parse(access, &entry, NULL, &fault));
+}
+
 static struct access sections(void)
 {
     struct access access = {0};
-    access_add(&access, "*", true, "10.1.0.0/16");
-    access_add(&access, "branch", false, "10.1.0.66");
-    access_add(&access, "branch", true, "tcp:10.2.0.0/16:443");
-    access_add(&access, "other", true, "10.3.0.0/16");
+    add(&access, "*", access_allow, "10.1.0.0/16");
+    add(&access, "branch", access_deny, "10.1.0.66");
+    add(&access, "branch", access_allow, "tcp:10.2.0.0/16:443");
+    add(&access, "other", access_allow, "10.3.0.0/16");
     return access;
 }
 

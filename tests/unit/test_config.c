@@ -31,11 +31,20 @@ static bool take_rule(void *field, const struct config_entry *entry, const struc
     return true;
 }
 
+static bool take_text(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    (void)key;
+    (void)fault;
+    free(*(char **)field);
+    *(char **)field = strdup(entry->value);
+    return true;
+}
+
 #define FIELD(name) offsetof(struct fields, name)
 
 static const struct config_section SECTIONS[] = {{.name = "Main"}, {.name = "Rules", .named = true, .started = note}};
 static const struct config_key KEYS[] = {
-    {"Main", "Text", value_text, FIELD(text), .required = true},
+    {"Main", "Text", take_text, FIELD(text), .required = true},
     {"Main", "Number", value_number, FIELD(number), .fallback = "7", .min = 1, .max = 100},
     {"Main", "Size", value_size, FIELD(size), .fallback = "64K"},
     {"Main", "Duration", value_duration, FIELD(duration), .fallback = "5s"},

@@ -296,8 +296,3 @@ void fragments_expire(struct fragments *fragments, usec_t now)
     while (drop(fragments, timeline_expired(&fragments->order, timeline_moment(now))))
         ;
 }
-
-size_t fragments_held(const struct fragments *fragments)
-{
-    return fragments->held;
-}

@@ -28,7 +28,5 @@ void fragments_free(struct fragments *fragments);
 bool fragments_add(struct fragments *fragments, const struct packet_view *part, struct packet_view *whole, usec_t now);
 usec_t fragments_deadline(const struct fragments *fragments, usec_t now);
 void fragments_expire(struct fragments *fragments, usec_t now);
-// Bytes held now.
-size_t fragments_held(const struct fragments *fragments);
 
 #endif
