@@ -189,7 +189,7 @@ tests: lint unit sim fuzz-replay net
 
 # tests/run counts what passed and failed into $(BUILD)/results, of which scripts/check makes its last line.
 run = @BUILD='$(abspath $(BUILD))' CC='$(CC)' SAN='$(SAN)' tests/run
-lint: $(call lib,base) $(call lib,packet) $(call lib,usher)
+lint: all
 	$(run) lint scripts/check-layers scripts/check-format
 unit: $(UNIT)
 	$(run) unit $^
