@@ -42,17 +42,8 @@ struct tls_material options_tls_material(const struct options_material *m, enum 
     };
 }
 
-// link/tls.h begins its sentences with the credential that is at fault.
-static const char *key_of(const char *sentence)
-{
-    static const char *const keys[] = {"CA", "Key", "CRL"};
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-        size_t len = strlen(keys[i]);
-        if (!strncmp(sentence, keys[i], len) && (sentence[len] == ':' || sentence[len] == ' '))
-            return keys[i];
-    }
-    return "Certificate";
-}
+static const char *const KEY_OF[] = {
+    [TLS_CA] = "CA", [TLS_CERTIFICATE] = "Certificate", [TLS_KEY] = "Key", [TLS_CRL] = "CRL"};
 
 struct tls_identity *options_judge(struct config *config, const char *section, const struct options_tls *tls,
                                    enum tls_role role, struct options_material *material)
@@ -69,11 +60,12 @@ struct tls_identity *options_judge(struct config *config, const char *section, c
 
     struct fault fault;
     const struct tls_material tls_material = options_tls_material(material, role, options_allow_tls12(tls));
-    struct tls_identity *identity = tls_identity_new(&tls_material, &fault);
+    enum tls_credential which;
+    struct tls_identity *identity = tls_identity_new(&tls_material, &which, &fault);
     if (!identity)
-        config_mistake(config, section, key_of(fault.text), "%s", fault.text);
-    else if (tls_identity_runs_out(identity, (usec_t)time(NULL) * USEC_PER_SEC, &fault))
-        config_notice(config, section, key_of(fault.text), "%s", fault.text);
+        config_mistake(config, section, KEY_OF[which], "%s", fault.text);
+    else if (tls_identity_runs_out(identity, (usec_t)time(NULL) * USEC_PER_SEC, &which, &fault))
+        config_notice(config, section, KEY_OF[which], "%s", fault.text);
     return identity;
 }
 

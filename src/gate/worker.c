@@ -258,7 +258,8 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
     config.congestion = NULL; // see prepare
     config.engine.opens_per_sec = (uint32_t)briefing->opens_per_second;
     config.engine.opens_burst = (uint32_t)briefing->opens_burst;
-    worker->identity = tls_identity_new(&material, fault);
+    enum tls_credential at_fault;
+    worker->identity = tls_identity_new(&material, &at_fault, fault);
     options_material_wipe(&briefing->material);
     if (!worker->identity)
         return false;

@@ -21,6 +21,9 @@ enum {
     TLS_BATCH_MAX = 256 * 1024, // bytes of ciphertext that may be gathered for one send
 };
 
+// The texts that make an identity, to say which of them is at fault.
+enum tls_credential { TLS_CA, TLS_CERTIFICATE, TLS_KEY, TLS_CRL };
+
 // PEM texts; `crl` may be NULL. Borrowed during the call only.
 struct tls_material {
     const uint8_t *ca, *certificate, *key, *crl;
@@ -36,13 +39,15 @@ const char *tls_library_version(void);
 const char *tls_library_aes(void); // the library that encrypts records on this processor
 
 // Parses and checks everything (key matches certificate, certificate carries our own EKU, CRL is by the CA and in date)
-// and proves that a forged clone of the CA is refused. What is wrong with one of the texts is a sentence that begins with
-// "CA", "Certificate", "Key" or "CRL".
-struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault);
+// and proves that a forged clone of the CA is refused. NULL with a fault when not; `at_fault` then says which of the texts
+// is wrong, or TLS_CERTIFICATE when it is none of them.
+struct tls_identity *tls_identity_new(const struct tls_material *material, enum tls_credential *at_fault,
+                                      struct fault *fault);
 void tls_identity_free(struct tls_identity *identity);
 // Whether the certificate or a revocation list is out of date within two weeks of `wall` (Unix time, microseconds):
-// `notice` then says which and when, and begins as the faults above do.
-bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, struct fault *notice);
+// `notice` and `which` then say so.
+bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, enum tls_credential *which,
+                           struct fault *notice);
 
 // `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
 struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);

@@ -45,12 +45,15 @@ static bool check_own_certificate(struct tls_identity *identity, const struct tl
     return good;
 }
 
-static bool load_own(struct tls_identity *identity, const struct tls_material *material, struct fault *fault)
+static bool load_own(struct tls_identity *identity, const struct tls_material *material, enum tls_credential *at_fault,
+                     struct fault *fault)
 {
+    *at_fault = TLS_CERTIFICATE;
     int result =
         wolfSSL_CTX_use_certificate_chain_buffer(identity->ctx, material->certificate, (long)material->certificate_len);
     if (result != WOLFSSL_SUCCESS)
         return fault_set(fault, "Certificate: %s", tls_reason_word(result));
+    *at_fault = TLS_KEY;
     result =
         wolfSSL_CTX_use_PrivateKey_buffer(identity->ctx, material->key, (long)material->key_len, WOLFSSL_FILETYPE_PEM);
     if (result != WOLFSSL_SUCCESS)
@@ -101,18 +104,27 @@ static uint8_t *copy(const uint8_t *bytes, size_t len)
     return room;
 }
 
-static bool set_up(struct tls_identity *identity, const struct tls_material *material, struct fault *fault)
+static bool set_up(struct tls_identity *identity, const struct tls_material *material, enum tls_credential *at_fault,
+                   struct fault *fault)
 {
-    if (!check_authorities(identity, fault) || !check_own_certificate(identity, material, fault))
+    *at_fault = TLS_CA;
+    if (!check_authorities(identity, fault))
+        return false;
+    *at_fault = TLS_CERTIFICATE;
+    if (!check_own_certificate(identity, material, fault))
         return false;
     identity->ctx = tls_context_new(material->role, material->allow_tls12);
     if (!identity->ctx)
         return fault_set(fault, "wolfSSL lacks what is needed for TLS 1.3 with our ciphers and groups");
-    return tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, fault) &&
-           load_own(identity, material, fault) && tls_selftest(identity, fault);
+    if (!tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, at_fault, fault) ||
+        !load_own(identity, material, at_fault, fault))
+        return false;
+    *at_fault = TLS_CERTIFICATE;
+    return tls_selftest(identity, fault);
 }
 
-struct tls_identity *tls_identity_new(const struct tls_material *material, struct fault *fault)
+struct tls_identity *tls_identity_new(const struct tls_material *material, enum tls_credential *at_fault,
+                                      struct fault *fault)
 {
     struct tls_identity *identity = memory_new(sizeof(*identity));
     identity->role = material->role;
@@ -124,7 +136,7 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, struc
         identity->crl_len = material->crl_len;
     }
     note_lists(identity);
-    if (!set_up(identity, material, fault)) {
+    if (!set_up(identity, material, at_fault, fault)) {
         tls_identity_free(identity);
         return NULL;
     }
@@ -152,10 +164,12 @@ static bool is_soon(usec_t at, usec_t wall, char date[32])
     return true;
 }
 
-bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, struct fault *notice)
+bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, enum tls_credential *which,
+                           struct fault *notice)
 {
     char date[32];
-    if (is_soon(identity->expires, wall, date))
+    *which = is_soon(identity->expires, wall, date) ? TLS_CERTIFICATE : TLS_CRL;
+    if (*which == TLS_CERTIFICATE)
         fault_set(notice, "Certificate: valid until %s; issue it anew (usher-pki issue)", date);
     else if (is_soon(identity->list_expires, wall, date))
         fault_set(notice, "CRL: valid until %s; make a fresh one (usher-pki crl DIR)", date);

@@ -76,8 +76,9 @@ WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12);
 struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
 
 // tls_store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing
-// else.
-bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault);
+// else. `at_fault` is TLS_CA or TLS_CRL when that fails.
+bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
+                    struct fault *fault);
 
 // tls_gcm.c: sealing and opening records by another library, on processors where that is faster.
 void tls_gcm_start(void);

@@ -45,8 +45,9 @@ static bool check_authorities(struct tls *tls, WOLFSSL_CERT_MANAGER *store, cons
 static bool check_chain(struct tls *tls, const struct certificate *peer, const WOLFSSL_BUFFER_INFO *chain, int count)
 {
     WOLFSSL_CERT_MANAGER *store = wolfSSL_CertManagerNew();
+    enum tls_credential at_fault;
     struct fault fault;
-    bool good = store && tls_store_fill(store, tls->identity, &fault);
+    bool good = store && tls_store_fill(store, tls->identity, &at_fault, &fault);
     if (!good) {
         tls_fail(tls, "the %s's certificate cannot be judged: %s", tls_peer_role(tls),
                  store ? fault.text : "out of memory");

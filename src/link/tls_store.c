@@ -61,7 +61,12 @@ static bool load_lists(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *i
     return good;
 }
 
-bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault)
+bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
+                    struct fault *fault)
 {
-    return load_authorities(store, identity, fault) && (!identity->crl || load_lists(store, identity, fault));
+    *at_fault = TLS_CA;
+    if (!load_authorities(store, identity, fault))
+        return false;
+    *at_fault = TLS_CRL;
+    return !identity->crl || load_lists(store, identity, fault);
 }

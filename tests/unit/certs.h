@@ -53,7 +53,8 @@ struct certs_case {
 };
 
 // NULL with a fault.
-static struct tls_identity *certs_try(enum tls_role role, const struct certs_case *c, struct fault *fault)
+static struct tls_identity *certs_try(enum tls_role role, const struct certs_case *c, enum tls_credential *at_fault,
+                                      struct fault *fault)
 {
     char certificate[128], key[128];
     snprintf(certificate, sizeof(certificate), "%s.crt", c->stem);
@@ -72,7 +73,7 @@ static struct tls_identity *certs_try(enum tls_role role, const struct certs_cas
         .role = role,
         .allow_tls12 = c->allow_tls12,
     };
-    struct tls_identity *identity = tls_identity_new(&material, fault);
+    struct tls_identity *identity = tls_identity_new(&material, at_fault, fault);
     blob_wipe(&ca);
     blob_wipe(&crl);
     blob_wipe(&cert);
@@ -83,7 +84,8 @@ static struct tls_identity *certs_try(enum tls_role role, const struct certs_cas
 static inline struct tls_identity *certs_identity(enum tls_role role, struct certs_case c)
 {
     struct fault fault = {""};
-    struct tls_identity *identity = certs_try(role, &c, &fault);
+    enum tls_credential at_fault;
+    struct tls_identity *identity = certs_try(role, &c, &at_fault, &fault);
     if (!identity)
         fail_msg("%s: %s", c.stem, fault.text);
     return identity;

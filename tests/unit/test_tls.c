@@ -208,30 +208,50 @@ static void test_own_material(void **state)
         enum tls_role role;
         struct certs_case own;
         const char *says;
+        enum tls_credential at_fault;
     } cases[] = {
-        {"gate certificate at a portal", TLS_PORTAL, GATE, "lacks the extended key usage clientAuth"},
-        {"portal certificate at a gate", TLS_GATE, PORTAL, "lacks the extended key usage serverAuth"},
-        {"no EKU", TLS_PORTAL, {.stem = "purposeless-portal"}, "lacks the extended key usage clientAuth"},
-        {"no digitalSignature", TLS_GATE, {.stem = "keyless-gate"}, "lacks the key usage digitalSignature"},
-        {"a CA", TLS_GATE, {.stem = "ca-gate"}, "is a CA's own"},
-        {"no name", TLS_PORTAL, {.stem = "nameless-portal"}, "no name that a gate could know a portal by"},
+        {"gate certificate at a portal", TLS_PORTAL, GATE, "lacks the extended key usage clientAuth", TLS_CERTIFICATE},
+        {"portal certificate at a gate", TLS_GATE, PORTAL, "lacks the extended key usage serverAuth", TLS_CERTIFICATE},
+        {"no EKU",
+         TLS_PORTAL,
+         {.stem = "purposeless-portal"},
+         "lacks the extended key usage clientAuth",
+         TLS_CERTIFICATE},
+        {"no digitalSignature",
+         TLS_GATE,
+         {.stem = "keyless-gate"},
+         "lacks the key usage digitalSignature",
+         TLS_CERTIFICATE},
+        {"a CA", TLS_GATE, {.stem = "ca-gate"}, "is a CA's own", TLS_CERTIFICATE},
+        {"no name",
+         TLS_PORTAL,
+         {.stem = "nameless-portal"},
+         "no name that a gate could know a portal by",
+         TLS_CERTIFICATE},
         {"another key",
          TLS_PORTAL,
          {.stem = "pki/branch", .key = "alien/branch"},
-         "does not belong to the certificate"},
-        {"a certificate as key", TLS_PORTAL, {.stem = "pki/branch", .key = "none"}, "holds no private key"},
-        {"no PEM as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "ca.der"}, "CA certificate: holds no certificate"},
-        {"a leaf as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "pki/branch.crt"}, "is not a CA's"},
-        {"stale CRL", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "stale.pem"}, "CRL: out of date"},
-        {"CRL of another CA", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "alien.pem"}, "CRL: not by"},
-        {"two CRLs", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "double.pem"}, "two lists of the same"},
-        {"no CRL in it", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "pki/ca.crt"}, "CRL: holds no"},
+         "does not belong to the certificate",
+         TLS_KEY},
+        {"a certificate as key", TLS_PORTAL, {.stem = "pki/branch", .key = "none"}, "holds no private key", TLS_KEY},
+        {"no PEM as CA",
+         TLS_PORTAL,
+         {.stem = "pki/branch", .ca = "ca.der"},
+         "CA certificate: holds no certificate",
+         TLS_CA},
+        {"a leaf as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "pki/branch.crt"}, "is not a CA's", TLS_CA},
+        {"stale CRL", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "stale.pem"}, "CRL: out of date", TLS_CRL},
+        {"CRL of another CA", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "alien.pem"}, "CRL: not by", TLS_CRL},
+        {"two CRLs", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "double.pem"}, "two lists of the same", TLS_CRL},
+        {"no CRL in it", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "pki/ca.crt"}, "CRL: holds no", TLS_CRL},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct fault fault = {""};
-        struct tls_identity *identity = certs_try(cases[i].role, &cases[i].own, &fault);
+        enum tls_credential at_fault;
+        struct tls_identity *identity = certs_try(cases[i].role, &cases[i].own, &at_fault, &fault);
         CASE(cases[i].name, identity == NULL);
+        CASE(cases[i].name, at_fault == cases[i].at_fault);
         if (!strstr(fault.text, cases[i].says))
             fail_msg("%s: \"%s\"", cases[i].name, fault.text);
     }
@@ -261,7 +281,10 @@ static void test_what_runs_out(void **state)
     };
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct fault notice = {""};
-        bool soon = tls_identity_runs_out(rows[i].identity, rows[i].wall, &notice);
+        enum tls_credential which;
+        bool soon = tls_identity_runs_out(rows[i].identity, rows[i].wall, &which, &notice);
+        if (soon)
+            assert_int_equal(which, *rows[i].says == 'C' && rows[i].says[1] == 'R' ? TLS_CRL : TLS_CERTIFICATE);
         if (soon != (rows[i].says != NULL) || (soon && strncmp(notice.text, rows[i].says, strlen(rows[i].says))))
             fail_msg("row %zu: \"%s\"", i, notice.text);
     }
