@@ -64,7 +64,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --------------------------------------------------------------------------------------------------------- sources
 
-FLOORS := base usher packet stack os link edge exchange node portal gate cli
+FLOORS := base usher packet stack os link edge exchange node config portal gate cli
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))

@@ -55,6 +55,15 @@ static bool parse_number(unsigned *out, const char *text, unsigned max)
     return *out <= max;
 }
 
+bool address_port_parse(uint16_t *out, const char *text)
+{
+    unsigned port;
+    if (!parse_number(&port, text, UINT16_MAX) || port == 0)
+        return false;
+    *out = (uint16_t)port;
+    return true;
+}
+
 // Copies [from, to) into `room`; false when it does not fit.
 static bool cut(char *room, size_t size, const char *from, const char *to)
 {

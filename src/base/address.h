@@ -38,6 +38,8 @@ bool endpoint_equal(const struct endpoint *a, const struct endpoint *b);
 
 // Strict forms only (inet_pton): "127.1" and "0x7f000001" are not addresses. False when `text` is none.
 bool address_parse(struct address *out, const char *text);
+// 1 to 65535, decimal.
+bool address_port_parse(uint16_t *out, const char *text);
 // "1.2.3.4:80" or "[fd00::1]:80".
 bool endpoint_parse(struct endpoint *out, const char *text);
 // "10.0.0.0/8"; a bare address is its own /32 or /128. False also when host bits are set.

@@ -3,7 +3,6 @@
 
 #include "cli/runtime.h"
 
-#include <ctype.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -21,38 +20,6 @@ enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
 void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file)
 {
     snprintf(room, RUNTIME_PATH_SIZE, "%s/%s%s%s", root, name, *file ? "/" : "", file);
-}
-
-static bool is_file(const char *name_or_file)
-{
-    size_t len = strlen(name_or_file);
-    return strchr(name_or_file, '/') || (len > 5 && !strcmp(name_or_file + len - 5, ".conf"));
-}
-
-void runtime_config_path(char *room, size_t size, const char *name_or_file)
-{
-    if (is_file(name_or_file))
-        snprintf(room, size, "%s", name_or_file);
-    else
-        snprintf(room, size, "/etc/usher/%s.conf", name_or_file);
-}
-
-bool runtime_name(char name[RUNTIME_NAME_MAX + 1], const char *name_or_file, struct fault *fault)
-{
-    const char *slash = strrchr(name_or_file, '/');
-    const char *base = slash ? slash + 1 : name_or_file;
-    size_t len = strlen(base);
-    if (is_file(name_or_file) && len > 5 && !strcmp(base + len - 5, ".conf"))
-        len -= 5;
-    bool ok = len > 0 && len <= RUNTIME_NAME_MAX && *base != '.';
-    for (size_t i = 0; ok && i < len; i++)
-        ok = isalnum((unsigned char)base[i]) || strchr("-_.", base[i]);
-    if (!ok)
-        return fault_set(fault, "the name of an instance is 1 to %d of a-z A-Z 0-9 - _ and no dot first",
-                         RUNTIME_NAME_MAX);
-    memcpy(name, base, len);
-    name[len] = '\0';
-    return true;
 }
 
 // The first number in a file, 0 when there is none.
@@ -121,7 +88,7 @@ void runtime_each(const char *root, void (*visit)(void *arg, const char *name), 
     if (!dir)
         return;
     for (struct dirent *entry; (entry = readdir(dir));)
-        if (entry->d_name[0] != '.' && strlen(entry->d_name) <= RUNTIME_NAME_MAX)
+        if (entry->d_name[0] != '.' && strlen(entry->d_name) <= INSTANCE_NAME_MAX)
             visit(arg, entry->d_name);
     closedir(dir);
 }

@@ -5,7 +5,7 @@
 #ifndef CLI_RUNTIME_H
 #define CLI_RUNTIME_H
 
-#include "base/fault.h"
+#include "config/instance.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -16,7 +16,6 @@
 enum {
     RUNTIME_SLOTS = 64,     // portals at once on one host
     RUNTIME_PATH_SIZE = 96, // below the 108 bytes of a socket's path
-    RUNTIME_NAME_MAX = 48,
 };
 
 struct runtime {
@@ -27,11 +26,6 @@ struct runtime {
     int slots;     // the file that says which are taken
     bool stained;  // routes of ours could not be removed: whatever happens, our slots stay taken
 };
-
-// "branch" of "branch", "/etc/usher/branch.conf" or "./branch.conf". False when it is no usable name.
-bool runtime_name(char name[RUNTIME_NAME_MAX + 1], const char *name_or_file, struct fault *fault);
-// The configuration's path: "/etc/usher/branch.conf" of "branch"; anything with a slash or ".conf" is a path itself.
-void runtime_config_path(char *room, size_t size, const char *name_or_file);
 
 // Makes the place anew; what a dead instance of this name left there is removed. The slot is a fresh one, so that the
 // dead one's routes can stay, and nothing leaks, until the new ones are in place; see `left`. An instance that lives is

@@ -136,7 +136,7 @@ void child_end(struct child *child, const char *reason)
     free(message);
 }
 
-static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channel_fd, int briefing_fd)
+static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channel_fd, int handover_fd)
 {
     char *args[] = {"usher-gate", WORKER_COMMAND, NULL};
     uv_stdio_container_t fds[WORKER_FDS] = {
@@ -145,7 +145,7 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
         [STDERR_FILENO] = {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
         [WORKER_SOCKET_FD] = {.flags = UV_INHERIT_FD, .data.fd = socket_fd},
         [WORKER_CHANNEL_FD] = {.flags = UV_INHERIT_FD, .data.fd = channel_fd},
-        [WORKER_BRIEFING_FD] = {.flags = UV_INHERIT_FD, .data.fd = briefing_fd},
+        [WORKER_HANDOVER_FD] = {.flags = UV_INHERIT_FD, .data.fd = handover_fd},
     };
     uv_process_options_t options = {
         .file = "/proc/self/exe",
@@ -157,7 +157,7 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
     return uv_spawn(loop, &child->process, &options);
 }
 
-struct child *child_new(uv_loop_t *loop, int fd, int briefing_fd, const struct endpoint *peer,
+struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault)
 {
@@ -172,7 +172,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int briefing_fd, const struct e
     list_init(&child->node);
     child->process.data = child->channel.data = child;
     child->handles = 2;
-    int error = spawn(child, loop, fd, ends[1], briefing_fd);
+    int error = spawn(child, loop, fd, ends[1], handover_fd);
     close(fd);
     close(ends[1]);
     uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone

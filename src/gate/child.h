@@ -42,7 +42,7 @@ struct child {
 };
 
 // Starts a worker for the accepted `fd`, which is closed here in any case. `locals` is its first message.
-struct child *child_new(uv_loop_t *loop, int fd, int briefing_fd, const struct endpoint *peer,
+struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault);
 // Tells it something; one that cannot hear it is killed, since it might go by what is no longer true.

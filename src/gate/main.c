@@ -3,8 +3,10 @@
 
 #include "cli/command.h"
 #include "cli/query.h"
+#include "gate/load.h"
 #include "gate/supervisor.h"
 #include "gate/worker.h"
+#include "os/log.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -15,41 +17,32 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "       usher-gate --version\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
 
-static struct gate_conf *load(const char *name_or_file, struct options_material *material)
-{
-    struct fault fault;
-    if (tls_library_start(&fault))
-        return gate_conf_load(name_or_file, material, stderr);
-    fprintf(stderr, "usher-gate: %s\n", fault.text);
-    return NULL;
-}
-
 static int check(const struct command_line *line)
 {
-    struct options_material material;
-    struct gate_conf *conf = load(line->argument, &material);
+    struct handover handover;
+    struct gate_conf *conf = gate_load(line->argument, &handover);
     if (!conf)
         return EXIT_WRONG;
-    options_material_wipe(&material);
+    handover_fini(&handover);
     gate_conf_free(conf);
     return EXIT_DONE;
 }
 
 static int run(const struct command_line *line)
 {
-    struct options_material material;
+    struct handover handover;
     struct fault fault;
-    struct gate_conf *conf = load(line->argument, &material);
+    struct gate_conf *conf = gate_load(line->argument, &handover);
     if (!conf)
         return EXIT_WRONG;
-    char name[RUNTIME_NAME_MAX + 16];
+    char name[INSTANCE_NAME_MAX + 16];
     snprintf(name, sizeof(name), "usher-gate %s", conf->name);
     log_set_name(name);
     log_set_level(conf->log_level);
-    bool ok = supervisor_run(conf, &material, &fault);
+    bool ok = supervisor_run(conf, &handover, &fault);
     if (!ok)
         fprintf(stderr, "usher-gate: %s: %s\n", conf->name, fault.text);
-    options_material_wipe(&material);
+    handover_fini(&handover);
     gate_conf_free(conf);
     return ok ? EXIT_DONE : EXIT_FAILED;
 }
@@ -79,9 +72,9 @@ static void print_status(FILE *out, const json_t *status)
 
 static int status(const struct command_line *line)
 {
-    char name[RUNTIME_NAME_MAX + 1];
+    char name[INSTANCE_NAME_MAX + 1];
     struct fault fault;
-    if (line->argument && !runtime_name(name, line->argument, &fault)) {
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
         fprintf(stderr, "usher-gate: %s\n", fault.text);
         return EXIT_WRONG;
     }

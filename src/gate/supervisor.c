@@ -8,9 +8,9 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/control.h"
+#include "cli/runtime.h"
 #include "cli/watchdog.h"
 #include "gate/admission.h"
-#include "gate/briefing.h"
 #include "gate/child.h"
 #include "gate/listener.h"
 #include "gate/survey.h"
@@ -54,7 +54,7 @@ struct supervisor {
     uv_poll_t news;
     uv_signal_t terminate, interrupt;
     uv_timer_t farewell;
-    int briefing_fd;
+    int handover_fd;
     struct channel_message *locals; // what every new worker is told first
     struct list children;
     size_t child_count;
@@ -182,7 +182,7 @@ static void accepted(void *owner, int fd, const struct endpoint *peer)
         refuse(supervisor, fd, peer, why);
         return;
     }
-    struct child *child = child_new(&supervisor->loop, fd, supervisor->briefing_fd, peer, supervisor->locals,
+    struct child *child = child_new(&supervisor->loop, fd, supervisor->handover_fd, peer, supervisor->locals,
                                     &CHILD_OPS, supervisor, &fault);
     if (!child) {
         log_error("%s", fault.text);
@@ -267,16 +267,24 @@ static bool watch_network(struct supervisor *supervisor, struct fault *fault)
     return true;
 }
 
-static bool brief(struct supervisor *supervisor, const struct options_material *material, struct fault *fault)
+// The system's name servers, which no worker can look up.
+static void note_servers(const struct supervisor *supervisor, struct handover *handover)
 {
-    char dns[VALUE_SERVERS_SIZE] = "";
+    char servers[VALUE_SERVERS_SIZE];
     struct fault why;
     if (supervisor->conf->dns)
-        snprintf(dns, sizeof(dns), "%s", supervisor->conf->dns);
-    else if (!resolver_system_servers(dns, sizeof(dns), &why))
+        return;
+    if (resolver_system_servers(servers, sizeof(servers), &why))
+        handover->servers = blob_text(servers);
+    else
         log_warning("host names will not be resolved: %s", why.text);
-    supervisor->briefing_fd = briefing_write(supervisor->conf, material, dns, fault);
-    return supervisor->briefing_fd >= 0;
+}
+
+static bool hand_over(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
+{
+    note_servers(supervisor, handover);
+    supervisor->handover_fd = handover_write(handover, fault);
+    return supervisor->handover_fd >= 0;
 }
 
 static void open_handles(struct supervisor *supervisor)
@@ -292,7 +300,7 @@ static void open_handles(struct supervisor *supervisor)
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children);
 }
 
-static bool start(struct supervisor *supervisor, const struct options_material *material, struct fault *fault)
+static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
     const struct gate_conf *conf = supervisor->conf;
     char path[RUNTIME_PATH_SIZE];
@@ -305,7 +313,7 @@ static bool start(struct supervisor *supervisor, const struct options_material *
         return false;
     runtime_path(path, RUNTIME_ROOT, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
-    return supervisor->control && brief(supervisor, material, fault) && watch_network(supervisor, fault) &&
+    return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            start_listening(supervisor, fault);
 }
 
@@ -328,19 +336,19 @@ static void finish(struct supervisor *supervisor)
     uv_loop_close(&supervisor->loop);
     admission_free(supervisor->admission);
     netlink_free(supervisor->nl);
-    if (supervisor->briefing_fd >= 0)
-        close(supervisor->briefing_fd);
+    if (supervisor->handover_fd >= 0)
+        close(supervisor->handover_fd);
     if (supervisor->runtime.lock >= 0)
         runtime_release(&supervisor->runtime);
     free(supervisor->locals);
 }
 
-bool supervisor_run(const struct gate_conf *conf, const struct options_material *material, struct fault *fault)
+bool supervisor_run(const struct gate_conf *conf, struct handover *handover, struct fault *fault)
 {
     struct supervisor supervisor = {
         .conf = conf,
         .runtime = {.lock = -1, .slots = -1},
-        .briefing_fd = -1,
+        .handover_fd = -1,
         .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };
@@ -348,7 +356,7 @@ bool supervisor_run(const struct gate_conf *conf, const struct options_material 
     bucket_init(&supervisor.capped.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
     bucket_init(&supervisor.unproven.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
     open_handles(&supervisor);
-    bool ok = start(&supervisor, material, fault);
+    bool ok = start(&supervisor, handover, fault);
     if (ok) {
         char text[ENDPOINT_TEXT_SIZE];
         for (size_t i = 0; i < conf->listen.count; i++)

@@ -4,9 +4,11 @@
 #ifndef GATE_SUPERVISOR_H
 #define GATE_SUPERVISOR_H
 
-#include "gate/gate_conf.h"
+#include "config/gate_conf.h"
+#include "gate/handover.h"
 
-// Runs until it is told to end. Returns false with a fault when it could not start.
-bool supervisor_run(const struct gate_conf *conf, const struct options_material *material, struct fault *fault);
+// Runs until it is told to end. Returns false with a fault when it could not start. `handover` gets what workers need to
+// know of the system as well.
+bool supervisor_run(const struct gate_conf *conf, struct handover *handover, struct fault *fault);
 
 #endif

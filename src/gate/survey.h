@@ -5,8 +5,8 @@
 #define GATE_SURVEY_H
 
 #include "cli/control.h"
+#include "config/gate_conf.h"
 #include "gate/child.h"
-#include "gate/gate_conf.h"
 
 struct survey;
 

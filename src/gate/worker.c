@@ -6,9 +6,10 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "config/gate_conf.h"
 #include "edge/dial/dial.h"
-#include "gate/briefing.h"
 #include "gate/channel.h"
+#include "gate/handover.h"
 #include "node/node.h"
 #include "os/log_tally.h"
 #include "os/resolver.h"
@@ -26,7 +27,8 @@
 enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel, tunnel, name queries
 
 struct worker {
-    struct briefing briefing;
+    struct gate_conf *conf;
+    struct handover handover; // what is not used up yet
     struct prefix *locals;
     size_t local_count;
 
@@ -91,13 +93,13 @@ static void report_stats(const struct worker *worker)
 static void tunnel_came(void *owner)
 {
     struct worker *worker = owner;
-    const struct briefing *briefing = &worker->briefing;
+    const struct gate_conf *conf = worker->conf;
     const struct tls *tls = tunnel_tls(worker->tunnel);
     char name[TLS_NAME_SIZE];
     text_escape(name, sizeof(name), tls_peer_name(tls));
     snprintf(worker->who, sizeof(worker->who), "%s (%s)", name, worker->peer);
 
-    worker->policy = access_policy(&briefing->access, tls_peer_name(tls));
+    worker->policy = access_policy(&conf->access, tls_peer_name(tls));
     policy_set_local(worker->policy, worker->locals, worker->local_count);
     exchange_set_policy(worker->node.exchange, worker->policy);
     struct dial_config config = {
@@ -106,12 +108,12 @@ static void tunnel_came(void *owner)
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,
         .icmp6_fd = worker->icmp6_fd,
-        .max_flows = (uint32_t)briefing->link.max_sessions,
-        .max_connecting = (uint32_t)briefing->max_connecting,
-        .connect_timeout_ms = (uint32_t)briefing->connect_timeout,
-        .udp_idle_ms = (uint32_t)briefing->udp_idle,
-        .udp_dns_idle_ms = (uint32_t)briefing->dns_idle,
-        .udp_offload = briefing->link.udp_offload,
+        .max_flows = (uint32_t)conf->link.max_sessions,
+        .max_connecting = (uint32_t)conf->max_connecting,
+        .connect_timeout_ms = (uint32_t)conf->connect_timeout,
+        .udp_idle_ms = (uint32_t)conf->udp_idle,
+        .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
+        .udp_offload = conf->link.udp_offload,
     };
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
@@ -198,28 +200,27 @@ static void channel_event(uv_poll_t *poll, int status, int events)
 // What needs privileges or files.
 static bool prepare(struct worker *worker, struct fault *fault)
 {
-    const struct briefing *briefing = &worker->briefing;
-    const char *congestion = options_congestion(briefing->link.congestion);
+    const struct gate_conf *conf = worker->conf;
+    const char *servers = conf->dns ? conf->dns : (const char *)worker->handover.servers.bytes;
+    const char *congestion = link_tuning_congestion(conf->link.congestion);
     socket_set_send_buffer(WORKER_SOCKET_FD);
     if (congestion && !socket_set_congestion(WORKER_SOCKET_FD, congestion)) // the unprivileged may not choose any
         log_debug("the kernel does not have congestion control %s", congestion);
     worker->icmp4_fd = socket_raw_icmp(4);
     worker->icmp6_fd = socket_raw_icmp(6);
     struct resolver_config config = {
-        .servers = briefing->dns,
-        .timeout_ms = (uint32_t)briefing->connect_timeout,
+        .servers = servers,
+        .timeout_ms = (uint32_t)conf->connect_timeout,
     };
-    if (*briefing->dns)
-        worker->resolver = resolver_new(&worker->loop, &config, fault);
-    if (*briefing->dns && !worker->resolver)
+    if (servers && !(worker->resolver = resolver_new(&worker->loop, &config, fault)))
         return false;
-    sandbox_limits((unsigned)briefing->link.max_sessions + SPARE_DESCRIPTORS);
+    sandbox_limits((unsigned)conf->link.max_sessions + SPARE_DESCRIPTORS);
     return tls_library_start(fault);
 }
 
 static bool drop(const struct worker *worker, struct fault *fault)
 {
-    if (!sandbox_drop(worker->briefing.user, false, fault))
+    if (!sandbox_drop(worker->conf->user, false, fault))
         return false;
     // A change of identity clears this, so it comes after.
     return prctl(PR_SET_PDEATHSIG, SIGKILL) == 0 || fault_set(fault, "no signal when the supervisor dies");
@@ -252,15 +253,15 @@ static const struct node_link LINK = {.turn = turn_link, .tunnel = tunnel_of};
 
 static bool open_tunnel(struct worker *worker, struct fault *fault)
 {
-    struct briefing *briefing = &worker->briefing;
-    struct tls_material material = options_tls_material(&briefing->material, TLS_GATE, briefing->allow_tls12);
-    struct tunnel_config config = options_tunnel(&briefing->link);
+    const struct gate_conf *conf = worker->conf;
+    struct tls_material material = credentials_material(&worker->handover.credentials, &conf->credentials, TLS_GATE);
+    struct tunnel_config config = link_tuning_tunnel(&conf->link);
     config.congestion = NULL; // see prepare
-    config.engine.opens_per_sec = (uint32_t)briefing->opens_per_second;
-    config.engine.opens_burst = (uint32_t)briefing->opens_burst;
+    config.engine.opens_per_sec = (uint32_t)conf->opens_per_second;
+    config.engine.opens_burst = (uint32_t)conf->opens_burst;
     enum tls_credential at_fault;
     worker->identity = tls_identity_new(&material, &at_fault, fault);
-    options_material_wipe(&briefing->material);
+    handover_fini(&worker->handover);
     if (!worker->identity)
         return false;
     worker->tunnel = tunnel_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config, &TUNNEL_OPS,
@@ -287,15 +288,28 @@ static bool await_locals(struct worker *worker, struct fault *fault)
     return ok || fault_set(fault, "no word from the supervisor");
 }
 
+// The supervisor has found no mistake in the text and has said what else there was to say.
+static bool configure(struct worker *worker, struct fault *fault)
+{
+    struct config config = {.path = "the configuration"};
+    if (!handover_read(&worker->handover, WORKER_HANDOVER_FD, fault))
+        return false;
+    close(WORKER_HANDOVER_FD);
+    worker->conf = memory_new(sizeof(*worker->conf));
+    bool ok = gate_conf_parse(worker->conf, &config, &worker->handover.config);
+    config_fini(&config);
+    snprintf(worker->conf->name, sizeof(worker->conf->name), "%s", (const char *)worker->handover.name.bytes);
+    return ok || fault_set(fault, "the configuration that was handed over has mistakes");
+}
+
 static bool set_up(struct worker *worker, struct fault *fault)
 {
     struct endpoint peer;
-    if (!briefing_read(&worker->briefing, WORKER_BRIEFING_FD, fault))
+    if (!configure(worker, fault))
         return false;
-    close(WORKER_BRIEFING_FD);
-    log_set_level(worker->briefing.log_level);
-    char name[RUNTIME_NAME_MAX + 16];
-    snprintf(name, sizeof(name), "usher-gate %s", worker->briefing.name);
+    log_set_level(worker->conf->log_level);
+    char name[INSTANCE_NAME_MAX + 16];
+    snprintf(name, sizeof(name), "usher-gate %s", worker->conf->name);
     log_set_name(name);
     if (!socket_peer(WORKER_SOCKET_FD, &peer))
         return fault_set(fault, "the portal was gone before the handshake");
@@ -319,7 +333,8 @@ static void tear_down(struct worker *worker)
     uv_loop_close(&worker->loop);
     tls_identity_free(worker->identity);
     policy_free(worker->policy);
-    briefing_fini(&worker->briefing);
+    handover_fini(&worker->handover);
+    gate_conf_free(worker->conf);
     free(worker->locals);
 }
 

@@ -86,6 +86,11 @@ bool blob_read_private(struct blob *out, const char *path, size_t max, struct fa
     return read_whole(out, true, path, max, fault);
 }
 
+struct blob blob_text(const char *text)
+{
+    return (struct blob){.bytes = (uint8_t *)memory_text(text), .len = strlen(text)};
+}
+
 void blob_wipe(struct blob *blob)
 {
     if (blob->bytes)

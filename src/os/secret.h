@@ -18,6 +18,7 @@ bool blob_read(struct blob *out, const char *path, size_t max, struct fault *fau
 // The same for a private key: not a link, owned by root or us, no permission for group or others; the sentence of a
 // refusal names the command that mends it.
 bool blob_read_private(struct blob *out, const char *path, size_t max, struct fault *fault);
+struct blob blob_text(const char *text); // a copy
 // Wipes (explicit_bzero) and frees.
 void blob_wipe(struct blob *blob);
 

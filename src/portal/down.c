@@ -52,13 +52,13 @@ static bool clean(const char *name, uint64_t slots, struct fault *fault)
 
 int command_down(const struct command_line *line)
 {
-    char name[RUNTIME_NAME_MAX + 1];
+    char name[INSTANCE_NAME_MAX + 1];
     struct fault fault = {""};
     if (geteuid() != 0) {
         fprintf(stderr, "usher-tun: taking an interface down needs root: try sudo usher-tun down %s\n", line->argument);
         return EXIT_FAILED;
     }
-    if (!runtime_name(name, line->argument, &fault)) {
+    if (!instance_name(name, line->argument, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_WRONG;
     }

@@ -7,11 +7,11 @@
 #include "cli/background.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
+#include "config/portal_conf.h"
 #include "edge/capture/capture.h"
 #include "link/dialer.h"
 #include "node/node.h"
 #include "os/log_tally.h"
-#include "portal/portal_conf.h"
 #include "portal/repair.h"
 
 #include <time.h>

@@ -28,14 +28,6 @@ static unsigned level_of(const struct value_prefixes *prefixes, uint8_t version,
     return level;
 }
 
-bool routes_fit(const struct value_prefixes *prefixes)
-{
-    for (size_t i = 0; i < prefixes->count; i++)
-        if (level_of(prefixes, prefixes->items[i].addr.version, prefixes->items[i].len) >= ROUTES_LEVELS)
-            return false;
-    return true;
-}
-
 static uint32_t table_of(unsigned slot, unsigned level)
 {
     return ROUTES_TABLE + slot + level * RUNTIME_SLOTS;

@@ -16,12 +16,12 @@
 #define PORTAL_ROUTES_H
 
 #include "cli/runtime.h"
-#include "cli/value.h"
+#include "config/portal_conf.h"
 #include "os/netlink.h"
 
 enum {
-    ROUTES_MARK = 0x7573,   // "us"
-    ROUTES_LEVELS = 16,     // different prefix lengths of one family
+    ROUTES_MARK = 0x7573, // "us"
+    ROUTES_LEVELS = PORTAL_ROUTE_LENGTHS_MAX,
     ROUTES_TABLE = 30067,   // of slot 0 and its longest prefixes; one up for each slot, RUNTIME_SLOTS for a level
     ROUTES_PRIORITY = 7500, // first of slot 0
     ROUTES_PRIORITIES = 2 * ROUTES_LEVELS, // of a slot
@@ -37,9 +37,7 @@ struct routes {
     size_t rule_count;
 };
 
-// False when there are more than ROUTES_LEVELS different lengths.
-bool routes_fit(const struct value_prefixes *prefixes);
-// `congestion` as in struct netlink_route, borrowed.
+// `prefixes` have no more than ROUTES_LEVELS different lengths. `congestion` as in struct netlink_route, borrowed.
 void routes_plan(struct routes *plan, const struct value_prefixes *prefixes, unsigned slot, unsigned ifindex,
                  const char *congestion);
 void routes_fini(struct routes *plan);

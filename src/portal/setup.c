@@ -67,7 +67,7 @@ static const char *route_congestion(const struct portal_conf *conf)
 {
     char name[32] = "";
     if (conf->route_congestion)
-        return options_congestion(conf->route_congestion);
+        return link_tuning_congestion(conf->route_congestion);
     FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
     bool bbr = in && fscanf(in, "%31s", name) == 1 && !strncmp(name, "bbr", 3);
     if (in)
@@ -184,7 +184,7 @@ static bool take_dialer(struct portal *portal, struct fault *fault)
         .peer_name = portal->conf->peer_name,
         .mark = ROUTES_MARK,
         .identity = portal->identity,
-        .tunnel = options_tunnel(&portal->conf->link),
+        .tunnel = link_tuning_tunnel(&portal->conf->link),
     };
     portal->dialer = dialer_new(portal->loop, &config, &PORTAL_DIALER_OPS, portal, fault);
     node_set_link(&portal->node, &PORTAL_LINK, portal->dialer);

@@ -48,9 +48,9 @@ static void print_flows(FILE *out, const json_t *answer)
 
 static int ask(const struct command_line *line, const char *request, void (*print)(FILE *out, const json_t *answer))
 {
-    char name[RUNTIME_NAME_MAX + 1];
+    char name[INSTANCE_NAME_MAX + 1];
     struct fault fault;
-    if (line->argument && !runtime_name(name, line->argument, &fault)) {
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_WRONG;
     }

@@ -31,7 +31,7 @@ int command_check(const struct command_line *line)
 static int run(const struct portal_conf *conf, struct tls_identity *identity, struct background *background,
                struct fault *fault)
 {
-    char name[RUNTIME_NAME_MAX + 16];
+    char name[INSTANCE_NAME_MAX + 16];
     snprintf(name, sizeof(name), "usher-tun %s", conf->name);
     log_set_name(name);
     log_set_level(conf->log_level);

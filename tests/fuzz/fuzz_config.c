@@ -1,18 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Configuration files from anybody, read as a portal's and as a gate's. A file that is taken was reported on by no word,
 // one that is refused by at least one line, and each line names the file.
-#include "gate/gate_conf.h"
-#include "portal/portal_conf.h"
+#include "config/gate_conf.h"
+#include "config/portal_conf.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static FILE *file_of(const uint8_t *data, size_t size)
-{
-    return size ? fmemopen((void *)data, size, "r") : fopen("/dev/null", "r");
-}
 
 static void judge(bool ok, const char *report)
 {
@@ -29,12 +24,11 @@ static void read_as_portal(const uint8_t *data, size_t size)
     size_t len;
     struct portal_conf *conf = calloc(1, sizeof(*conf));
     struct config config = {.path = "f", .report = open_memstream(&report, &len)};
-    FILE *in = file_of(data, size);
-    bool ok = portal_conf_parse(conf, &config, in);
-    fclose(in);
+    bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)data, size});
     fclose(config.report);
     judge(ok, report);
-    if (ok && (!conf->gate.host || !conf->gate.port || !conf->routes.count || !conf->peer_name || !conf->tls.key))
+    if (ok &&
+        (!conf->gate.host || !conf->gate.port || !conf->routes.count || !conf->peer_name || !conf->credentials.key))
         abort();
     config_fini(&config);
     portal_conf_free(conf);
@@ -47,12 +41,10 @@ static void read_as_gate(const uint8_t *data, size_t size)
     size_t len;
     struct gate_conf *conf = calloc(1, sizeof(*conf));
     struct config config = {.path = "f", .report = open_memstream(&report, &len)};
-    FILE *in = file_of(data, size);
-    bool ok = gate_conf_parse(conf, &config, in);
-    fclose(in);
+    bool ok = gate_conf_parse(conf, &config, &(struct blob){(uint8_t *)data, size});
     fclose(config.report);
     judge(ok, report);
-    if (ok && (!conf->listen.count || !conf->tls.key || !conf->user))
+    if (ok && (!conf->listen.count || !conf->credentials.key || !conf->user))
         abort();
     config_fini(&config);
     gate_conf_free(conf);

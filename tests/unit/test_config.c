@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table-driven parser: what it takes, and that each mistake is reported with its line, all of them at once.
-#include "cli/config.h"
-#include "cli/value.h"
+#include "config/config.h"
+#include "config/value.h"
+#include "config/value_net.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -73,9 +74,7 @@ static bool read_text(const char *text, size_t len)
         .into = &fields,
         .report = open_memstream(&report, &size),
     };
-    FILE *in = len ? fmemopen((void *)text, len, "r") : fopen("/dev/null", "r");
-    bool ok = config_read(&config, in);
-    fclose(in);
+    bool ok = config_read(&config, &(struct blob){(uint8_t *)text, len});
     fclose(config.report);
     config_fini(&config);
     return ok;

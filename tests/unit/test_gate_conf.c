@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A gate's configuration: the documented example, the defaults that usher.conf(5) promises, what is refused, and that
-// a worker is briefed with all of it.
-#include "gate/briefing.h"
+// a worker gets all that it was read from.
+#include "config/gate_conf.h"
+#include "gate/handover.h"
 #include "unit.h"
 
 #include <errno.h>
@@ -9,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static const char EXAMPLE[] = "[Gate]\n"
@@ -23,22 +25,21 @@ static const char EXAMPLE[] = "[Gate]\n"
                               "Deny  = 10.73.0.66/32\n"
                               "%s\n";
 
+static char text[2048]; // of the file
+static size_t text_len;
 static struct gate_conf *conf;
 static char *report;
 
 static bool parse(const char *gate, const char *access)
 {
-    char text[2048];
     size_t size;
-    int len = snprintf(text, sizeof(text), EXAMPLE, gate, access);
+    text_len = (size_t)snprintf(text, sizeof(text), EXAMPLE, gate, access);
     if (conf)
         gate_conf_free(conf);
     free(report);
     conf = calloc(1, sizeof(*conf));
     struct config config = {.path = "gate.conf", .report = open_memstream(&report, &size)};
-    FILE *in = fmemopen(text, (size_t)len, "r");
-    bool ok = gate_conf_parse(conf, &config, in);
-    fclose(in);
+    bool ok = gate_conf_parse(conf, &config, &(struct blob){(uint8_t *)text, text_len});
     fclose(config.report);
     config_fini(&config);
     return ok;
@@ -50,9 +51,9 @@ static void test_example_and_defaults(void **state)
     assert_true(parse("", "[Access *]\nAllow = 10.1.0.0/16"));
     assert_string_equal(report, "");
     assert_int_equal(conf->listen.count, 2);
-    char text[ENDPOINT_TEXT_SIZE];
-    assert_string_equal(endpoint_text(&conf->listen.items[0], text), "0.0.0.0:4433");
-    assert_string_equal(endpoint_text(&conf->listen.items[1], text), "[::]:4433");
+    char listen[ENDPOINT_TEXT_SIZE];
+    assert_string_equal(endpoint_text(&conf->listen.items[0], listen), "0.0.0.0:4433");
+    assert_string_equal(endpoint_text(&conf->listen.items[1], listen), "[::]:4433");
     assert_int_equal(conf->access.count, 4);
     assert_string_equal(conf->access.lines[2].name, "branch");
     assert_false(conf->access.lines[2].allow);
@@ -77,7 +78,7 @@ static void test_refused(void **state)
     static const struct {
         const char *gate, *access, *words;
     } cases[] = {
-        {"Duplicate = maybe", "", "gate.conf:5: Duplicate"},
+        {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
         {"LogLevel = loud", "", "gate.conf:5: LogLevel"},
         {"", "Allow = 10.0.0.1/8", "gate.conf:10: Allow: "},
@@ -92,45 +93,77 @@ static void test_refused(void **state)
     }
 }
 
-static void test_briefing(void **state)
+static void read_as_worker(int fd)
+{
+    struct handover got;
+    struct fault fault;
+    struct config config = {.path = "gate.conf"};
+    struct gate_conf *again = calloc(1, sizeof(*again));
+    assert_true(handover_read(&got, fd, &fault));
+    assert_memory_equal(got.credentials.certificate.bytes, "certificate", 12);
+    assert_int_equal(got.credentials.key.len, 3);
+    assert_int_equal(got.credentials.crl.len, 0);
+    assert_null(got.credentials.crl.bytes);
+    assert_string_equal((char *)got.name.bytes, "gate");
+    assert_string_equal((char *)got.servers.bytes, "10.0.0.53,[fd00::53]");
+    assert_true(gate_conf_parse(again, &config, &got.config));
+    config_fini(&config);
+    assert_true(again->credentials.allow_tls12);
+    assert_string_equal(again->user, "daemon");
+    assert_string_equal(again->link.congestion, "auto");
+    assert_int_equal(again->link.window_max, 1 << 20);
+    assert_int_equal(again->link.handshake_timeout, 10000);
+    assert_int_equal(again->opens_per_second, 5);
+    assert_int_equal(again->max_connecting, 1024);
+    assert_int_equal(again->udp_idle, 60000);
+    assert_int_equal(again->dns_idle, 10000);
+    assert_int_equal(again->access.count, 3);
+    gate_conf_free(again);
+    handover_fini(&got);
+    assert_null(got.credentials.key.bytes);
+}
+
+static void test_handover(void **state)
 {
     (void)state;
-    struct options_material material = {
-        .ca = {(uint8_t *)"ca", 2},
-        .certificate = {(uint8_t *)"certificate", 11},
-        .key = {(uint8_t *)"key", 3},
+    struct handover handover = {
+        .name = {(uint8_t *)"gate", 4},
+        .credentials.ca = {(uint8_t *)"ca", 2},
+        .credentials.certificate = {(uint8_t *)"certificate", 11},
+        .credentials.key = {(uint8_t *)"key", 3},
+        .servers = {(uint8_t *)"10.0.0.53,[fd00::53]", 20},
     };
-    struct briefing briefing;
     struct fault fault;
     assert_true(parse("MinimumTLS = 1.2\nUser = daemon\nOpensPerSecond = 5\nUdpTimeout = 60s\nWindowMax = 1M", ""));
-    strcpy(conf->name, "gate");
-    int fd = briefing_write(conf, &material, "10.0.0.53,[fd00::53]", &fault);
+    handover.config = (struct blob){(uint8_t *)text, text_len};
+    int fd = handover_write(&handover, &fault);
     assert_true(fd >= 0);
-    for (int worker = 0; worker < 2; worker++) { // the second reads as much as the first
-        assert_true(briefing_read(&briefing, fd, &fault));
-        assert_memory_equal(briefing.material.certificate.bytes, "certificate", 12);
-        assert_int_equal(briefing.material.key.len, 3);
-        assert_int_equal(briefing.material.crl.len, 0);
-        assert_null(briefing.material.crl.bytes);
-        assert_true(briefing.allow_tls12);
-        assert_string_equal(briefing.name, "gate");
-        assert_string_equal(briefing.user, "daemon");
-        assert_string_equal(briefing.dns, "10.0.0.53,[fd00::53]");
-        assert_string_equal(briefing.link.congestion, "auto");
-        assert_int_equal(briefing.link.window_max, 1 << 20);
-        assert_int_equal(briefing.link.handshake_timeout, 10000);
-        assert_int_equal(briefing.opens_per_second, 5);
-        assert_int_equal(briefing.max_connecting, 1024);
-        assert_int_equal(briefing.udp_idle, 60000);
-        assert_int_equal(briefing.dns_idle, 10000);
-        assert_int_equal(briefing.access.count, 3);
-        briefing_fini(&briefing);
-    }
+    read_as_worker(fd);
+    read_as_worker(fd);                      // the second reads as much as the first
     assert_int_equal(write(fd, "x", 1), -1); // sealed
     assert_int_equal(errno, EPERM);
     assert_int_equal(ftruncate(fd, 0), -1);
     close(fd);
-    assert_false(briefing_read(&briefing, open("/dev/null", O_RDONLY), &fault));
+    assert_false(handover_read(&handover, open("/dev/null", O_RDONLY), &fault));
+}
+
+// A list that is cut short anywhere, or has a byte too many, is not whole.
+static void test_handover_is_whole(void **state)
+{
+    (void)state;
+    static const uint8_t bytes[7 * 4 + 2] = {0, 0, 0, 1,
+                                             'n'}; // seven blobs, the first of one byte; and one byte behind
+    struct handover got;
+    struct fault fault;
+    for (size_t len = 0; len <= sizeof(bytes); len++) {
+        int fd = memfd_create("handover", MFD_CLOEXEC);
+        assert_int_equal(write(fd, bytes, len), len);
+        bool whole = handover_read(&got, fd, &fault);
+        assert_int_equal(whole, len == sizeof(bytes) - 1);
+        if (whole)
+            handover_fini(&got);
+        close(fd);
+    }
 }
 
 int main(void)
@@ -138,7 +171,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_refused),
-        cmocka_unit_test(test_briefing),
+        cmocka_unit_test(test_handover),
+        cmocka_unit_test(test_handover_is_whole),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     gate_conf_free(conf);

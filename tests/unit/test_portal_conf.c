@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A portal's configuration: the documented example, the defaults that usher.conf(5) promises, and what is refused.
-#include "portal/portal_conf.h"
+#include "config/portal_conf.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -33,9 +33,7 @@ static bool parse(const char *portal, const char *gate)
     free(report);
     conf = calloc(1, sizeof(*conf));
     struct config config = {.path = "branch.conf", .report = open_memstream(&report, &size)};
-    FILE *in = fmemopen(text, (size_t)len, "r");
-    bool ok = portal_conf_parse(conf, &config, in);
-    fclose(in);
+    bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)text, (size_t)len});
     fclose(config.report);
     config_fini(&config);
     return ok;
@@ -62,9 +60,9 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(conf->max_flows, 32000);
     assert_null(conf->route_congestion);
     assert_int_equal(conf->log_level, LOG_LEVEL_INFO);
-    assert_false(options_allow_tls12(&conf->tls));
+    assert_false(conf->credentials.allow_tls12);
 
-    struct tunnel_config tunnel = options_tunnel(&conf->link);
+    struct tunnel_config tunnel = link_tuning_tunnel(&conf->link);
     assert_int_equal(tunnel.engine.max_sessions, 32000);
     assert_int_equal(tunnel.engine.window_max, 16 << 20);
     assert_int_equal(tunnel.engine.window_budget, 256 << 20);
@@ -79,10 +77,10 @@ static void test_example_and_defaults(void **state)
 static void test_what_sessions_may_hold(void **state)
 {
     (void)state;
-    struct options_link link = {.window_budget = 0};
-    assert_int_equal(options_tunnel(&link).engine.held_budget, 16 << 20);
+    struct link_tuning link = {.window_budget = 0};
+    assert_int_equal(link_tuning_tunnel(&link).engine.held_budget, 16 << 20);
     link.window_budget = 20 << 20;
-    assert_int_equal(options_tunnel(&link).engine.held_budget, 40 << 20);
+    assert_int_equal(link_tuning_tunnel(&link).engine.held_budget, 40 << 20);
 }
 
 static void test_keys(void **state)
@@ -90,11 +88,23 @@ static void test_keys(void **state)
     (void)state;
     assert_true(
         parse("MinimumTLS = 1.2\nLogLevel = debug\nCongestion = system\nUpTimeout = 0", "Name = other.example"));
-    assert_true(options_allow_tls12(&conf->tls));
+    assert_true(conf->credentials.allow_tls12);
     assert_int_equal(conf->log_level, LOG_LEVEL_DEBUG);
-    assert_null(options_tunnel(&conf->link).congestion);
+    assert_null(link_tuning_tunnel(&conf->link).congestion);
     assert_int_equal(conf->up_timeout, 0);
     assert_string_equal(conf->peer_name, "other.example");
+}
+
+static void test_lengths_are_bounded(void **state)
+{
+    (void)state;
+    char routes[1024] = "Route = 128.0.0.0/1";             // another family's lengths are its own
+    for (int i = 0; i < PORTAL_ROUTE_LENGTHS_MAX - 1; i++) // the example has a /64
+        sprintf(routes + strlen(routes), "\nRoute = 8000::/%d", 100 + i);
+    assert_true(parse(routes, ""));
+    strcat(routes, "\nRoute = 8000::/1");
+    assert_false(parse(routes, ""));
+    assert_non_null(strstr(report, "branch.conf:25: Route: more than 16 different prefix lengths"));
 }
 
 static void test_refused(void **state)
@@ -104,6 +114,7 @@ static void test_refused(void **state)
         const char *portal, *gate, *words;
     } cases[] = {
         {"LogLevel = loud", "", "branch.conf:9: LogLevel"},
+        {"MinimumTLS = 1.1", "", "branch.conf:9: MinimumTLS: \"1.1\" is neither 1.2 nor 1.3"},
         {"MTU = 1279", "", "branch.conf:9: MTU"},
         {"BatchInteractive = 128K\nBatch = 64K", "", "branch.conf:9: BatchInteractive must not be larger"},
         {"Batch = 257K", "", "branch.conf:9: Batch: \"257K\" is out of bounds"},
@@ -124,6 +135,7 @@ int main(void)
         cmocka_unit_test(test_what_sessions_may_hold),
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_lengths_are_bounded),
         cmocka_unit_test(test_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -113,7 +113,6 @@ static void test_slots_are_apart(void **state)
     struct value_prefixes prefixes = {.items = items, .count = ROUTES_LEVELS};
     for (unsigned i = 0; i < ROUTES_LEVELS; i++)
         items[i] = (struct prefix){.addr = {.version = 4}, .len = (uint8_t)i};
-    assert_true(routes_fit(&prefixes));
     for (unsigned slot = 0; slot < RUNTIME_SLOTS; slot++) {
         struct routes plan;
         routes_plan(&plan, &prefixes, slot, 42, NULL);
@@ -128,26 +127,12 @@ static void test_slots_are_apart(void **state)
     }
 }
 
-static void test_levels_are_bounded(void **state)
-{
-    (void)state;
-    struct prefix items[ROUTES_LEVELS + 2];
-    struct value_prefixes prefixes = {.items = items, .count = 0};
-    for (unsigned i = 0; i < ROUTES_LEVELS; i++)
-        items[prefixes.count++] = (struct prefix){.addr = {.version = 6}, .len = (uint8_t)(128 - i)};
-    items[prefixes.count++] = (struct prefix){.addr = {.version = 4}, .len = 1}; // another family's levels are its own
-    assert_true(routes_fit(&prefixes));
-    items[prefixes.count++] = (struct prefix){.addr = {.version = 6}, .len = 1};
-    assert_false(routes_fit(&prefixes));
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_prefix_fails_closed),
         cmocka_unit_test(test_what_is_captured),
         cmocka_unit_test(test_slots_are_apart),
-        cmocka_unit_test(test_levels_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -14,30 +14,6 @@
 static char root[] = "/tmp/usher-runtime-XXXXXX";
 static struct fault fault;
 
-static void test_names(void **state)
-{
-    (void)state;
-    static const struct {
-        const char *given, *name, *path;
-    } good[] = {
-        {"branch", "branch", "/etc/usher/branch.conf"}, {"branch.conf", "branch", "branch.conf"},
-        {"/etc/x/a.conf", "a", "/etc/x/a.conf"},        {"./b-1_c.d", "b-1_c.d", "./b-1_c.d"},
-        {"v1.2", "v1.2", "/etc/usher/v1.2.conf"},
-    };
-    static const char *const bad[] = {"",   "/",          ".conf",
-                                      "..", ".hidden",    "a b",
-                                      "x/", "/tmp/.conf", "0123456789012345678901234567890123456789012345678"};
-    char name[RUNTIME_NAME_MAX + 1], path[256];
-    for (size_t i = 0; i < COUNT(good); i++) {
-        CASE(good[i].given, runtime_name(name, good[i].given, &fault));
-        assert_string_equal(name, good[i].name);
-        runtime_config_path(path, sizeof(path), good[i].given);
-        assert_string_equal(path, good[i].path);
-    }
-    for (size_t i = 0; i < COUNT(bad); i++)
-        CASE(bad[i], !runtime_name(name, bad[i], &fault));
-}
-
 static void test_claim_and_release(void **state)
 {
     (void)state;
@@ -189,11 +165,8 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_names),
-        cmocka_unit_test(test_claim_and_release),
-        cmocka_unit_test(test_a_live_one_is_not_taken_over),
-        cmocka_unit_test(test_a_dead_one_is_inherited),
-        cmocka_unit_test(test_slots_run_out),
+        cmocka_unit_test(test_claim_and_release),       cmocka_unit_test(test_a_live_one_is_not_taken_over),
+        cmocka_unit_test(test_a_dead_one_is_inherited), cmocka_unit_test(test_slots_run_out),
         cmocka_unit_test(test_release_without_rights),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Lines are kept as they were written, not as rules: they are checked once at start, travel to the workers as text, and
-// become rules there, for the one portal that a worker serves.
+// Lines are kept as they were written, not as rules: they are checked when they are read, and become rules for the one
+// portal that a worker serves.
 
-#include "gate/access.h"
+#include "config/access.h"
 
 #include "base/memory.h"
 
@@ -74,35 +74,4 @@ struct policy *access_policy(const struct access *access, const char *name)
         add_of(policy, access, name);
     add_of(policy, access, "*");
     return policy;
-}
-
-size_t access_size(const struct access *access)
-{
-    size_t size = sizeof(uint32_t);
-    for (size_t i = 0; i < access->count; i++)
-        size += strlen(access->lines[i].name) + 1 + sizeof(uint8_t) + strlen(access->lines[i].rules) + 1;
-    return size;
-}
-
-void access_encode(struct writer *w, const struct access *access)
-{
-    writer_u32(w, (uint32_t)access->count);
-    for (size_t i = 0; i < access->count; i++) {
-        writer_text(w, access->lines[i].name);
-        writer_u8(w, access->lines[i].allow);
-        writer_text(w, access->lines[i].rules);
-    }
-}
-
-bool access_decode(struct access *out, struct reader *r)
-{
-    uint32_t count = reader_u32(r);
-    for (uint32_t i = 0; i < count && !r->failed; i++) {
-        const char *name = reader_text(r);
-        bool allow = reader_u8(r);
-        const char *rules = reader_text(r);
-        if (name && rules)
-            add(out, name, allow, rules);
-    }
-    return !r->failed;
 }

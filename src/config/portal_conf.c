@@ -1,11 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table of keys, and what a table cannot say.
 
-#include "portal/portal_conf.h"
+#include "config/portal_conf.h"
 
 #include "base/memory.h"
-#include "cli/log_level.h"
-#include "portal/routes.h"
 
 #include <net/if.h>
 #include <stdlib.h>
@@ -30,23 +28,39 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
     CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
-    OPTIONS_TLS_KEYS("Portal", struct portal_conf, tls),
-    OPTIONS_LINK_KEYS("Portal", struct portal_conf, link),
+    CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
+    LINK_TUNING_KEYS("Portal", struct portal_conf, link),
     {"Gate", "Address", value_host_port, FIELD(gate), .required = true},
     {"Gate", "Name", value_word, FIELD(peer_name), .max = 253},
 };
 
-bool portal_conf_parse(struct portal_conf *conf, struct config *config, FILE *in)
+static unsigned count_lengths(const struct value_prefixes *prefixes, uint8_t version)
+{
+    bool seen[129] = {false};
+    unsigned count = 0;
+    for (size_t i = 0; i < prefixes->count; i++) {
+        const struct prefix *prefix = &prefixes->items[i];
+        if (prefix->addr.version != version || seen[prefix->len])
+            continue;
+        seen[prefix->len] = true;
+        count++;
+    }
+    return count;
+}
+
+bool portal_conf_parse(struct portal_conf *conf, struct config *config, const struct blob *text)
 {
     config->sections = SECTIONS;
     config->section_count = sizeof(SECTIONS) / sizeof(SECTIONS[0]);
     config->keys = KEYS;
     config->key_count = sizeof(KEYS) / sizeof(KEYS[0]);
     config->into = conf;
-    config_read(config, in);
-    if (!routes_fit(&conf->routes))
-        config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
-    options_check_link(config, "Portal", &conf->link);
+    config_read(config, text);
+    if (count_lengths(&conf->routes, 4) > PORTAL_ROUTE_LENGTHS_MAX ||
+        count_lengths(&conf->routes, 6) > PORTAL_ROUTE_LENGTHS_MAX)
+        config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths",
+                       PORTAL_ROUTE_LENGTHS_MAX);
+    link_tuning_check(&conf->link, config, "Portal");
     if (!conf->peer_name && conf->gate.host)
         conf->peer_name = memory_text(conf->gate.host);
     return !config->mistakes;
@@ -57,20 +71,21 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     char path[4096];
     struct fault fault;
     struct tls_identity *identity = NULL;
-    runtime_config_path(path, sizeof(path), name_or_file);
+    instance_config_path(path, sizeof(path), name_or_file);
     struct config config = {.path = path, .report = report};
-    if (!runtime_name(conf->name, name_or_file, &fault)) {
+    if (!instance_name(conf->name, name_or_file, &fault)) {
         config_mistake_at(&config, 0, "%s", fault.text);
         return NULL;
     }
-    FILE *in = config_open(&config);
-    if (in) {
-        struct options_material material = {0};
-        portal_conf_parse(conf, &config, in);
-        fclose(in);
-        identity = options_judge(&config, "Portal", &conf->tls, TLS_PORTAL, &material);
-        options_material_wipe(&material);
+    struct blob text;
+    if (config_load(&config, &text)) {
+        struct credentials credentials = {0};
+        portal_conf_parse(conf, &config, &text);
+        if (credentials_read(&credentials, &config, "Portal", &conf->credentials))
+            identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
+        credentials_wipe(&credentials);
     }
+    blob_wipe(&text);
     if (config.mistakes) {
         tls_identity_free(identity);
         identity = NULL;
@@ -91,8 +106,8 @@ struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identi
 
 void portal_conf_free(struct portal_conf *conf)
 {
-    options_tls_fini(&conf->tls);
-    options_link_fini(&conf->link);
+    credential_keys_fini(&conf->credentials);
+    link_tuning_fini(&conf->link);
     value_target_fini(&conf->gate);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);

@@ -1,17 +1,18 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Configuration files as a table of keys. Parsing has no side effects: it fills a plain struct that the program judges
 // further and only then acts on. Every mistake of a file is reported with its line, not only the first.
-#ifndef CLI_CONFIG_H
-#define CLI_CONFIG_H
+#ifndef CONFIG_CONFIG_H
+#define CONFIG_CONFIG_H
 
 #include "base/fault.h"
+#include "os/secret.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 
-enum { CONFIG_FILE_MAX = 1024 * 1024 }; // bytes of a file: far above any honest one
+enum { CONFIG_FILE_MAX = 16 * 1024 * 1024 }; // bytes of a file: far above any honest one
 
 struct config_key;
 
@@ -60,7 +61,7 @@ struct config {
     const struct config_key *keys;
     size_t key_count;
     void *into;
-    FILE *report;
+    FILE *report; // NULL: nobody is told
     unsigned mistakes;
 
     FILE *in;
@@ -72,11 +73,11 @@ struct config {
     char argument[256];
 };
 
-// Reads `in` to its end, reports every mistake, fills in defaults and asks for what is required. True when there was
+// Takes in the whole file at config->path; a mistake when that fails. The blob is the caller's in any case.
+bool config_load(struct config *config, struct blob *out);
+// Reads `text` to its end, reports every mistake, fills in defaults and asks for what is required. True when there was
 // no mistake.
-bool config_read(struct config *config, FILE *in);
-// Opens config->path; NULL, and a mistake, when that fails.
-FILE *config_open(struct config *config);
+bool config_read(struct config *config, const struct blob *text);
 // Reports a mistake that was found later, at the line of the key (or section, with a NULL key) that causes it.
 void config_mistake(struct config *config, const char *section, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -1,16 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What /etc/usher/NAME.conf of a portal says.
-#ifndef PORTAL_PORTAL_CONF_H
-#define PORTAL_PORTAL_CONF_H
+#ifndef CONFIG_PORTAL_CONF_H
+#define CONFIG_PORTAL_CONF_H
 
-#include "cli/options.h"
-#include "cli/runtime.h"
+#include "config/credentials.h"
+#include "config/instance.h"
+#include "config/link_tuning.h"
+#include "config/value_net.h"
 #include "os/log.h"
 
+enum { PORTAL_ROUTE_LENGTHS_MAX = 16 }; // different prefix lengths of one family
+
 struct portal_conf {
-    char name[RUNTIME_NAME_MAX + 1];
-    struct options_tls tls;
-    struct options_link link;
+    char name[INSTANCE_NAME_MAX + 1];
+    struct credential_keys credentials;
+    struct link_tuning link;
     struct value_target gate;
     char *peer_name; // what the gate's certificate must carry
 
@@ -36,7 +40,7 @@ struct portal_conf {
 struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 
-// The parts of it, for tests: reads `in` alone, without looking at any other file.
-bool portal_conf_parse(struct portal_conf *conf, struct config *config, FILE *in);
+// The part of it that looks at no other file.
+bool portal_conf_parse(struct portal_conf *conf, struct config *config, const struct blob *text);
 
 #endif

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The kinds of values a configuration knows, each a `config_parse`. The field's type stands behind each.
-#ifndef CLI_VALUE_H
-#define CLI_VALUE_H
+// Kinds of values that say where something is: addresses, prefixes, hosts. The field's type stands behind each.
+#ifndef CONFIG_VALUE_NET_H
+#define CONFIG_VALUE_NET_H
 
 #include "base/address.h"
-#include "cli/config.h"
+#include "config/config.h"
 
 enum {
     VALUE_LIST_MAX = 1024,     // items of one list
@@ -27,18 +27,11 @@ struct value_endpoints {
     size_t count;
 };
 
-config_parse value_path;      // char *, absolute
-config_parse value_word;      // char *: letters, digits, "-", "_", "."; at most 15 bytes when `max` is 15
-config_parse value_number;    // uint64_t
-config_parse value_size;      // uint64_t, bytes: "64K", "16M", "1G"
-config_parse value_budget;    // uint64_t, bytes: a size, or "auto": 256M, or a quarter of a smaller machine's memory
-config_parse value_duration;  // uint64_t, milliseconds: "200ms", "30s", "5m", "1h"
-config_parse value_switch;    // bool: yes or no
 config_parse value_host_port; // struct value_target
 config_parse value_prefixes;  // struct value_prefixes, appended: host bits must be zero
 config_parse value_addresses; // struct value_prefixes, appended: an interface's address, host bits stay
 config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver.h takes them
-config_parse value_endpoints; // struct value_endpoints, appended
+config_parse value_endpoints; // struct value_endpoints, appended: where to listen
 
 void value_target_fini(struct value_target *target);
 void value_prefixes_fini(struct value_prefixes *prefixes);

@@ -4,7 +4,7 @@
 // section names without a word and would tell the line of the first mistake only. Leading white space means nothing,
 // so there are no continuation lines: list keys may be given again instead.
 
-#include "cli/config.h"
+#include "config/config.h"
 
 #include "base/memory.h"
 #include "base/text.h"
@@ -20,6 +20,8 @@ enum { SHOWN_SIZE = 80 }; // bytes of a file's own text that a message shows
 
 static void report(struct config *config, unsigned line, const char *kind, const char *format, va_list args)
 {
+    if (!config->report)
+        return;
     if (line)
         fprintf(config->report, "%s:%u: %s", config->path, line, kind);
     else
@@ -257,28 +259,43 @@ static void finish(struct config *config)
     }
 }
 
-bool config_read(struct config *config, FILE *in)
+bool config_load(struct config *config, struct blob *out)
 {
-    config->in = in;
-    config->lines = memory_new((config->key_count + 1) * sizeof(*config->lines));
-    config->section_lines = memory_new((config->section_count + 1) * sizeof(*config->section_lines));
-    int line = ini_parse_stream(next_line, config, take, config);
-    if (ferror(in)) { // a directory, say
+    size_t size = 0;
+    *out = (struct blob){0};
+    FILE *in = fopen(config->path, "re");
+    if (!in) {
         config_mistake_at(config, 0, "%s", strerror(errno));
         return false;
     }
+    do {
+        size = size ? 2 * size : 64 * 1024;
+        out->bytes = memory_resize(out->bytes, size + 1);
+        out->len += fread(out->bytes + out->len, 1, size - out->len, in);
+    } while (out->len == size && size < CONFIG_FILE_MAX);
+    out->bytes[out->len] = '\0';
+    int error = ferror(in) ? errno : out->len == CONFIG_FILE_MAX ? EFBIG : 0; // EISDIR, say
+    fclose(in);
+    if (error)
+        config_mistake_at(config, 0, "%s", strerror(error));
+    return !error;
+}
+
+bool config_read(struct config *config, const struct blob *text)
+{
+    config->in = text->len ? fmemopen(text->bytes, text->len, "r") : fopen("/dev/null", "re");
+    if (!config->in) {
+        config_mistake_at(config, 0, "%s", strerror(errno));
+        return false;
+    }
+    config->lines = memory_new((config->key_count + 1) * sizeof(*config->lines));
+    config->section_lines = memory_new((config->section_count + 1) * sizeof(*config->section_lines));
+    int line = ini_parse_stream(next_line, config, take, config);
+    fclose(config->in);
     if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="
         config_mistake_at(config, line > 0 ? (unsigned)line : 0, "not understood");
     finish(config);
     return !config->mistakes;
-}
-
-FILE *config_open(struct config *config)
-{
-    FILE *in = fopen(config->path, "re");
-    if (!in)
-        config_mistake_at(config, 0, "%s", strerror(errno));
-    return in;
 }
 
 void config_fini(struct config *config)

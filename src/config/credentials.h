@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The keys CA, Certificate, Key, CRL and MinimumTLS, which both programs have: the files are read here, and judged here,
+// which may happen in another process than the one that read them.
+#ifndef CONFIG_CREDENTIALS_H
+#define CONFIG_CREDENTIALS_H
+
+#include "config/value.h"
+#include "link/tls.h"
+#include "os/secret.h"
+
+struct credential_keys {
+    char *ca, *certificate, *key, *crl; // paths; crl may be NULL
+    bool allow_tls12;                   // MinimumTLS = 1.2
+};
+
+// What the paths hold. The key is a secret.
+struct credentials {
+    struct blob ca, certificate, key, crl;
+};
+
+config_parse credential_minimum_tls; // bool: whether "1.2" is the least
+
+#define CREDENTIAL_KEYS(SECTION, TYPE, KEYS)                                                                           \
+    {SECTION, "CA", value_path, offsetof(TYPE, KEYS.ca), .required = true},                                            \
+        {SECTION, "Certificate", value_path, offsetof(TYPE, KEYS.certificate), .required = true},                      \
+        {SECTION, "Key", value_path, offsetof(TYPE, KEYS.key), .required = true},                                      \
+        {SECTION, "CRL", value_path, offsetof(TYPE, KEYS.crl), .fallback = NULL},                                      \
+    {                                                                                                                  \
+        SECTION, "MinimumTLS", credential_minimum_tls, offsetof(TYPE, KEYS.allow_tls12), .fallback = "1.3"             \
+    }
+
+// Reads the files; every mistake is reported at its key's line. False when there was one, or a key was missing.
+bool credentials_read(struct credentials *out, struct config *config, const char *section,
+                      const struct credential_keys *keys);
+// Proves that they fit together; a mistake is reported at its key's line, and what will soon be out of date as well. NULL
+// when there was a mistake.
+struct tls_identity *credentials_judge(const struct credentials *credentials, struct config *config,
+                                       const char *section, const struct credential_keys *keys, enum tls_role role);
+// `credentials` is borrowed by the result.
+struct tls_material credentials_material(const struct credentials *credentials, const struct credential_keys *keys,
+                                         enum tls_role role);
+void credentials_wipe(struct credentials *credentials);
+void credential_keys_fini(struct credential_keys *keys);
+
+#endif

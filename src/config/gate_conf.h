@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the configuration of a gate says.
+#ifndef CONFIG_GATE_CONF_H
+#define CONFIG_GATE_CONF_H
+
+#include "config/access.h"
+#include "config/credentials.h"
+#include "config/instance.h"
+#include "config/link_tuning.h"
+#include "config/value_net.h"
+#include "os/log.h"
+
+struct gate_conf {
+    char name[INSTANCE_NAME_MAX + 1];
+    struct value_endpoints listen;
+    struct credential_keys credentials;
+    struct link_tuning link;
+    struct access access;
+
+    char *user; // whom workers become
+    enum log_level log_level;
+    char *dns;    // servers, comma separated; NULL: the system's own
+    bool replace; // Duplicate: a new login of a name ends the older one
+
+    uint64_t max_portals;
+    uint64_t max_unauthenticated, max_unauthenticated_per_source;
+    uint64_t max_connecting;                      // sessions of one portal that wait for their far end
+    uint64_t opens_per_second, opens_burst;       // of one portal; 0: no limit
+    uint64_t connect_timeout, udp_idle, dns_idle; // ms
+};
+
+// Reads the text of the file, and looks at no other.
+bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct blob *text);
+void gate_conf_free(struct gate_conf *conf);
+
+#endif

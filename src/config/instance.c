@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A name becomes a directory below /run, so it is nothing that could lead out of there.
+
+#include "config/instance.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <string.h>
+
+static bool is_file(const char *name_or_file)
+{
+    size_t len = strlen(name_or_file);
+    return strchr(name_or_file, '/') || (len > 5 && !strcmp(name_or_file + len - 5, ".conf"));
+}
+
+void instance_config_path(char *room, size_t size, const char *name_or_file)
+{
+    if (is_file(name_or_file))
+        snprintf(room, size, "%s", name_or_file);
+    else
+        snprintf(room, size, "/etc/usher/%s.conf", name_or_file);
+}
+
+bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, struct fault *fault)
+{
+    const char *slash = strrchr(name_or_file, '/');
+    const char *base = slash ? slash + 1 : name_or_file;
+    size_t len = strlen(base);
+    if (is_file(name_or_file) && len > 5 && !strcmp(base + len - 5, ".conf"))
+        len -= 5;
+    bool ok = len > 0 && len <= INSTANCE_NAME_MAX && *base != '.';
+    for (size_t i = 0; ok && i < len; i++)
+        ok = isalnum((unsigned char)base[i]) || strchr("-_.", base[i]);
+    if (!ok)
+        return fault_set(fault, "the name of an instance is 1 to %d of a-z A-Z 0-9 - _ and no dot first",
+                         INSTANCE_NAME_MAX);
+    memcpy(name, base, len);
+    name[len] = '\0';
+    return true;
+}

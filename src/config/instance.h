@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a person names an instance by: a name, or the file that configures it.
+#ifndef CONFIG_INSTANCE_H
+#define CONFIG_INSTANCE_H
+
+#include "base/fault.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+enum { INSTANCE_NAME_MAX = 48 }; // bytes
+
+// "branch" of "branch", "/etc/usher/branch.conf" or "./branch.conf". False when it is no usable name.
+bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, struct fault *fault);
+// The configuration's path: "/etc/usher/branch.conf" of "branch"; anything with a slash or ".conf" is a path itself.
+void instance_config_path(char *room, size_t size, const char *name_or_file);
+
+#endif

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Each parser takes the whole text or refuses it with a sentence that says what would have been right.
+
+#include "config/value_net.h"
+
+#include "base/memory.h"
+
+#include <ctype.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+bool value_host_port(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    static const char what[] = "is not host:port, address:port or [v6]:port";
+    struct value_target *out = field;
+    (void)key;
+    const char *colon = strrchr(entry->value, ':');
+    uint16_t port;
+    if (!colon || colon == entry->value || !address_port_parse(&port, colon + 1))
+        return fault_set(fault, what);
+    char *host = memory_text(entry->value);
+    host[colon - entry->value] = '\0';
+    struct endpoint ep;
+    bool ok = endpoint_parse(&ep, entry->value);
+    if (ok && ep.addr.version == 6) { // off with the brackets
+        size_t len = strlen(host);
+        memmove(host, host + 1, len - 2);
+        host[len - 2] = '\0';
+    }
+    for (const char *at = host; !ok && *at; at++)
+        if (!isalnum((unsigned char)*at) && !strchr("-_.", *at)) {
+            free(host);
+            return fault_set(fault, what);
+        }
+    value_target_fini(out);
+    out->host = host;
+    out->port = port;
+    return true;
+}
+
+void value_target_fini(struct value_target *target)
+{
+    free(target->host);
+    target->host = NULL;
+}
+
+static bool append_prefix(struct value_prefixes *out, const struct prefix *prefix, struct fault *fault)
+{
+    if (out->count == VALUE_LIST_MAX)
+        return fault_set(fault, "is one too many: the list holds %d", VALUE_LIST_MAX);
+    for (size_t i = 0; i < out->count; i++)
+        if (out->items[i].len == prefix->len && address_equal(&out->items[i].addr, &prefix->addr))
+            return fault_set(fault, "is in the list already");
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof(*out->items));
+    out->items[out->count++] = *prefix;
+    return true;
+}
+
+bool value_prefixes(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct prefix prefix;
+    (void)key;
+    if (!prefix_parse(&prefix, entry->value))
+        return fault_set(fault, "is not a prefix such as 10.73.0.0/24 or fd73::/64 (host bits must be zero)");
+    return append_prefix(field, &prefix, fault);
+}
+
+static bool parse_length(unsigned *out, const char *text, unsigned most)
+{
+    unsigned value = 0;
+    const char *at = text;
+    for (; isdigit((unsigned char)*at) && value <= most; at++)
+        value = value * 10 + (unsigned)(*at - '0');
+    if (at == text || *at || value > most)
+        return false;
+    *out = value;
+    return true;
+}
+
+bool value_addresses(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    static const char what[] = "is not an address such as 10.99.0.2/32 or fd99::2/128";
+    struct prefix prefix = {0};
+    char text[PREFIX_TEXT_SIZE];
+    (void)key;
+    if (strlen(entry->value) >= sizeof(text))
+        return fault_set(fault, what);
+    strcpy(text, entry->value);
+    char *slash = strchr(text, '/');
+    if (slash)
+        *slash++ = '\0';
+    if (!address_parse(&prefix.addr, text))
+        return fault_set(fault, what);
+    unsigned most = prefix.addr.version == 4 ? 32 : 128;
+    unsigned len = most;
+    if (slash && !parse_length(&len, slash, most))
+        return fault_set(fault, what);
+    prefix.len = (uint8_t)len;
+    return append_prefix(field, &prefix, fault);
+}
+
+void value_prefixes_fini(struct value_prefixes *prefixes)
+{
+    free(prefixes->items);
+    *prefixes = (struct value_prefixes){0};
+}
+
+bool value_servers(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    char **out = field;
+    struct address addr;
+    struct endpoint ep;
+    (void)key;
+    if (!address_parse(&addr, entry->value) && !endpoint_parse(&ep, entry->value))
+        return fault_set(fault, "is neither an address nor address:port");
+    size_t used = *out ? strlen(*out) : 0;
+    size_t size = used + strlen(entry->value) + 2;
+    if (size > VALUE_SERVERS_SIZE)
+        return fault_set(fault, "is one too many: the list has at most %d bytes", VALUE_SERVERS_SIZE);
+    *out = memory_resize(*out, size);
+    snprintf(*out + used, size - used, "%s%s", used ? "," : "", entry->value);
+    return true;
+}
+
+bool value_endpoints(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct value_endpoints *out = field;
+    struct endpoint ep;
+    (void)key;
+    if (!endpoint_parse(&ep, entry->value))
+        return fault_set(fault, "is not address:port or [v6]:port");
+    if (out->count == VALUE_LIST_MAX)
+        return fault_set(fault, "is one too many: the list holds %d", VALUE_LIST_MAX);
+    for (size_t i = 0; i < out->count; i++)
+        if (endpoint_equal(&out->items[i], &ep))
+            return fault_set(fault, "is in the list already");
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof(*out->items));
+    out->items[out->count++] = ep;
+    return true;
+}
+
+void value_endpoints_fini(struct value_endpoints *endpoints)
+{
+    free(endpoints->items);
+    *endpoints = (struct value_endpoints){0};
+}
