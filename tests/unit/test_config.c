@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The table-driven parser: what it takes, and that each mistake is reported with its line, all of them at once.
 #include "config/config.h"
+#include "config/secret_file.h"
 #include "config/value.h"
 #include "config/value_net.h"
 #include "unit.h"
@@ -13,7 +14,8 @@ struct fields {
     char *text;
     uint64_t number, size, duration;
     bool on;
-    struct value_prefixes prefixes;
+    struct value_prefixes prefixes, allowed;
+    char *secret;
     char log[512]; // of named sections and of keys that repeat
 };
 
@@ -51,21 +53,25 @@ static const struct config_key KEYS[] = {
     {"Main", "Duration", value_duration, FIELD(duration), .fallback = "5s"},
     {"Main", "On", value_switch, FIELD(on), .fallback = "no"},
     {"Main", "Prefixes", value_prefixes, FIELD(prefixes), .list = true},
+    {"Main", "Allowed", value_prefixes, FIELD(allowed), .list = true, .fallback = "127.0.0.0/8, ::1/128"},
+    {"Main", "Secret", value_path, FIELD(secret), .fallback = NULL},
     {"Rules", "Rule", take_rule, FIELD(log), .repeats = true},
 };
 
 static struct fields fields;
 static char *report;
 
-// Reads `text`; what was reported is in `report`.
-static bool read_text(const char *text, size_t len)
+// Clears the fields and the report.
+static struct config start(void)
 {
-    size_t size;
+    static size_t size;
     free(report);
     free(fields.text);
+    free(fields.secret);
     value_prefixes_fini(&fields.prefixes);
+    value_prefixes_fini(&fields.allowed);
     fields = (struct fields){0};
-    struct config config = {
+    return (struct config){
         .path = "f",
         .sections = SECTIONS,
         .section_count = COUNT(SECTIONS),
@@ -74,6 +80,12 @@ static bool read_text(const char *text, size_t len)
         .into = &fields,
         .report = open_memstream(&report, &size),
     };
+}
+
+// Reads `text`; what was reported is in `report`.
+static bool read_text(const char *text, size_t len)
+{
+    struct config config = start();
     bool ok = config_read(&config, &(struct blob){(uint8_t *)text, len});
     fclose(config.report);
     config_fini(&config);
@@ -96,6 +108,9 @@ static void test_defaults(void **state)
     assert_int_equal(fields.duration, 5000);
     assert_false(fields.on);
     assert_int_equal(fields.prefixes.count, 0);
+    assert_int_equal(fields.allowed.count, 2);
+    assert_true(read_string("[Main]\nText = x\nAllowed = 10.0.0.0/8\n"));
+    assert_int_equal(fields.allowed.count, 1); // instead of the default, not beside it
 }
 
 static void test_dialect(void **state)
@@ -202,15 +217,56 @@ static void test_nul_bytes(void **state)
     assert_non_null(strstr(report, "f:3: "));
 }
 
+// What a path leads to is read after the text, and complained about at the path's line.
+static void test_secret_files(void **state)
+{
+    (void)state;
+    static char text[] = "[Main]\nText = x\nSecret = /dev/null\n";
+    struct config config = start();
+    struct blob secret;
+    assert_true(config_read(&config, &(struct blob){(uint8_t *)text, strlen(text)}));
+    assert_false(secret_file_read(&secret, &config, "Main", "Secret", fields.secret));
+    assert_int_equal(config.mistakes, 1);
+    fclose(config.report);
+    config_fini(&config);
+    assert_non_null(strstr(report, "f:3: Secret: /dev/null: "));
+}
+
+// The same text for everybody who reads it, or a mistake of the file as a whole.
+static void test_loading(void **state)
+{
+    (void)state;
+    struct blob text;
+    struct config config = start();
+    config.path = "/proc/self/cmdline"; // a file that does not tell its size
+    assert_true(config_load(&config, &text));
+    assert_non_null(strstr((char *)text.bytes, "test_config"));
+    blob_wipe(&text);
+    config.path = "/";
+    assert_false(config_load(&config, &text));
+    blob_wipe(&text);
+    config.path = "/dev/zero";
+    assert_false(config_load(&config, &text));
+    blob_wipe(&text);
+    config.path = "/nowhere";
+    assert_false(config_load(&config, &text));
+    fclose(config.report);
+    config_fini(&config);
+    assert_string_equal(report, "/: Is a directory\n/dev/zero: File too large\n/nowhere: No such file or directory\n");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults),   cmocka_unit_test(test_dialect),   cmocka_unit_test(test_mistakes),
-        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_nul_bytes),
+        cmocka_unit_test(test_long_lines), cmocka_unit_test(test_nul_bytes), cmocka_unit_test(test_secret_files),
+        cmocka_unit_test(test_loading),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
     free(report);
     free(fields.text);
+    free(fields.secret);
     value_prefixes_fini(&fields.prefixes);
+    value_prefixes_fini(&fields.allowed);
     return failed;
 }
