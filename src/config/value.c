@@ -97,14 +97,6 @@ static void set_text(char **field, const char *value)
     *field = memory_text(value);
 }
 
-bool value_text(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
-{
-    (void)key;
-    (void)fault;
-    set_text(field, entry->value);
-    return true;
-}
-
 bool value_path(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     (void)key;

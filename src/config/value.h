@@ -5,7 +5,6 @@
 
 #include "config/config.h"
 
-config_parse value_text;      // char *
 config_parse value_path;      // char *, absolute
 config_parse value_word;      // char *: letters, digits, "-", "_", "."; at most 15 bytes when `max` is 15
 config_parse value_number;    // uint64_t

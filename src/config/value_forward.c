@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "config/value_net.h"
-#include "edge/policy/policy.h"
+#include "exchange/policy/policy.h"
 
 #include <ctype.h>
 #include <stdlib.h>
