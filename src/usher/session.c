@@ -126,9 +126,8 @@ void usher_session_reset(struct usher_session *session, enum usher_word word, co
     char reason[USHER_REASON_MAX + 1];
     if (session->closing.state == SESSION_INACTIVE)
         return; // from within `ended`
-    bool attached = opening_detach(&session->opening);
-    assert(attached);
-    (void)attached;
+    assert(session->opening.attached);
+    opening_detach(&session->opening);
     usher_reason_write(reason, sizeof reason, word, text);
     if (session->closing.state == SESSION_PENDING && !session->opening.incoming) {
         abandon(session, reason);

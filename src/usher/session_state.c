@@ -107,7 +107,7 @@ void session_free(struct usher_session *session)
     free(session);
 }
 
-bool session_wants_turn(const struct usher_session *session)
+static bool wants_turn(const struct usher_session *session)
 {
     if (!closing_may_send(&session->closing))
         return false;
@@ -120,7 +120,7 @@ bool session_wants_turn(const struct usher_session *session)
 
 void session_update_turn(struct usher_session *session)
 {
-    if (session_wants_turn(session))
+    if (wants_turn(session))
         place_take(&session->place, &session->engine->scheduler, session->engine->now);
     else
         place_leave(&session->place);

@@ -48,9 +48,8 @@ void session_end(struct usher_session *session, enum usher_ending ending, enum u
 void session_release(struct usher_session *session);
 void session_free(struct usher_session *session);
 
-// Has credit and something to send.
-bool session_wants_turn(const struct usher_session *session);
-// Takes its place among those that send, or leaves it, as it has something to send now. The second wakes the engine too.
+// Takes its place among those that send while it has credit and something to send, and leaves it else. The second wakes
+// the engine too.
 void session_update_turn(struct usher_session *session);
 void session_seek_turn(struct usher_session *session);
 

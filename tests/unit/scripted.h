@@ -127,12 +127,12 @@ static inline void edge_ended(void *owner, enum usher_ending ending, enum usher_
 {
     static const char *const endings[] = {"closed", "refused", "reset", "lost"};
     struct edge *edge = owner;
-    char reason[1024];
+    char reason[USHER_REASON_MAX + 1];
     if (ending == USHER_ENDED_CLOSED || ending == USHER_ENDED_LOST)
         text_add(&edge->log, " ", "ended(%s)", endings[ending]);
     else
         text_add(&edge->log, " ", "ended(%s %s)", endings[ending],
-                 usher_reason_write(reason, sizeof(reason), word, text));
+                 usher_reason_write(reason, sizeof reason, word, text));
 }
 
 static const struct usher_session_ops edge_ops = {

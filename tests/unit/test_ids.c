@@ -1,14 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "usher/ids.h"
 
+#include "unit.h"
 #include "usher/record.h"
-
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 
 // The table only keeps the pointers: any will do.
 static struct usher_session *const someone = (struct usher_session *)8;

@@ -2,16 +2,11 @@
 // The wire as bytes: a vector for every record, both ways, and every way in which a body can be wrong.
 #include "usher/record.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
+#include "unit.h"
 
-#include <cmocka.h>
 #include <string.h>
 
-#define BYTES(...)  (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
-#define COUNT(list) (sizeof list / sizeof((list)[0]))
+#define BYTES(...) (const uint8_t[]){__VA_ARGS__}, sizeof((const uint8_t[]){__VA_ARGS__})
 
 static uint8_t room[70000];
 
