@@ -34,7 +34,7 @@ static void emit(struct capture *capture, const struct usher_datagram *datagram)
 
 // False when the kernel does not take it. Some stable ones of 2024 offer USO and refuse packets of equal pieces with
 // EINVAL (their check of virtio headers counted the headers in).
-static bool emit_whole(struct capture *capture, const struct train *train)
+static bool emit_whole(struct capture *capture, const struct datagram_batch *train)
 {
     uint8_t head[CRAFT_HEAD_SIZE];
     struct virtio_net_hdr vnet = {0};
@@ -46,14 +46,14 @@ static bool emit_whole(struct capture *capture, const struct train *train)
 
 void answer_flush(struct capture *capture)
 {
-    struct train *train = &capture->train;
+    struct datagram_batch *train = &capture->train;
     if (train->count > 1 && !emit_whole(capture, train))
         capture->trains_refused = true;
     for (unsigned i = 0; i < train->count && (train->count == 1 || capture->trains_refused); i++) {
-        const struct usher_datagram piece = train_piece(train, i);
+        const struct usher_datagram piece = batch_piece(train, i);
         emit(capture, &piece);
     }
-    train_clear(train);
+    batch_clear(train);
 }
 
 // The kernel cuts a train where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
@@ -62,7 +62,7 @@ static bool wait_for_more(struct association *association, const struct usher_da
 {
     struct capture *capture = association->flow.capture;
     return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
-           packet_len(datagram) <= capture->config.mtu && train_join(&capture->train, association, datagram);
+           packet_len(datagram) <= capture->config.mtu && batch_join(&capture->train, association, datagram);
 }
 
 bool answer_udp(struct association *association, const struct usher_datagram *datagram)

@@ -17,7 +17,7 @@
 #include "base/table.h"
 #include "edge/capture/capture.h"
 #include "edge/capture/fragments.h"
-#include "edge/train.h"
+#include "edge/relay/batch.h"
 #include "packet/craft.h"
 #include "packet/packet.h"
 #include "stack/stack.h"
@@ -66,10 +66,10 @@ struct capture {
     struct table associations;
     uint32_t association_count; // those outside the table too
     struct list association_dead;
-    size_t early_bytes;       // of datagrams that wait for their association
-    uint32_t fragment_number; // of the next IPv6 datagram that we cut
-    struct train train;       // UDP for one application, until the end of the turn
-    bool trains_refused;      // by this kernel
+    size_t early_bytes;          // of datagrams that wait for their association
+    uint32_t fragment_number;    // of the next IPv6 datagram that we cut
+    struct datagram_batch train; // UDP for one application, until the end of the turn
+    bool trains_refused;         // by this kernel
 
     uv_poll_t poll;
     uv_timer_t timer;

@@ -24,7 +24,8 @@ struct dial_config {
     uint32_t connect_timeout_ms; // 10,000
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;
-    bool udp_offload; // datagrams may go and come as trains (edge/train.h)
+    bool udp_offload; // datagrams may go and come as batches (edge/relay/batch.h)
+    uint32_t mark;    // of the sockets that it makes (SO_MARK); 0: none
 };
 
 #define DIAL_COUNTERS(X)                                                                                               \

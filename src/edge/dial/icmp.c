@@ -4,21 +4,22 @@
 // what its application sees.
 #include "edge/dial/echo.h"
 #include "edge/dial/internal.h"
-#include "edge/dial/reason.h"
-#include "edge/dial/remotes.h"
-#include "os/socket.h"
+#include "edge/relay/reason.h"
+#include "os/random.h"
 
 #include <errno.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
+enum { MESSAGES_BUDGET = 64 }; // read from a socket before others have their turn
+
 struct dial_icmp {
-    struct dial_flow flow;       // first
-    struct table_node node;      // in dial->pings once it has an identifier
-    struct endpoint inside;      // where the latest request came from
-    struct dial_remotes remotes; // of a session that was opened by address; ports are 0
-    uint16_t id;                 // our echo identifier
-    bool listed;                 // in dial->pings
+    struct relay_flow flow; // first
+    struct table_node node; // in dial->pings once it has an identifier
+    struct endpoint inside; // where the latest request came from
+    struct remotes remotes; // of a session that was opened by address; ports are 0
+    uint16_t id;            // our echo identifier
+    bool listed;            // in dial->pings
 };
 
 // Identifiers of the two versions are apart.
@@ -36,15 +37,16 @@ static struct dial_icmp *find(const struct dial *dial, uint8_t version, uint16_t
 
 static void close_icmp(struct dial_icmp *icmp)
 {
+    dial_lookup_cancel(&icmp->flow);
     if (icmp->listed)
-        table_remove(&icmp->flow.dial->pings, &icmp->node);
+        table_remove(&dial_of(&icmp->flow)->pings, &icmp->node);
     remotes_fini(&icmp->remotes);
-    dial_flow_retire(&icmp->flow);
+    relay_flow_retire(&icmp->flow);
 }
 
 static void fail(struct dial_icmp *icmp, int error)
 {
-    dial_flow_reset_errno(&icmp->flow, error);
+    relay_flow_reset(&icmp->flow, error);
     close_icmp(icmp);
 }
 
@@ -57,22 +59,16 @@ static uint8_t version_of(const struct dial_icmp *icmp)
 
 static bool may_send(struct dial_icmp *icmp, const struct address *to)
 {
-    struct dial *dial = icmp->flow.dial;
-    const struct judge *judge = dial->config.judge;
-    struct endpoint key = {.addr = *to};
+    struct dial *dial = dial_of(&icmp->flow);
+    const struct endpoint key = {.addr = *to};
     if (icmp->flow.by_name)
         return true; // judged when it was opened
-    const struct remote *known = remotes_find(&icmp->remotes, &key);
-    bool allowed = known ? known->allowed : to->version == 4 && judge->address(judge, USHER_ICMP, NULL, to, 0);
-    if (!known)
-        remotes_add(&icmp->remotes, &key, allowed);
-    dial->counters.datagrams_denied += !allowed;
-    return allowed;
+    return remotes_may_send(&icmp->remotes, dial->config.judge, USHER_ICMP, &key, &dial->counters.datagrams_denied);
 }
 
 static bool send_request(const struct dial_icmp *icmp, const struct address *to, const struct usher_datagram *datagram)
 {
-    struct dial *dial = icmp->flow.dial;
+    struct dial *dial = dial_of(&icmp->flow);
     uint8_t version = version_of(icmp);
     uint8_t header[ECHO_HEADER];
     struct sockaddr_storage sa;
@@ -92,7 +88,7 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
     if (icmp->flow.closing || !may_send(icmp, to))
         return;
     icmp->inside = datagram->from;
-    dial_flow_wait(&icmp->flow, WAIT_ECHO);
+    relay_flow_wait(&icmp->flow, RELAY_WAIT_ECHO);
     if (!send_request(icmp, to, datagram) && reason_word(errno) == USHER_UNREACHABLE && !icmp->remotes.several)
         fail(icmp, errno);
 }
@@ -128,19 +124,19 @@ static void take_news(struct dial *dial, const struct echo_news *news)
 static void read_all(const struct dial_pinger *pinger)
 {
     struct dial *dial = pinger->dial;
-    for (int i = 0; i < DATAGRAM_BUDGET; i++) {
+    for (int i = 0; i < MESSAGES_BUDGET; i++) {
         struct sockaddr_storage sa;
         socklen_t sa_len = sizeof sa;
         struct endpoint from;
         struct echo_news news;
         ssize_t n =
-            recvfrom(pinger->watch.fd, dial->room, DATAGRAM_ROOM, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
+            recvfrom(pinger->watch.fd, dial->packet, PACKET_ROOM, MSG_DONTWAIT, (struct sockaddr *)&sa, &sa_len);
         if (n < 0)
             return;
         if (!endpoint_from_sockaddr(&from, (const struct sockaddr *)&sa))
             continue;
-        if (from.addr.version == 4 ? echo4_read(&news, dial->room, (size_t)n)
-                                   : echo6_read(&news, &from.addr, dial->room, (size_t)n))
+        if (from.addr.version == 4 ? echo4_read(&news, dial->packet, (size_t)n)
+                                   : echo6_read(&news, &from.addr, dial->packet, (size_t)n))
             take_news(dial, &news);
     }
 }
@@ -152,7 +148,7 @@ static void on_event(struct poller_watch *watch, uint32_t events)
     read_all(container_of(watch, struct dial_pinger, watch));
 }
 
-void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd)
+static void start_pinger(struct dial *dial, struct dial_pinger *pinger, int fd)
 {
     pinger->dial = dial;
     pinger->watch.fd = fd;
@@ -160,7 +156,7 @@ void dial_pinger_start(struct dial *dial, struct dial_pinger *pinger, int fd)
         pinger->watch.fd = -1;
 }
 
-void dial_pinger_stop(struct dial_pinger *pinger)
+static void stop_pinger(struct dial_pinger *pinger)
 {
     if (pinger->watch.fd >= 0)
         poller_delete(pinger->dial->config.poller, &pinger->watch);
@@ -171,7 +167,7 @@ void dial_pinger_stop(struct dial_pinger *pinger)
 // A free identifier, after the one used last, so that late answers find nobody. False when all are in use.
 static bool take_identifier(struct dial_icmp *icmp)
 {
-    struct dial *dial = icmp->flow.dial;
+    struct dial *dial = dial_of(&icmp->flow);
     uint8_t version = version_of(icmp);
     for (uint32_t tries = 0; tries <= UINT16_MAX; tries++) {
         icmp->id = dial->next_echo++;
@@ -184,32 +180,32 @@ static bool take_identifier(struct dial_icmp *icmp)
     return false;
 }
 
-static void reach(struct dial_flow *flow, const struct address *addrs, size_t count)
+static void reach(struct relay_flow *flow, const struct address *addrs, size_t count)
 {
     struct dial_icmp *icmp = (struct dial_icmp *)flow;
     (void)count;
     flow->outside.addr = addrs[0];
     if (!take_identifier(icmp)) {
-        dial_flow_refuse(flow, USHER_LIMIT, "no echo identifier is free");
+        dial_refuse(flow, USHER_LIMIT, "no echo identifier is free");
         close_icmp(icmp);
         return;
     }
-    dial_flow_wait(flow, WAIT_ECHO);
-    dial_flow_accept(flow);
+    relay_flow_wait(flow, RELAY_WAIT_ECHO);
+    dial_accept(flow);
 }
 
-static void expired(struct dial_flow *flow)
+static void expired(struct relay_flow *flow)
 {
-    if (dial_flow_idle(flow))
+    if (relay_flow_idle(flow))
         close_icmp((struct dial_icmp *)flow);
 }
 
-static void abandon(struct dial_flow *flow)
+static void abandon(struct relay_flow *flow)
 {
     close_icmp((struct dial_icmp *)flow);
 }
 
-static const struct endpoint *inside(const struct dial_flow *flow)
+static const struct endpoint *inside(const struct relay_flow *flow)
 {
     return &((const struct dial_icmp *)flow)->inside;
 }
@@ -234,10 +230,27 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
 
 static const struct usher_session_ops ops = {.datagram = datagram, .finished = finished, .ended = ended};
 
-static const struct dial_kind kind = {
-    .ops = &ops, .reach = reach, .expired = expired, .abandon = abandon, .inside = inside};
-
-struct dial_flow *dial_icmp_new(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+void dial_icmp_init(struct dial *dial)
 {
-    return dial_flow_add(dial, sizeof(struct dial_icmp), &kind, session, open);
+    dial->icmp = (struct relay_kind){
+        .relay = dial->relay, .expired = expired, .abandon = abandon, .inside = inside, .state = dial_state};
+    table_init(&dial->pings);
+    random_fill(&dial->next_echo, sizeof dial->next_echo);
+    start_pinger(dial, &dial->pinger4, dial->config.icmp4_fd);
+    start_pinger(dial, &dial->pinger6, dial->config.icmp6_fd);
+}
+
+void dial_icmp_fini(struct dial *dial)
+{
+    table_fini(&dial->pings);
+    stop_pinger(&dial->pinger4);
+    stop_pinger(&dial->pinger6);
+}
+
+void dial_icmp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)
+{
+    struct relay_flow *flow = relay_flow_add(&dial->icmp, sizeof(struct dial_icmp), open);
+    usher_session_attach(session, &ops, flow);
+    flow->session = session;
+    dial_look_up(flow, open, reach);
 }

@@ -1,34 +1,37 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From what the peer asked for to addresses that may be connected to. A name is resolved once, every address of it is
-// judged, and only what passed goes on to reach: nothing is resolved again behind the policy's back (DNS rebinding).
-#include "base/memory.h"
+// judged, and only what passed goes on to `reach`: nothing is resolved again behind the policy's back (DNS rebinding).
 #include "edge/dial/internal.h"
+
+#include "base/memory.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 struct dial_lookup {
     struct resolver_query *query;
+    dial_reach *reach;
     char host[USHER_HOST_MAX + 1];
 };
 
-static void give_up(struct dial_flow *flow, enum usher_word word, const char *text)
+static void give_up(struct relay_flow *flow, enum usher_word word, const char *text)
 {
-    dial_flow_refuse(flow, word, text);
+    dial_refuse(flow, word, text);
     flow->kind->abandon(flow);
 }
 
 // Echo requests of one ICMP do not go to addresses of the other IP.
-static bool fits(const struct dial_flow *flow, const struct address *addr)
+static bool fits(const struct relay_flow *flow, const struct address *addr)
 {
     if (flow->protocol == USHER_ICMP)
         return addr->version == 4;
     return flow->protocol != USHER_ICMPV6 || addr->version == 6;
 }
 
-static void reach_allowed(struct dial_flow *flow, const char *host, const struct address *addrs, size_t count)
+static void reach_allowed(struct relay_flow *flow, dial_reach *reach, const char *host, const struct address *addrs,
+                          size_t count)
 {
-    const struct judge *judge = flow->dial->config.judge;
+    const struct judge *judge = dial_of(flow)->config.judge;
     struct address allowed[RESOLVER_ADDRESSES_MAX];
     size_t allowed_count = 0, fitting = 0;
     for (size_t i = 0; i < count && i < RESOLVER_ADDRESSES_MAX; i++) {
@@ -39,44 +42,46 @@ static void reach_allowed(struct dial_flow *flow, const char *host, const struct
             allowed[allowed_count++] = addrs[i];
     }
     if (allowed_count > 0)
-        flow->kind->reach(flow, allowed, allowed_count);
+        reach(flow, allowed, allowed_count);
     else if (fitting > 0)
         give_up(flow, USHER_DENIED, "not permitted");
     else
         give_up(flow, USHER_UNREACHABLE, "net: no address of that IP version");
 }
 
-static void drop_lookup(struct dial_flow *flow)
+static void drop_lookup(struct relay_flow *flow)
 {
-    free(flow->lookup);
-    flow->lookup = NULL;
-    flow->resolving = false;
-    flow->dial->lookups--;
+    free(flow->making);
+    flow->making = NULL;
+    flow->phase = DIAL_CONNECTING;
+    dial_of(flow)->lookups--;
 }
 
-void dial_lookup_cancel(struct dial_flow *flow)
+void dial_lookup_cancel(struct relay_flow *flow)
 {
-    if (!flow->resolving)
+    if (flow->phase != DIAL_RESOLVING)
         return;
-    resolver_cancel(flow->lookup->query);
+    resolver_cancel(((struct dial_lookup *)flow->making)->query);
     drop_lookup(flow);
 }
 
 static void resolved(void *owner, const struct address *addrs, size_t count, const char *why)
 {
-    struct dial_flow *flow = owner;
+    struct relay_flow *flow = owner;
+    const struct dial_lookup *lookup = flow->making;
+    dial_reach *reach = lookup->reach;
     char host[USHER_HOST_MAX + 1];
-    strcpy(host, flow->lookup->host);
+    strcpy(host, lookup->host);
     drop_lookup(flow);
     if (count == 0)
         give_up(flow, USHER_RESOLVE, why);
     else
-        reach_allowed(flow, host, addrs, count);
+        reach_allowed(flow, reach, host, addrs, count);
 }
 
-static void look_up(struct dial_flow *flow, const char *host)
+static void look_up(struct relay_flow *flow, const char *host, dial_reach *reach)
 {
-    struct dial *dial = flow->dial;
+    struct dial *dial = dial_of(flow);
     enum judge_name verdict = dial->config.judge->name(dial->config.judge, flow->protocol, host, flow->outside.port);
     if (verdict == JUDGE_NO_NAME)
         give_up(flow, USHER_RESOLVE, "not a host name");
@@ -89,19 +94,20 @@ static void look_up(struct dial_flow *flow, const char *host)
     else {
         struct dial_lookup *lookup = memory_new(sizeof *lookup);
         strcpy(lookup->host, host);
-        flow->lookup = lookup;
-        flow->resolving = true;
+        lookup->reach = reach;
+        flow->making = lookup;
+        flow->phase = DIAL_RESOLVING;
         dial->lookups++;
         lookup->query = resolver_lookup(dial->config.resolver, host, resolved, flow);
     }
 }
 
-void dial_flow_open(struct dial_flow *flow, const struct usher_open *open)
+void dial_look_up(struct relay_flow *flow, const struct usher_open *open, dial_reach *reach)
 {
     struct address addr = open->addr;
     // An IPv4 address in text form comes as a host name; it is an address all the same.
     if (addr.version != 0 || address_parse(&addr, open->host))
-        reach_allowed(flow, NULL, &addr, 1);
+        reach_allowed(flow, reach, NULL, &addr, 1);
     else
-        look_up(flow, open->host);
+        look_up(flow, open->host, reach);
 }

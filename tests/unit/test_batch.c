@@ -2,12 +2,12 @@
 // Which datagrams go together.
 #include "unit.h"
 
-#include "edge/train.h"
+#include "edge/relay/batch.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-static struct train train;
+static struct datagram_batch batch;
 static uint8_t bytes[65536];
 static int owner, other;
 static const struct endpoint here = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
@@ -16,7 +16,7 @@ static const struct endpoint there = {.addr = {.version = 4, .bytes = {10, 2, 0,
 static int setup(void **state)
 {
     (void)state;
-    train_clear(&train);
+    batch_clear(&batch);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 31);
     return 0;
@@ -25,7 +25,7 @@ static int setup(void **state)
 static bool join(size_t len)
 {
     const struct usher_datagram datagram = {.from = here, .to = there, .bytes = bytes, .len = len};
-    return train_join(&train, &owner, &datagram);
+    return batch_join(&batch, &owner, &datagram);
 }
 
 static void test_lengths(void **state)
@@ -41,9 +41,9 @@ static void test_lengths(void **state)
         {"a longer one does not follow", {100, 101}, 1},
         {"nothing is no piece", {0}, 0},
         {"nothing does not follow", {100, 0}, 1},
-        {"the largest alone", {TRAIN_SIZE, 1}, 1},
-        {"too large", {TRAIN_SIZE + 1}, 0},
-        {"to the last byte", {TRAIN_SIZE - 32000, 32000, 1}, 2},
+        {"the largest alone", {BATCH_SIZE, 1}, 1},
+        {"too large", {BATCH_SIZE + 1}, 0},
+        {"to the last byte", {BATCH_SIZE - 32000, 32000, 1}, 2},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         setup(state);
@@ -53,11 +53,11 @@ static void test_lengths(void **state)
             CASE(cases[i].name, joined == (k < cases[i].joined));
             if (!joined)
                 break;
-            assert_memory_equal(train.bytes + len, bytes, cases[i].lens[k]);
+            assert_memory_equal(batch.bytes + len, bytes, cases[i].lens[k]);
             len += cases[i].lens[k];
         }
-        CASE(cases[i].name, train.count == cases[i].joined && train.len == len);
-        CASE(cases[i].name, train.count == 0 || train.piece == cases[i].lens[0]);
+        CASE(cases[i].name, batch.count == cases[i].joined && batch.len == len);
+        CASE(cases[i].name, batch.count == 0 || batch.piece == cases[i].lens[0]);
     }
 }
 
@@ -79,21 +79,21 @@ static void test_one_way_only(void **state)
         setup(state);
         assert_true(join(10));
         const struct usher_datagram datagram = {.from = cases[i].from, .to = cases[i].to, .bytes = bytes, .len = 10};
-        CASE(cases[i].name, train_join(&train, cases[i].owner, &datagram) == cases[i].joins);
-        CASE(cases[i].name, train.count == (cases[i].joins ? 2 : 1));
+        CASE(cases[i].name, batch_join(&batch, cases[i].owner, &datagram) == cases[i].joins);
+        CASE(cases[i].name, batch.count == (cases[i].joins ? 2 : 1));
     }
 }
 
 static void test_no_more_than_the_kernel_takes(void **state)
 {
     (void)state;
-    for (int i = 0; i < TRAIN_PIECES; i++)
+    for (int i = 0; i < BATCH_PIECES; i++)
         assert_true(join(3));
     assert_false(join(3));
-    train_clear(&train);
-    assert_null(train.owner);
+    batch_clear(&batch);
+    assert_null(batch.owner);
     assert_true(join(7));
-    assert_int_equal(train.piece, 7);
+    assert_int_equal(batch.piece, 7);
 }
 
 int main(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "edge/dial/reason.h"
+#include "edge/relay/reason.h"
 #include "unit.h"
 
 #include <errno.h>

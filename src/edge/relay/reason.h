@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What errno means to the other end.
-#ifndef EDGE_DIAL_REASON_H
-#define EDGE_DIAL_REASON_H
+#ifndef EDGE_RELAY_REASON_H
+#define EDGE_RELAY_REASON_H
 
 #include "base/address.h"
 #include "usher/reason.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The queue keeps order and bytes whatever the sizes in and out, and small pieces do not cost more than they are.
-#include "edge/dial/queue.h"
+#include "edge/relay/queue.h"
 #include "unit.h"
 
 #include <string.h>
@@ -11,7 +11,7 @@ static uint8_t byte_at(size_t position)
 }
 
 // Pushes `len` bytes as a slice of a full chunk, the way they come from a tunnel.
-static void push(struct dial_queue *queue, struct chunk_pool *pool, size_t *position, uint32_t len)
+static void push(struct relay_queue *queue, struct chunk_pool *pool, size_t *position, uint32_t len)
 {
     struct chunk *chunk = chunk_new(pool);
     struct slice slice = {.chunk = chunk, .bytes = chunk->bytes + 8, .len = len};
@@ -22,7 +22,7 @@ static void push(struct dial_queue *queue, struct chunk_pool *pool, size_t *posi
 }
 
 // Takes up to `len` bytes through parts, as a socket would, and checks them.
-static void take(struct dial_queue *queue, size_t *position, size_t len, int max_parts)
+static void take(struct relay_queue *queue, size_t *position, size_t len, int max_parts)
 {
     struct iovec iov[8];
     size_t taken = 0;
@@ -48,7 +48,7 @@ static void bytes_come_out_as_they_went_in(void **state)
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
         struct chunk_pool *pool = chunk_pool_new(4);
-        struct dial_queue *queue = queue_new();
+        struct relay_queue *queue = queue_new();
         size_t in = 0, out = 0;
         for (unsigned i = 0; i < 500; i++) {
             push(queue, pool, &in, cases[c].in[i % 3]);
@@ -72,7 +72,7 @@ static void small_pieces_are_put_together(void **state)
 {
     (void)state;
     struct chunk_pool *pool = chunk_pool_new(4);
-    struct dial_queue *queue = queue_new();
+    struct relay_queue *queue = queue_new();
     size_t in = 0, out = 0;
     for (unsigned i = 0; i < 65536; i++) // all of the first credit, a byte a record
         push(queue, pool, &in, 1);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Bytes on their way to a socket, first in first out, as slices of the buffers they came in. The peer's credit bounds
 // the bytes; small pieces are put together so that it bounds the memory too.
-#ifndef EDGE_DIAL_QUEUE_H
-#define EDGE_DIAL_QUEUE_H
+#ifndef EDGE_RELAY_QUEUE_H
+#define EDGE_RELAY_QUEUE_H
 
 #include "base/chunk.h"
 #include "base/list.h"
@@ -10,8 +10,8 @@
 #include <stdbool.h>
 #include <sys/uio.h>
 
-struct dial_queue {
-    struct list link; // in dial->unflushed or dial->spare
+struct relay_queue {
+    struct list link; // in relay->unflushed or relay->spare
     void *owner;
     struct slice *ring;
     uint32_t size;  // of `ring`, a power of two
@@ -21,14 +21,14 @@ struct dial_queue {
     size_t bytes;
 };
 
-struct dial_queue *queue_new(void);
-void queue_free(struct dial_queue *queue);
-void queue_clear(struct dial_queue *queue);
-bool queue_is_empty(const struct dial_queue *queue);
-void queue_push(struct dial_queue *queue, const struct slice *slice);
+struct relay_queue *queue_new(void);
+void queue_free(struct relay_queue *queue);
+void queue_clear(struct relay_queue *queue);
+bool queue_is_empty(const struct relay_queue *queue);
+void queue_push(struct relay_queue *queue, const struct slice *slice);
 // Describes the oldest bytes in at most `max` parts; returns how many parts.
-int queue_parts(const struct dial_queue *queue, struct iovec *iov, int max);
+int queue_parts(const struct relay_queue *queue, struct iovec *iov, int max);
 // Drops the oldest `len` bytes.
-void queue_pop(struct dial_queue *queue, size_t len);
+void queue_pop(struct relay_queue *queue, size_t len);
 
 #endif

@@ -2,10 +2,10 @@
 // Where an association has sent to, and whether it may: the last 64 IPv4 destinations, the latest first. It saves judging
 // every datagram anew, and it is the list of those from whom answers are let in (RFC 4787 section 5, address-dependent
 // filtering).
-#ifndef EDGE_DIAL_REMOTES_H
-#define EDGE_DIAL_REMOTES_H
+#ifndef EDGE_RELAY_REMOTES_H
+#define EDGE_RELAY_REMOTES_H
 
-#include "base/address.h"
+#include "edge/judge.h"
 
 #include <stddef.h>
 
@@ -17,18 +17,17 @@ struct remote {
     bool allowed;
 };
 
-struct dial_remotes {
+struct remotes {
     struct remote *list;
     uint8_t count;
     uint8_t size;
     bool several; // more than one was ever allowed
 };
 
-void remotes_fini(struct dial_remotes *remotes);
-// The entry for `to`, brought to the front; NULL when there is none.
-const struct remote *remotes_find(struct dial_remotes *remotes, const struct endpoint *to);
-// `to` is not there yet.
-void remotes_add(struct dial_remotes *remotes, const struct endpoint *to, bool allowed);
-bool remotes_let_in(const struct dial_remotes *remotes, const struct address *from);
+void remotes_fini(struct remotes *remotes);
+// Whether a datagram may go there, by what was judged before or now; counts those that may not.
+bool remotes_may_send(struct remotes *remotes, const struct judge *judge, uint8_t protocol, const struct endpoint *to,
+                      uint64_t *denied);
+bool remotes_let_in(const struct remotes *remotes, const struct address *from);
 
 #endif

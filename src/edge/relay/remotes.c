@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // An array that is walked from the front; nearly always the first entry is the one.
-#include "edge/dial/remotes.h"
+#include "edge/relay/remotes.h"
 
 #include "base/memory.h"
 
@@ -9,19 +9,20 @@
 
 enum { FIRST_SIZE = 2 };
 
-void remotes_fini(struct dial_remotes *remotes)
+void remotes_fini(struct remotes *remotes)
 {
     free(remotes->list);
 }
 
-static void bring_to_front(struct dial_remotes *remotes, size_t i)
+static void bring_to_front(struct remotes *remotes, size_t i)
 {
     struct remote found = remotes->list[i];
     memmove(&remotes->list[1], &remotes->list[0], i * sizeof found);
     remotes->list[0] = found;
 }
 
-const struct remote *remotes_find(struct dial_remotes *remotes, const struct endpoint *to)
+// The entry for `to`, brought to the front; NULL when there is none.
+static const struct remote *find(struct remotes *remotes, const struct endpoint *to)
 {
     for (size_t i = 0; i < remotes->count; i++) {
         const struct remote *remote = &remotes->list[i];
@@ -34,7 +35,8 @@ const struct remote *remotes_find(struct dial_remotes *remotes, const struct end
     return NULL;
 }
 
-void remotes_add(struct dial_remotes *remotes, const struct endpoint *to, bool allowed)
+// `to` is not there yet.
+static void add(struct remotes *remotes, const struct endpoint *to, bool allowed)
 {
     if (remotes->count == remotes->size && remotes->size < REMOTES_MAX) {
         remotes->size = remotes->size ? remotes->size * 2 : FIRST_SIZE;
@@ -50,7 +52,19 @@ void remotes_add(struct dial_remotes *remotes, const struct endpoint *to, bool a
         remotes->several = remotes->several || remotes->list[i].allowed;
 }
 
-bool remotes_let_in(const struct dial_remotes *remotes, const struct address *from)
+bool remotes_may_send(struct remotes *remotes, const struct judge *judge, uint8_t protocol, const struct endpoint *to,
+                      uint64_t *denied)
+{
+    const struct remote *known = find(remotes, to);
+    bool allowed =
+        known ? known->allowed : to->addr.version == 4 && judge->address(judge, protocol, NULL, &to->addr, to->port);
+    if (!known)
+        add(remotes, to, allowed);
+    *denied += !allowed;
+    return allowed;
+}
+
+bool remotes_let_in(const struct remotes *remotes, const struct address *from)
 {
     for (size_t i = 0; i < remotes->count; i++)
         if (remotes->list[i].allowed && memcmp(remotes->list[i].addr, from->bytes, sizeof remotes->list[i].addr) == 0)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // errno to words of doc/PROTOCOL.md section 4. What is not in the table is `failed`.
-#include "edge/dial/reason.h"
+#include "edge/relay/reason.h"
 
 #include <errno.h>
 #include <stdio.h>

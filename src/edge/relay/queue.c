@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A ring of slices that doubles when it is full.
-#include "edge/dial/queue.h"
+#include "edge/relay/queue.h"
 
 #include "base/memory.h"
 
@@ -14,16 +14,16 @@ enum {
     MERGE_FROM = 16,
 };
 
-struct dial_queue *queue_new(void)
+struct relay_queue *queue_new(void)
 {
-    struct dial_queue *queue = memory_new(sizeof *queue);
+    struct relay_queue *queue = memory_new(sizeof *queue);
     list_init(&queue->link);
     queue->size = RING_START;
     queue->ring = memory_new(RING_START * sizeof queue->ring[0]);
     return queue;
 }
 
-void queue_free(struct dial_queue *queue)
+void queue_free(struct relay_queue *queue)
 {
     queue_clear(queue);
     list_remove(&queue->link);
@@ -31,17 +31,17 @@ void queue_free(struct dial_queue *queue)
     free(queue);
 }
 
-bool queue_is_empty(const struct dial_queue *queue)
+bool queue_is_empty(const struct relay_queue *queue)
 {
     return queue->count == 0;
 }
 
-static struct slice *at(const struct dial_queue *queue, uint32_t i)
+static struct slice *at(const struct relay_queue *queue, uint32_t i)
 {
     return &queue->ring[(queue->first + i) & (queue->size - 1)];
 }
 
-static void grow(struct dial_queue *queue)
+static void grow(struct relay_queue *queue)
 {
     struct slice *ring = memory_new(queue->size * 2 * sizeof ring[0]);
     for (uint32_t i = 0; i < queue->count; i++)
@@ -52,7 +52,7 @@ static void grow(struct dial_queue *queue)
     queue->size *= 2;
 }
 
-static void append(struct dial_queue *queue, struct slice slice)
+static void append(struct relay_queue *queue, struct slice slice)
 {
     if (queue->count == queue->size)
         grow(queue);
@@ -60,7 +60,7 @@ static void append(struct dial_queue *queue, struct slice slice)
 }
 
 // Puts a small slice behind others in a chunk of our own.
-static void merge(struct dial_queue *queue, const struct slice *slice)
+static void merge(struct relay_queue *queue, const struct slice *slice)
 {
     if (queue->merge_room < slice->len) {
         struct chunk *chunk = chunk_new(slice->chunk->pool);
@@ -74,7 +74,7 @@ static void merge(struct dial_queue *queue, const struct slice *slice)
     queue->merge_room -= slice->len;
 }
 
-void queue_push(struct dial_queue *queue, const struct slice *slice)
+void queue_push(struct relay_queue *queue, const struct slice *slice)
 {
     if (slice->len < MERGE_BELOW && (queue->merge_room >= slice->len || queue->count >= MERGE_FROM)) {
         merge(queue, slice);
@@ -85,7 +85,7 @@ void queue_push(struct dial_queue *queue, const struct slice *slice)
     queue->bytes += slice->len;
 }
 
-int queue_parts(const struct dial_queue *queue, struct iovec *iov, int max)
+int queue_parts(const struct relay_queue *queue, struct iovec *iov, int max)
 {
     int parts = 0;
     for (; parts < max && (uint32_t)parts < queue->count; parts++) {
@@ -95,7 +95,7 @@ int queue_parts(const struct dial_queue *queue, struct iovec *iov, int max)
     return parts;
 }
 
-void queue_pop(struct dial_queue *queue, size_t len)
+void queue_pop(struct relay_queue *queue, size_t len)
 {
     queue->bytes -= len;
     while (len > 0) {
@@ -114,7 +114,7 @@ void queue_pop(struct dial_queue *queue, size_t len)
         queue->merge_room = 0;
 }
 
-void queue_clear(struct dial_queue *queue)
+void queue_clear(struct relay_queue *queue)
 {
     queue_pop(queue, queue->bytes);
 }

@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Judged one by one: each datagram that the peer sends, and, by the list of those it was sent to, each that answers.
+#include "edge/relay/association.h"
+
+#include "edge/relay/reason.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+enum { DNS_PORT = 53 };
+
+static struct relay_association *association_of(struct relay_port *port)
+{
+    return container_of(port, struct relay_association, port);
+}
+
+// Ends
+
+void relay_association_close(struct relay_association *association)
+{
+    remotes_fini(&association->remotes);
+    relay_flow_retire(&association->flow);
+    relay_port_close(&association->port);
+}
+
+// ICMP errors concern the whole association only while it has one far end.
+static bool is_fatal(const struct relay_association *association, int error)
+{
+    enum usher_word word = reason_word(error);
+    return !association->remotes.several && (word == USHER_REFUSED || word == USHER_UNREACHABLE);
+}
+
+static bool failed(struct relay_port *port, const struct endpoint *to, int error)
+{
+    struct relay_association *association = association_of(port);
+    (void)to;
+    if (!is_fatal(association, error))
+        return true;
+    relay_flow_reset(&association->flow, error);
+    relay_association_close(association);
+    return false;
+}
+
+void relay_association_expired(struct relay_flow *flow)
+{
+    struct relay_association *association = (struct relay_association *)flow;
+    if (!flow->closing) // what still comes is for nobody
+        poller_delete(flow->kind->relay->config.poller, &association->port.watch);
+    if (relay_flow_idle(flow))
+        relay_association_close(association);
+}
+
+const struct endpoint *relay_association_inside(const struct relay_flow *flow)
+{
+    return &((const struct relay_association *)flow)->inside;
+}
+
+// From the socket to the peer
+
+static void received(struct relay_port *port, const struct udp_message *message)
+{
+    struct relay_association *association = association_of(port);
+    struct relay_flow *flow = &association->flow;
+    if (!flow->by_name && !remotes_let_in(&association->remotes, &message->from.addr))
+        return;
+    size_t at = 0;
+    do {
+        struct usher_datagram datagram = {.bytes = message->bytes + at, .len = relay_port_piece(message, at)};
+        if (!flow->by_name) {
+            datagram.from = message->from;
+            datagram.to = association->inside;
+        }
+        usher_session_datagram(flow->session, &datagram);
+        at += datagram.len;
+    } while (at < message->len);
+    bool dns = message->from.port == DNS_PORT && association->last_port == DNS_PORT;
+    relay_flow_wait(flow, dns ? RELAY_WAIT_UDP_DNS : RELAY_WAIT_UDP);
+}
+
+static const struct relay_port_ops port_ops = {.received = received, .failed = failed};
+
+// From the peer to the socket
+
+static void datagram(void *owner, const struct usher_datagram *datagram)
+{
+    struct relay_association *association = owner;
+    struct relay_flow *flow = &association->flow;
+    const struct relay_association_kind *kind = container_of(flow->kind, struct relay_association_kind, flow);
+    if (flow->closing)
+        return;
+    if (!flow->by_name && !remotes_may_send(&association->remotes, kind->judge, USHER_UDP, &datagram->to, kind->denied))
+        return;
+    association->inside = datagram->from;
+    association->last_port = flow->by_name ? flow->outside.port : datagram->to.port;
+    relay_flow_wait(flow, RELAY_WAIT_UDP);
+    relay_port_send(&association->port, datagram);
+}
+
+// Half an association is none.
+static void finished(void *owner)
+{
+    struct relay_association *association = owner;
+    if (!association->flow.closing)
+        usher_session_close(association->flow.session);
+}
+
+static void ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct relay_association *association = owner;
+    struct relay_flow *flow = &association->flow;
+    (void)ending;
+    (void)word;
+    (void)text;
+    flow->session = NULL;
+    if (relay_port_send_waiting(&association->port))
+        flow->kind->abandon(flow);
+}
+
+const struct usher_session_ops relay_association_ops = {.datagram = datagram, .finished = finished, .ended = ended};
+
+// The beginning
+
+struct relay_association *relay_association_add(const struct relay_association_kind *kind,
+                                                const struct usher_open *open)
+{
+    struct relay_association *association =
+        (struct relay_association *)relay_flow_add(&kind->flow, sizeof *association, open);
+    relay_port_init(&association->port, kind->flow.relay, &port_ops);
+    return association;
+}
+
+bool relay_association_begin(struct relay_association *association, int fd)
+{
+    struct relay_flow *flow = &association->flow;
+    association->last_port = flow->outside.port;
+    association->port.connected = flow->by_name;
+    if (!relay_port_open(&association->port, fd))
+        return false;
+    relay_flow_wait(flow, RELAY_WAIT_UDP);
+    if (flow->by_name)
+        return socket_connect(fd, &flow->outside) == 0;
+    // An address of its own now, for answers; the port is the kernel's random choice (RFC 6056).
+    const struct sockaddr_in any = {.sin_family = AF_INET};
+    return bind(fd, (const struct sockaddr *)&any, sizeof any) == 0;
+}

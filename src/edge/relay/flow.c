@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The part of a flow that is the same for every protocol: its place in the lists, its waiting, its end. The alarm is set
+// to the first of all that wait and does nothing but wake the loop, and the turn asks what is due. Activity moves a flow
+// to the end of its list, so the alarm may come early and find nothing.
+#include "edge/relay/flow.h"
+
+#include "base/memory.h"
+#include "edge/relay/reason.h"
+
+#include <assert.h>
+
+struct relay_flow *relay_flow_add(const struct relay_kind *kind, size_t size, const struct usher_open *open)
+{
+    struct relay *relay = kind->relay;
+    struct relay_flow *flow = memory_new(size);
+    flow->kind = kind;
+    flow->protocol = (uint8_t)open->protocol;
+    flow->outside = (struct endpoint){.addr = open->addr, .port = open->port};
+    flow->by_name = open->by_name;
+    flow->timed.own = (uint32_t)(uv_now(relay->config.loop) / 1000);
+    flow->pending = true;
+    list_push_back(&relay->resting, &flow->timed.node);
+    relay->count++;
+    relay->pending++;
+    return flow;
+}
+
+void relay_flow_answered(struct relay_flow *flow)
+{
+    if (!flow->pending)
+        return;
+    flow->pending = false;
+    flow->kind->relay->pending--;
+}
+
+void relay_flow_retire(struct relay_flow *flow)
+{
+    assert(!flow->session);
+    relay_flow_answered(flow);
+    list_remove(&flow->timed.node);
+    list_push_back(&flow->kind->relay->retired, &flow->timed.node);
+    flow->kind->relay->count--;
+}
+
+void relay_flow_reset(struct relay_flow *flow, int error)
+{
+    char room[REASON_ROOM];
+    struct usher_session *session = flow->session;
+    const struct endpoint *end = relay_flow_is_ours(flow) ? flow->kind->inside(flow) : &flow->outside;
+    flow->session = NULL;
+    if (session)
+        usher_session_reset(session, reason_word(error), reason_text(room, error, end));
+}
+
+bool relay_flow_idle(struct relay_flow *flow)
+{
+    struct usher_session *session = flow->session;
+    if (flow->closing || flow->pending) {
+        flow->session = NULL;
+        usher_session_reset(session, USHER_TIMEOUT, flow->closing ? "close was not answered" : "no answer");
+        return true;
+    }
+    flow->closing = true;
+    relay_flow_wait(flow, RELAY_WAIT_DRAIN);
+    usher_session_close(session);
+    return false;
+}
+
+static uint32_t moment(const struct relay *relay)
+{
+    return (uint32_t)uv_now(relay->config.loop);
+}
+
+static void alarmed(uv_timer_t *alarm)
+{
+    struct relay *relay = alarm->data;
+    relay->config.wake(relay->config.owner);
+}
+
+static void set_alarm(struct relay *relay, uint32_t due)
+{
+    int32_t left = (int32_t)(due - moment(relay));
+    if (uv_is_active((uv_handle_t *)&relay->alarm) && (int32_t)(due - relay->alarm_due) >= 0)
+        return;
+    relay->alarm_due = due;
+    uv_timer_start(&relay->alarm, alarmed, left > 0 ? (uint64_t)left : 0, 0);
+}
+
+void relay_flow_wait(struct relay_flow *flow, enum relay_wait wait)
+{
+    struct relay *relay = flow->kind->relay;
+    struct timeline *line = &relay->waits[wait];
+    list_remove(&flow->timed.node);
+    bool first = timeline_is_empty(line);
+    timeline_put(line, &flow->timed, moment(relay));
+    if (first)
+        set_alarm(relay, flow->timed.due);
+}
+
+void relay_flow_rest(struct relay_flow *flow)
+{
+    list_remove(&flow->timed.node);
+    list_push_back(&flow->kind->relay->resting, &flow->timed.node);
+}
+
+void relay_flows_expire(struct relay *relay, usec_t now)
+{
+    for (int i = 0; i < RELAY_WAITS; i++) {
+        for (struct timed *timed; (timed = timeline_expired(&relay->waits[i], timeline_moment(now)));) {
+            struct relay_flow *flow = container_of(timed, struct relay_flow, timed);
+            relay_flow_rest(flow);
+            flow->kind->expired(flow);
+        }
+    }
+    usec_t first = timelines_deadline(relay->waits, RELAY_WAITS, now);
+    if (first != USEC_NEVER)
+        set_alarm(relay, timeline_moment(first));
+}
