@@ -7,13 +7,13 @@ void dial_accept(struct relay_flow *flow)
 {
     relay_flow_answered(flow);
     dial_of(flow)->counters.connects++;
-    usher_session_accept(flow->session);
+    usher_session_accept(flow->opening.session);
 }
 
 void dial_refuse(struct relay_flow *flow, enum usher_word word, const char *text)
 {
     struct dial_counters *counters = &dial_of(flow)->counters;
-    struct usher_session *session = flow->session;
+    struct usher_session *session = flow->opening.session;
     if (word == USHER_DENIED)
         counters->denied++;
     else if (word == USHER_LIMIT)
@@ -21,7 +21,7 @@ void dial_refuse(struct relay_flow *flow, enum usher_word word, const char *text
     else
         counters->refused++;
     relay_flow_answered(flow);
-    flow->session = NULL;
+    flow->opening.session = NULL;
     usher_session_refuse(session, word, text);
 }
 

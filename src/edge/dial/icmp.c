@@ -118,7 +118,7 @@ static void take_news(struct dial *dial, const struct echo_news *news)
         .bytes = news->bytes,
         .len = news->len,
     };
-    usher_session_datagram(icmp->flow.session, &datagram);
+    usher_session_datagram(icmp->flow.opening.session, &datagram);
 }
 
 static void read_all(const struct dial_pinger *pinger)
@@ -215,7 +215,7 @@ static void finished(void *owner)
 {
     struct dial_icmp *icmp = owner;
     if (!icmp->flow.closing)
-        usher_session_close(icmp->flow.session);
+        usher_session_close(icmp->flow.opening.session);
 }
 
 static void ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
@@ -224,7 +224,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     (void)ending;
     (void)word;
     (void)text;
-    icmp->flow.session = NULL;
+    icmp->flow.opening.session = NULL;
     close_icmp(icmp);
 }
 
@@ -251,6 +251,6 @@ void dial_icmp_open(struct dial *dial, struct usher_session *session, const stru
 {
     struct relay_flow *flow = relay_flow_add(&dial->icmp, sizeof(struct dial_icmp), open);
     usher_session_attach(session, &ops, flow);
-    flow->session = session;
+    flow->opening.session = session;
     dial_look_up(flow, open, reach);
 }

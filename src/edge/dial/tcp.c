@@ -112,6 +112,6 @@ void dial_tcp_open(struct dial *dial, struct usher_session *session, const struc
 {
     struct relay_stream *stream = relay_stream_add(&dial->tcp, sizeof *stream, open);
     usher_session_attach(session, &relay_stream_ops, stream);
-    stream->flow.session = session;
+    stream->flow.opening.session = session;
     dial_look_up(&stream->flow, open, reach);
 }

@@ -41,6 +41,6 @@ void dial_udp_open(struct dial *dial, struct usher_session *session, const struc
 {
     struct relay_association *association = relay_association_add(&dial->udp, open);
     usher_session_attach(session, &relay_association_ops, association);
-    association->flow.session = session;
+    association->flow.opening.session = session;
     dial_look_up(&association->flow, open, reach);
 }

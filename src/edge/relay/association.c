@@ -72,7 +72,7 @@ static void received(struct relay_port *port, const struct udp_message *message)
             datagram.from = message->from;
             datagram.to = association->inside;
         }
-        usher_session_datagram(flow->session, &datagram);
+        usher_session_datagram(flow->opening.session, &datagram);
         at += datagram.len;
     } while (at < message->len);
     bool dns = message->from.port == DNS_PORT && association->last_port == DNS_PORT;
@@ -103,7 +103,7 @@ static void finished(void *owner)
 {
     struct relay_association *association = owner;
     if (!association->flow.closing)
-        usher_session_close(association->flow.session);
+        usher_session_close(association->flow.opening.session);
 }
 
 static void ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
@@ -113,7 +113,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     (void)ending;
     (void)word;
     (void)text;
-    flow->session = NULL;
+    flow->opening.session = NULL;
     if (relay_port_send_waiting(&association->port))
         flow->kind->abandon(flow);
 }

@@ -17,9 +17,9 @@ struct relay_flow *relay_flow_add(const struct relay_kind *kind, size_t size, co
     flow->protocol = (uint8_t)open->protocol;
     flow->outside = (struct endpoint){.addr = open->addr, .port = open->port};
     flow->by_name = open->by_name;
-    flow->timed.own = (uint32_t)(uv_now(relay->config.loop) / 1000);
+    flow->opening.timed.own = (uint32_t)(uv_now(relay->config.loop) / 1000);
     flow->pending = true;
-    list_push_back(&relay->resting, &flow->timed.node);
+    list_push_back(&relay->resting, &flow->opening.timed.node);
     relay->count++;
     relay->pending++;
     return flow;
@@ -35,28 +35,28 @@ void relay_flow_answered(struct relay_flow *flow)
 
 void relay_flow_retire(struct relay_flow *flow)
 {
-    assert(!flow->session);
+    assert(!flow->opening.session);
     relay_flow_answered(flow);
-    list_remove(&flow->timed.node);
-    list_push_back(&flow->kind->relay->retired, &flow->timed.node);
+    list_remove(&flow->opening.timed.node);
+    list_push_back(&flow->kind->relay->retired, &flow->opening.timed.node);
     flow->kind->relay->count--;
 }
 
 void relay_flow_reset(struct relay_flow *flow, int error)
 {
     char room[REASON_ROOM];
-    struct usher_session *session = flow->session;
+    struct usher_session *session = flow->opening.session;
     const struct endpoint *end = relay_flow_is_ours(flow) ? flow->kind->inside(flow) : &flow->outside;
-    flow->session = NULL;
+    flow->opening.session = NULL;
     if (session)
         usher_session_reset(session, reason_word(error), reason_text(room, error, end));
 }
 
 bool relay_flow_idle(struct relay_flow *flow)
 {
-    struct usher_session *session = flow->session;
+    struct usher_session *session = flow->opening.session;
     if (flow->closing || flow->pending) {
-        flow->session = NULL;
+        flow->opening.session = NULL;
         usher_session_reset(session, USHER_TIMEOUT, flow->closing ? "close was not answered" : "no answer");
         return true;
     }
@@ -90,24 +90,24 @@ void relay_flow_wait(struct relay_flow *flow, enum relay_wait wait)
 {
     struct relay *relay = flow->kind->relay;
     struct timeline *line = &relay->waits[wait];
-    list_remove(&flow->timed.node);
+    list_remove(&flow->opening.timed.node);
     bool first = timeline_is_empty(line);
-    timeline_put(line, &flow->timed, moment(relay));
+    timeline_put(line, &flow->opening.timed, moment(relay));
     if (first)
-        set_alarm(relay, flow->timed.due);
+        set_alarm(relay, flow->opening.timed.due);
 }
 
 void relay_flow_rest(struct relay_flow *flow)
 {
-    list_remove(&flow->timed.node);
-    list_push_back(&flow->kind->relay->resting, &flow->timed.node);
+    list_remove(&flow->opening.timed.node);
+    list_push_back(&flow->kind->relay->resting, &flow->opening.timed.node);
 }
 
 void relay_flows_expire(struct relay *relay, usec_t now)
 {
     for (int i = 0; i < RELAY_WAITS; i++) {
         for (struct timed *timed; (timed = timeline_expired(&relay->waits[i], timeline_moment(now)));) {
-            struct relay_flow *flow = container_of(timed, struct relay_flow, timed);
+            struct relay_flow *flow = container_of(timed, struct relay_flow, opening.timed);
             relay_flow_rest(flow);
             flow->kind->expired(flow);
         }

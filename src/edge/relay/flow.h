@@ -77,8 +77,9 @@ struct relay_kind {
 // 10,000 of these are held at once: what is needed one after the other shares its place, and what only a stream needs
 // stands where there is room.
 struct relay_flow {
-    struct timed timed; // in relay->resting, one of relay->waits, later relay->retired; `own`: when it began, seconds
-    struct usher_session *session; // NULL: over, or not there yet
+    // First, as owner of the session's callbacks. `timed` is in relay->resting, one of relay->waits, later relay->retired;
+    // its `own`: when the flow began, seconds. `session` NULL: over, or not there yet.
+    struct opening opening;
     const struct relay_kind *kind;
     union {
         void *making;              // the edge's, as long as there is no socket: what will make one

@@ -40,7 +40,7 @@ struct relay *relay_new(const struct relay_config *config)
 
 static struct relay_flow *flow_of(struct list *node)
 {
-    return container_of(node, struct relay_flow, timed.node);
+    return container_of(node, struct relay_flow, opening.timed.node);
 }
 
 static void free_retired(struct relay *relay)
@@ -86,14 +86,14 @@ static const char *state_of(const struct relay_flow *flow)
 {
     if (flow->pending && flow->kind->state)
         return flow->kind->state(flow);
-    if (!flow->session)
+    if (!flow->opening.session)
         return "draining";
-    return flow->closing ? "closing" : usher_session_state(flow->session);
+    return flow->closing ? "closing" : usher_session_state(flow->opening.session);
 }
 
 static void describe(const struct relay_flow *flow, struct flow_info *info, usec_t now)
 {
-    usec_t since = flow->timed.own * USEC_PER_SEC;
+    usec_t since = flow->opening.timed.own * USEC_PER_SEC;
     *info = (struct flow_info){
         .protocol = flow->protocol,
         .outside = flow->outside,
@@ -102,9 +102,9 @@ static void describe(const struct relay_flow *flow, struct flow_info *info, usec
     };
     if (flow->kind->inside)
         info->inside = *flow->kind->inside(flow);
-    if (!flow->session)
+    if (!flow->opening.session)
         return;
-    uint64_t sent = usher_session_sent(flow->session), received = usher_session_received(flow->session);
+    uint64_t sent = usher_session_sent(flow->opening.session), received = usher_session_received(flow->opening.session);
     info->bytes_out = relay_flow_is_ours(flow) ? sent : received;
     info->bytes_in = relay_flow_is_ours(flow) ? received : sent;
 }

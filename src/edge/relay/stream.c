@@ -60,8 +60,8 @@ static void drop_queue(struct relay_stream *stream)
 
 static void consumed(struct relay_stream *stream, size_t len)
 {
-    if (stream->flow.session)
-        usher_session_consumed(stream->flow.session, len);
+    if (stream->flow.opening.session)
+        usher_session_consumed(stream->flow.opening.session, len);
     else
         relay_flow_wait(&stream->flow, RELAY_WAIT_DRAIN); // progress
 }
@@ -94,8 +94,8 @@ static void break_off(struct relay_stream *stream, int error)
 {
     struct relay_flow *flow = &stream->flow;
     drop_queue(stream);
-    if (!flow->session || flow->pending || flow->eof || flow->peer_stopped ||
-        usher_session_send_room(flow->session) == 0) {
+    if (!flow->opening.session || flow->pending || flow->eof || flow->peer_stopped ||
+        usher_session_send_room(flow->opening.session) == 0) {
         lose(stream, error);
         return;
     }
@@ -103,13 +103,13 @@ static void break_off(struct relay_stream *stream, int error)
     flow->error = error;
     flow->readable = true;
     relay_flow_wait(flow, RELAY_WAIT_DRAIN);
-    usher_session_ready(flow->session);
+    usher_session_ready(flow->opening.session);
 }
 
 static void shut_down(struct relay_stream *stream)
 {
     shutdown(stream->watch.fd, SHUT_WR);
-    if (!stream->flow.session)
+    if (!stream->flow.opening.session)
         relay_stream_close(stream, false);
 }
 
@@ -259,7 +259,7 @@ static size_t fill(void *owner, uint8_t *room, size_t size)
     } else if (n == 0) {
         flow->eof = true;
         drained(stream);
-        usher_session_finish(flow->session);
+        usher_session_finish(flow->opening.session);
     } else if (is_full(errno)) {
         drained(stream);
     } else {
@@ -273,10 +273,10 @@ static void on_readable(struct relay_stream *stream, uint32_t events)
     struct relay_flow *flow = &stream->flow;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLPRI))
         flow->insistent = true;
-    if (flow->readable || flow->eof || flow->peer_stopped || !flow->session)
+    if (flow->readable || flow->eof || flow->peer_stopped || !flow->opening.session)
         return;
     flow->readable = true;
-    usher_session_ready(flow->session);
+    usher_session_ready(flow->opening.session);
 }
 
 static void on_events(struct relay_stream *stream, uint32_t events)
@@ -313,7 +313,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
 {
     struct relay_stream *stream = owner;
     struct relay_flow *flow = &stream->flow;
-    flow->session = NULL;
+    flow->opening.session = NULL;
     if (flow->pending && relay_flow_is_ours(flow)) {
         flow->kind->refused(flow, word, text);
     } else if (ending != USHER_ENDED_CLOSED || !flow->connected || flow->broken) {
