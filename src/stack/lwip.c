@@ -27,10 +27,33 @@ enum {
     OUT_OF_ORDER_COPY = 32768, // bytes: half of what a packet buffer holds
 };
 
+static struct address get_address(const ip_addr_t *addr)
+{
+    if (IP_IS_V6(addr))
+        return address_v6((const uint8_t *)ip_2_ip6(addr)->addr);
+    return address_v4((const uint8_t *)&ip_2_ip4(addr)->addr);
+}
+
+void pcb_tuple(const struct stack_flow *flow, struct stack_tuple *out)
+{
+    const struct tcp_pcb *pcb = flow->pcb;
+    out->inside = (struct endpoint){.addr = get_address(&pcb->remote_ip), .port = pcb->remote_port};
+    out->outside = (struct endpoint){.addr = get_address(&pcb->local_ip), .port = pcb->local_port};
+}
+
+// The pcb goes, bytes may still wait to be read.
+static void keep_tuple(struct stack_flow *flow)
+{
+    if (flow->traffic)
+        pcb_tuple(flow, &flow->traffic->tuple);
+}
+
 static void failed(struct stack_flow *flow, err_t err)
 {
-    if (err == ERR_CLSD) // both halves are closed and all is acknowledged
-        flow->closed = true;
+    if (err != ERR_CLSD)
+        return;
+    flow->closed = true; // both halves are, and all is acknowledged
+    keep_tuple(flow);
 }
 
 static void received(struct stack_flow *flow, struct tcp_pcb *pcb, struct pbuf *data)
@@ -320,6 +343,7 @@ void pcb_tick(struct stack *stack)
 
 void pcb_abort(struct stack_flow *flow)
 {
+    keep_tuple(flow);
     tcp_clear_flags(flow->pcb, TF_ACK_DELAY); // or lwIP would send that acknowledgement first
     tcp_abort(flow->pcb);
     let_go(flow);

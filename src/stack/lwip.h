@@ -10,6 +10,9 @@
 void pcb_open(struct stack *stack);
 void pcb_close(struct stack *stack);
 
+// The ends of a flow that has a pcb.
+void pcb_tuple(const struct stack_flow *flow, struct stack_tuple *out);
+
 // Gives the held SYN to lwIP, which answers it.
 void pcb_admit(struct stack_flow *flow);
 // Gives it a segment that passed the shield; takes the packet.

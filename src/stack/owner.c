@@ -56,6 +56,19 @@ void owner_report(struct stack_flow *flow)
         end(flow, STACK_ENDED_CLOSED);
 }
 
+bool stack_flow_tuple(const struct stack_flow *flow, struct stack_tuple *out)
+{
+    if (flow->unanswered)
+        *out = flow->held->tuple;
+    else if (flow->pcb)
+        pcb_tuple(flow, out);
+    else if (flow_unread(flow) > 0)
+        *out = flow->traffic->tuple;
+    else
+        return false;
+    return true;
+}
+
 void stack_flow_accept(struct stack_flow *flow)
 {
     assert(flow->unanswered);

@@ -98,6 +98,9 @@ void stack_flush(struct stack *stack, bool link_blocked, usec_t now);
 usec_t stack_deadline(const struct stack *stack);
 void stack_tick(struct stack *stack, usec_t now);
 
+// The flow's ends, which nobody else has to keep. False when it is about to end: nothing is left of it.
+bool stack_flow_tuple(const struct stack_flow *flow, struct stack_tuple *out);
+
 // Answers a held SYN.
 void stack_flow_accept(struct stack_flow *flow);
 void stack_flow_refuse(struct stack_flow *flow, enum stack_refusal refusal);

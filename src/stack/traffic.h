@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/list.h"
+#include "stack/stack.h"
 #include "stack/unacked.h"
 #include "stack/unread.h"
 
@@ -18,11 +19,12 @@ struct traffic {
     struct unacked unacked;
     struct list ack; // the flow's acknowledgement waits, until `ack_due`
     usec_t ack_due;
-    struct list slow;     // on the stack's list of that name while its pcb needs lwIP's slow timer
-    struct list standing; // on the stack's list of that name while `unread` has bytes
-    usec_t moved;         // when any of those were read last, or the first came
-    uint32_t unreturned;  // bytes read, not yet given back to lwIP's window
-    uint32_t acked;       // bytes acknowledged by the application, not yet reported
+    struct list slow;         // on the stack's list of that name while its pcb needs lwIP's slow timer
+    struct list standing;     // on the stack's list of that name while `unread` has bytes
+    usec_t moved;             // when any of those were read last, or the first came
+    struct stack_tuple tuple; // once the pcb is gone
+    uint32_t unreturned;      // bytes read, not yet given back to lwIP's window
+    uint32_t acked;           // bytes acknowledged by the application, not yet reported
 };
 
 struct traffic_cache {

@@ -36,6 +36,13 @@ static void settle(struct tcp_peer *peer)
     peer_take_all(peer);
 }
 
+static bool ends_are_known(const struct owner *owner)
+{
+    struct stack_tuple tuple;
+    return stack_flow_tuple(owner->flow, &tuple) && endpoint_equal(&tuple.inside, &owner->tuple.inside) &&
+           endpoint_equal(&tuple.outside, &owner->tuple.outside);
+}
+
 static void the_application_closes_first(void **state)
 {
     (void)state;
@@ -44,6 +51,7 @@ static void the_application_closes_first(void **state)
         struct owner *owner = connect_to(&peer, v6, 1000);
         peer_send(&peer, ACK | FIN, "request", 7);
         assert_int_equal(owner->finished, 1);
+        assert_true(ends_are_known(owner));
         assert_int_equal(stack_flow_waiting(owner->flow), 7);
         bench_write(owner, "answer", 6); // the other half stays open
         settle(&peer);
@@ -54,6 +62,7 @@ static void the_application_closes_first(void **state)
         assert_int_equal(peer.flags & FIN, FIN);
         peer_send(&peer, ACK, NULL, 0);
         assert_int_equal(owner->ended, 0); // seven bytes are not read
+        assert_true(ends_are_known(owner));
         assert_int_equal(stack_flow_read(owner->flow, room, sizeof room), 7);
         bench_flush(&bench);
         assert_int_equal(owner->ended, 1);

@@ -313,7 +313,7 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
             .state = state_of(association),
             .bytes_out = association->bytes_out,
             .bytes_in = association->bytes_in,
-            .age = now > association->started ? now - association->started : 0,
+            .age = capture_age(&association->flow, now),
         };
         visit(arg, &info);
     }

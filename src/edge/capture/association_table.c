@@ -49,7 +49,7 @@ struct association *association_add(struct capture *capture, const struct outgoi
 {
     struct association *association = memory_new(sizeof *association);
     association->flow.capture = capture;
-    association->started = capture->now;
+    association->flow.opening.timed.own = (uint32_t)(capture->now / USEC_PER_SEC);
     association->flow.protocol = out->protocol;
     association->inside = out->inside;
     association->outside = out->outside;

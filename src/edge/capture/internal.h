@@ -40,7 +40,7 @@ enum capture_timelines {
 
 // What both kinds of flow begin with: how their openings are told apart.
 struct capture_flow {
-    struct opening opening; // first
+    struct opening opening; // first; `own` of its time: when the flow began, seconds
     struct capture *capture;
     uint8_t protocol; // IP protocol number
 };
@@ -79,6 +79,11 @@ struct capture {
     bool device_gone;
     int handles_closed;
 };
+
+static inline usec_t capture_age(const struct capture_flow *flow, usec_t now)
+{
+    return ((uint32_t)(now / USEC_PER_SEC) - flow->opening.timed.own) * (usec_t)USEC_PER_SEC;
+}
 
 // Milliseconds, for timelines. Within a turn and while packets are read `now` is right; for what the tunnel tells, the loop's
 // own time is.
@@ -142,7 +147,6 @@ enum association_state {
 struct association {
     struct capture_flow flow; // first
     struct table_node by_key;
-    usec_t started;
     struct list early; // datagrams that wait for the positive reply (early.c)
     uint32_t early_count;
     uint32_t early_bytes;

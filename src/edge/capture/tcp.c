@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "usher/eviction.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 struct tcp_flow {
@@ -16,8 +17,6 @@ struct tcp_flow {
     bool nobody_takes;        // the application's bytes: they are read and forgotten
     bool finished_to_app;     // nothing more will come for the application
     struct stack_flow *stack;
-    usec_t started;
-    struct stack_tuple tuple;
 };
 
 enum {
@@ -180,12 +179,12 @@ static const struct usher_session_ops session_ops = {
 
 static void *stack_syn(void *owner, struct stack_flow *stack, const struct stack_tuple *tuple)
 {
+    (void)tuple; // capture_tcp_want asks for it
     struct capture *capture = owner;
     struct tcp_flow *flow = memory_new(sizeof *flow);
     flow->flow.capture = capture;
     flow->stack = stack;
-    flow->tuple = *tuple;
-    flow->started = capture->now;
+    flow->flow.opening.timed.own = (uint32_t)(capture->now / USEC_PER_SEC);
     list_init(&flow->flow.opening.timed.node);
     flow->flow.protocol = USHER_TCP;
     capture->tcp_count++;
@@ -252,10 +251,14 @@ const struct stack_ops capture_stack_ops = {
 void capture_tcp_want(const struct opening *opening, struct want *out)
 {
     const struct tcp_flow *flow = container_of(opening, struct tcp_flow, flow.opening);
-    *out = (struct want){.ops = &session_ops, .origin = flow->tuple.inside};
+    struct stack_tuple tuple;
+    bool held = stack_flow_tuple(flow->stack, &tuple);
+    assert(held); // its SYN, until the session is opened
+    (void)held;
+    *out = (struct want){.ops = &session_ops, .origin = tuple.inside};
     out->open.protocol = USHER_TCP;
-    out->open.port = flow->tuple.outside.port;
-    out->open.addr = flow->tuple.outside.addr;
+    out->open.port = tuple.outside.port;
+    out->open.addr = tuple.outside.addr;
 }
 
 void capture_tcp_placed(struct opening *opening)
@@ -303,14 +306,17 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
 {
     list_for_each(node, list) {
         const struct tcp_flow *flow = flow_of(node);
+        struct stack_tuple tuple;
+        if (!flow->stack || !stack_flow_tuple(flow->stack, &tuple))
+            continue; // over for the application, and in a moment for the tunnel
         struct flow_info info = {
             .protocol = USHER_TCP,
-            .inside = flow->tuple.inside,
-            .outside = flow->tuple.outside,
+            .inside = tuple.inside,
+            .outside = tuple.outside,
             .state = state_of(flow),
             .bytes_out = flow->flow.opening.session ? usher_session_sent(flow->flow.opening.session) : 0,
             .bytes_in = flow->flow.opening.session ? usher_session_received(flow->flow.opening.session) : 0,
-            .age = now > flow->started ? now - flow->started : 0,
+            .age = capture_age(&flow->flow, now),
         };
         visit(arg, &info);
     }
