@@ -15,7 +15,7 @@
 
 struct source {
     struct table_node node;
-    struct list culprit; // in admission->culprits, the oldest crash first
+    struct list crashed; // in admission->crashed, the oldest crash first
     struct address addr;
     uint32_t count;
     uint32_t crashes;
@@ -25,8 +25,8 @@ struct source {
 
 struct admission {
     struct table sources;
-    struct list culprits;
-    uint32_t culprit_count;
+    struct list crashed;
+    uint32_t crashed_count;
     struct hash_key key;
     uint32_t count, most, most_per_source;
 };
@@ -59,23 +59,23 @@ static struct source *need(struct admission *admission, const struct address *ad
         return source;
     source = memory_new(sizeof(*source));
     source->addr = *addr;
-    list_init(&source->culprit);
+    list_init(&source->crashed);
     table_insert(&admission->sources, &source->node, hash);
     return source;
 }
 
-static void acquit(struct admission *admission, struct source *source)
+static void forget_crashes(struct admission *admission, struct source *source)
 {
-    if (!list_is_linked(&source->culprit))
+    if (!list_is_linked(&source->crashed))
         return;
-    list_remove(&source->culprit);
-    admission->culprit_count--;
+    list_remove(&source->crashed);
+    admission->crashed_count--;
     source->crashes = 0;
 }
 
 static void release(struct admission *admission, struct source *source)
 {
-    if (source->count || list_is_linked(&source->culprit))
+    if (source->count || list_is_linked(&source->crashed))
         return;
     table_remove(&admission->sources, &source->node);
     free(source);
@@ -83,11 +83,11 @@ static void release(struct admission *admission, struct source *source)
 
 static void forget_old(struct admission *admission, usec_t now)
 {
-    while (!list_is_empty(&admission->culprits)) {
-        struct source *oldest = container_of(admission->culprits.next, struct source, culprit);
-        if (oldest->forgotten > now && admission->culprit_count <= ADMISSION_CULPRITS_MAX)
+    while (!list_is_empty(&admission->crashed)) {
+        struct source *oldest = container_of(admission->crashed.next, struct source, crashed);
+        if (oldest->forgotten > now && admission->crashed_count <= ADMISSION_CRASHED_MAX)
             break;
-        acquit(admission, oldest);
+        forget_crashes(admission, oldest);
         release(admission, oldest);
     }
 }
@@ -98,7 +98,7 @@ struct admission *admission_new(uint32_t most, uint32_t most_per_source)
     admission->most = most;
     admission->most_per_source = most_per_source;
     table_init(&admission->sources);
-    list_init(&admission->culprits);
+    list_init(&admission->crashed);
     random_fill(&admission->key, sizeof(admission->key));
     return admission;
 }
@@ -154,11 +154,11 @@ void admission_crashed(struct admission *admission, const struct address *addr, 
     for (uint32_t i = 0; i < source->crashes && penalty < ADMISSION_PENALTY_MAX_S; i++)
         penalty *= 2;
     uint32_t crashes = source->crashes + 1;
-    acquit(admission, source);
+    forget_crashes(admission, source);
     source->crashes = crashes;
     source->until = now + penalty * USEC_PER_SEC;
     source->forgotten = now + ADMISSION_MEMORY_S * USEC_PER_SEC;
-    list_push_back(&admission->culprits, &source->culprit);
-    admission->culprit_count++;
+    list_push_back(&admission->crashed, &source->crashed);
+    admission->crashed_count++;
     forget_old(admission, now);
 }

@@ -12,8 +12,8 @@
 enum {
     ADMISSION_PENALTY_S = 1, // after a crash; doubles with each further one
     ADMISSION_PENALTY_MAX_S = 64,
-    ADMISSION_MEMORY_S = 600,      // without a crash until the earlier ones are forgotten
-    ADMISSION_CULPRITS_MAX = 4096, // sources with a crash that are remembered
+    ADMISSION_MEMORY_S = 600,     // without a crash until the earlier ones are forgotten
+    ADMISSION_CRASHED_MAX = 4096, // sources with a crash that are remembered
 };
 
 struct admission;

@@ -94,7 +94,7 @@ static void test_memory_of_crashes_is_bounded(void **state)
     (void)state;
     struct admission *admission = admission_new(64, 8);
     char text[32];
-    for (int i = 0; i < ADMISSION_CULPRITS_MAX + 100; i++) {
+    for (int i = 0; i < ADMISSION_CRASHED_MAX + 100; i++) {
         snprintf(text, sizeof(text), "10.%d.%d.1", i / 256, i % 256);
         struct address a = addr(text);
         admission_crashed(admission, &a, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Each unfinished datagram keeps its pieces in order and without gaps in doubt: pieces never overlap and lie inside the
-// end once it is known, so "as many bytes as the end" means "complete". A datagram that broke a rule stays as a husk
+// end once it is known, so "as many bytes as the end" means "complete". A datagram that broke a rule stays, spoiled,
 // until its time is over, so that its late pieces cannot begin it anew.
 #include "edge/capture/fragments.h"
 
