@@ -7,6 +7,7 @@
 //     load crr ADDRESS PORT PARALLEL SECONDS SOURCE,...   connect, 1 byte each way, close; from these addresses in turn
 //     load hold ADDRESS PORT FLOWS SECONDS          opens FLOWS, says "held", then echoes over randomly chosen ones
 //     load udp ADDRESS PORT WINDOW SECONDS          64-byte echoes, WINDOW of them on the way
+//     load --socks HOST:PORT bulk|rr|crr|hold ...   the same through a SOCKS5 server; [HOST]:PORT for IPv6
 //
 // Prints one line of name=value pairs. The first byte of a TCP connection says what the server does with it: 'e' echoes,
 // 's' swallows, 'g' generates.
@@ -62,6 +63,26 @@ struct target parse_target(const char *address, const char *port)
     return target;
 }
 
+static struct target parse_host_port(char *text)
+{
+    char *colon = strrchr(text, ':');
+    if (!colon) {
+        errno = EINVAL;
+        fail("%s is not HOST:PORT", text);
+    }
+    *colon = '\0';
+    if (*text == '[' && colon[-1] == ']') {
+        text++;
+        colon[-1] = '\0';
+    }
+    return parse_target(text, colon + 1);
+}
+
+const struct target *target_first(const struct target *target)
+{
+    return target->socks ? target->socks : target;
+}
+
 int open_socket(const struct target *target, int type)
 {
     int one = 1, fd = socket(target->addr.ss_family, type | SOCK_CLOEXEC, 0);
@@ -74,9 +95,15 @@ int open_socket(const struct target *target, int type)
 
 int connect_to(const struct target *target, char mode)
 {
-    int fd = open_socket(target, SOCK_STREAM);
-    if (connect(fd, (const struct sockaddr *)&target->addr, target->len) != 0)
+    const struct target *first = target_first(target);
+    int fd = open_socket(first, SOCK_STREAM);
+    if (connect(fd, (const struct sockaddr *)&first->addr, first->len) != 0)
         fail("connect");
+    if (target->socks) {
+        socks_greet(fd);
+        socks_ask(fd, target);
+        socks_take_answer(fd);
+    }
     if (mode != 0 && write(fd, &mode, 1) != 1)
         fail("write");
     return fd;
@@ -113,15 +140,24 @@ int main(int argc, char **argv)
         const char *name;
         int argc;
         void (*run)(const struct target *target, char **args);
+        bool takes_socks;
     } modes[] = {
-        {"serve", 4, run_serve}, {"bulk", 7, run_bulk}, {"rr", 5, run_rr},
-        {"crr", 7, run_crr},     {"hold", 6, run_hold}, {"udp", 6, run_udp},
+        {"serve", 4, run_serve, false}, {"bulk", 7, run_bulk, true}, {"rr", 5, run_rr, true},
+        {"crr", 7, run_crr, true},      {"hold", 6, run_hold, true}, {"udp", 6, run_udp, false},
     };
+    struct target socks;
+    bool through_socks = argc > 2 && strcmp(argv[1], "--socks") == 0;
+    if (through_socks) {
+        socks = parse_host_port(argv[2]);
+        argc -= 2;
+        argv += 2;
+    }
     struct rlimit files = {.rlim_cur = 200000, .rlim_max = 200000}; // 30,000 flows and room
     setrlimit(RLIMIT_NOFILE, &files);
     for (size_t i = 0; argc > 3 && i < sizeof(modes) / sizeof(modes[0]); i++) {
-        if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].argc) {
+        if (strcmp(argv[1], modes[i].name) == 0 && argc == modes[i].argc && through_socks <= modes[i].takes_socks) {
             struct target target = parse_target(argv[2], argv[3]);
+            target.socks = through_socks ? &socks : NULL;
             modes[i].run(&target, argv + 4);
             return 0;
         }

@@ -3,6 +3,7 @@
 #ifndef BENCH_LOAD_H
 #define BENCH_LOAD_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -10,6 +11,7 @@
 struct target {
     struct sockaddr_storage addr;
     socklen_t len;
+    const struct target *socks; // the SOCKS5 server that connects us to it, or NULL
 };
 
 struct samples {
@@ -22,9 +24,16 @@ enum { BULK_PIECE = 256 * 1024 }; // bytes a write or read of a bulk stream: lar
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 double now_seconds(void);
 struct target parse_target(const char *address, const char *port);
+// What to connect to: the target, or the server that stands in front of it.
+const struct target *target_first(const struct target *target);
 int open_socket(const struct target *target, int type);
 // A connected blocking socket; `mode` (0: none) is already sent.
 int connect_to(const struct target *target, char mode);
+// After connecting: greet, ask when the server has answered, take its answer to that when it is there.
+void socks_greet(int fd);
+void socks_ask(int fd, const struct target *target);
+void socks_take_answer(int fd);
+
 void samples_add(struct samples *s, double value);
 double samples_percentile(struct samples *s, double percent);
 

@@ -96,36 +96,54 @@ static void bind_next(struct sources *sources, int fd)
 
 struct visit {
     int fd;
-    int connected;
+    enum { CONNECTING, GREETED, ASKED, CONNECTED } stage; // the two in the middle: of a SOCKS server
 };
+
+static void wait_for(struct visit *visit, int epoll, int how, uint32_t what)
+{
+    struct epoll_event event = {.events = what, .data.ptr = visit};
+    epoll_ctl(epoll, how, visit->fd, &event);
+}
 
 static void begin_visit(struct visit *visit, const struct target *target, struct sources *sources, int epoll)
 {
-    visit->fd = open_socket(target, SOCK_STREAM | SOCK_NONBLOCK);
+    const struct target *first = target_first(target);
+    *visit = (struct visit){.fd = open_socket(first, SOCK_STREAM | SOCK_NONBLOCK)};
     bind_next(sources, visit->fd);
-    visit->connected = 0;
-    if (connect(visit->fd, (const struct sockaddr *)&target->addr, target->len) != 0 && errno != EINPROGRESS)
+    if (connect(visit->fd, (const struct sockaddr *)&first->addr, first->len) != 0 && errno != EINPROGRESS)
         fail("connect");
-    struct epoll_event event = {.events = EPOLLOUT, .data.ptr = visit};
-    epoll_ctl(epoll, EPOLL_CTL_ADD, visit->fd, &event);
+    wait_for(visit, epoll, EPOLL_CTL_ADD, EPOLLOUT);
 }
 
 // True when the visit is over: the mode and one byte there, that byte back.
-static int continue_visit(struct visit *visit, int epoll)
+static int continue_visit(struct visit *visit, const struct target *target, int epoll)
 {
     char bytes[2] = {'e', 'x'};
-    if (!visit->connected) {
-        if (send(visit->fd, bytes, 2, MSG_NOSIGNAL) != 2)
-            fail("visit");
-        visit->connected = 1;
-        struct epoll_event event = {.events = EPOLLIN, .data.ptr = visit};
-        epoll_ctl(epoll, EPOLL_CTL_MOD, visit->fd, &event);
+    switch (visit->stage) {
+    case CONNECTING:
+        wait_for(visit, epoll, EPOLL_CTL_MOD, EPOLLIN);
+        if (!target->socks)
+            break;
+        socks_greet(visit->fd);
+        visit->stage = GREETED;
         return 0;
+    case GREETED:
+        socks_ask(visit->fd, target);
+        visit->stage = ASKED;
+        return 0;
+    case ASKED:
+        socks_take_answer(visit->fd);
+        break;
+    case CONNECTED:
+        if (recv(visit->fd, bytes, 1, 0) != 1)
+            fail("visit");
+        close(visit->fd);
+        return 1;
     }
-    if (recv(visit->fd, bytes, 1, 0) != 1)
+    if (send(visit->fd, bytes, 2, MSG_NOSIGNAL) != 2)
         fail("visit");
-    close(visit->fd);
-    return 1;
+    visit->stage = CONNECTED;
+    return 0;
 }
 
 void run_crr(const struct target *target, char **args)
@@ -142,7 +160,7 @@ void run_crr(const struct target *target, char **args)
         struct epoll_event events[EVENTS];
         int ready = epoll_wait(epoll, events, EVENTS, 1000);
         for (int i = 0; i < ready; i++) {
-            if (continue_visit(events[i].data.ptr, epoll)) {
+            if (continue_visit(events[i].data.ptr, target, epoll)) {
                 count++;
                 begin_visit(events[i].data.ptr, target, &sources, epoll);
             }
