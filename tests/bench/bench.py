@@ -1,11 +1,14 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""The benchmark: every path in one session and in turn (A B C A B C ...), medians with spread, ratios.
+"""The benchmark: every path in one session and in turn (A B C, C B A, ...), medians with spread, ratios.
 
-    bench.py [--quick | --hold] [--rounds N] [--seconds S] [--paths NAME,...] [--no-wan] [--json FILE] [--against FILE]
+    bench.py [--quick | --hold] [--rounds N] [--seconds S] [--paths NAME,...] [--no-wan] [--json FILE] [--stored FILE]
+    bench.py --against DIR [--quick] ...
 
 `--quick` leaves out the slow peers, measures the rest shortly, and compares with the stored table: every figure that the
-product promises is among them. `--hold` measures held flows alone (see `machine`).
+product promises is among them. What is judged are ratios within a session (report.py), so the machine need not be the one
+of the table. `--hold` measures held flows alone (see `machine`). `--against` compares with another build, whose usher-tun
+and usher-gate are in DIR: both are paths of the same session, and each figure is shown as after/before.
 """
 
 import argparse
@@ -42,22 +45,19 @@ def start_paths(classes, lab, work):
 PROMISED = (("up", 1), ("down", 1), ("up", 8))  # bulk: direction and streams
 
 
-def one_round(meter, path, quick):
-    figures = {}
+def measurements(meter, quick):
+    """In order: [(what of a path gives its figures, whether a path has them)]."""
+    def bulk(direction, streams, version=4):
+        return lambda path: meter.bulk(path, direction, streams, version)
+
+    listed = []
     for direction, streams in PROMISED:
-        figures.update(meter.bulk(path, direction, streams))
-        if path.name in ("direct", "usher-tun"):  # right behind, for they are compared with each other
-            figures.update(meter.bulk(path, direction, streams, version=6))
-    if path.name == "haproxy TLS relay" and quick:
-        return figures
-    figures.update(meter.rr(path))
-    figures.update(meter.rr_beside_bulk(path))
-    figures.update(meter.crr(path))
-    if path.name not in ("haproxy TLS relay", "sshuttle"):
-        figures.update(meter.udp(path))
+        listed += [(bulk(direction, streams), lambda path: True), (bulk(direction, streams, 6), lambda path: path.version6)]
+    listed += [(each, lambda path: True) for each in (meter.rr, meter.rr_beside_bulk, meter.crr)]
+    listed.append((meter.udp, lambda path: path.udp))
     if not quick:
-        figures.update(meter.bulk(path, "down", 8))
-    return figures
+        listed.append((bulk("down", 8), lambda path: True))
+    return listed
 
 
 def serve(lab):
@@ -67,65 +67,95 @@ def serve(lab):
     return servers
 
 
+def wanted(args):
+    if args.paths:
+        classes = [c for c in paths.ALL if c.name.split()[0] in args.paths]
+    elif args.against:
+        classes = [paths.Usher]
+    else:
+        classes = [paths.Direct, paths.Usher, paths.Relay] if args.quick else paths.ALL
+    return classes + ([paths.before(args.against)] if args.against else [])
+
+
 def session(args, work):
-    rounds = collections.defaultdict(lambda: collections.defaultdict(list))
+    """({path: {figure: {round: value}}}, processors that strangers took in each round)."""
+    found, others = collections.defaultdict(lambda: collections.defaultdict(dict)), []
     lab = hosts.Hosts()
     started, servers = [], []
     try:
         servers = serve(lab)
-        wanted = [c for c in paths.ALL if not args.paths or c.name.split()[0] in args.paths]
-        if args.quick and not args.paths:
-            wanted = [paths.Direct, paths.Usher, paths.Relay]
-        started = start_paths(wanted, lab, work)
+        started = start_paths(wanted(args), lab, work)
         meter = measure.Meter(lab, args.seconds, servers)
-        hold(meter, started, rounds, args)
+        hold(meter, started, found, args)
         for number in range(0 if args.hold else args.rounds):
-            for path in started:
-                print(f"round {number + 1} of {args.rounds}: {path.name}", file=sys.stderr)
-                for figure, value in attempt(meter, path, args.quick).items():
-                    rounds[path.name][figure].append(value)
+            print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
+            others.append(measure.strangers())
+            # One measurement on every path, then the next one: what is compared lies a second or two apart.
+            for what, has in measurements(meter, args.quick):
+                for path in started if number % 2 == 0 else reversed(started):
+                    if has(path):
+                        note(found, path, number, lambda: what(path))
         for path in started:
-            rounds[path.name]["peak_memory_kib"].append(meter.peak(path)["peak_memory_kib"])
+            note(found, path, 0, lambda: meter.peak(path))
     finally:
         for path in started:
             path.stop()
         for server in servers:
             server.kill()
         lab.delete()
-    return rounds
+    return found, others
 
 
-def attempt(meter, path, quick):
+def note(found, path, number, what):
     try:
-        return one_round(meter, path, quick)
+        figures = what()
     except AssertionError as error:
         print(f"  {error}", file=sys.stderr)
-        return {}
+        return
+    for figure, value in figures.items():
+        found[path.name][figure][number] = value
 
 
 # Each flow is a descriptor of the load program, of its server and of the gate's worker: as many as one process may have.
 MANY = min(30000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
 
 
-def hold(meter, started, rounds, args):
+def hold(meter, started, found, args):
     """Held flows need a fresh start, so they come first. One sample each; with --hold as many as there are rounds, but for
     the memory a flow takes, which only the first shows."""
+    def once(path, flows, number):
+        figures = meter.hold(path, flows)
+        return {figure: value for figure, value in figures.items() if number == 0 or not figure.endswith("_bytes_per_flow")}
+
     for number in range(args.rounds if args.hold else 1):
-        for path in started:
-            if path.name not in ("direct", "usher-tun"):
-                continue
+        for path in started if number % 2 == 0 else reversed(started):
             for flows in (10000, 100) if args.quick else (10000, 100, MANY):
-                try:
-                    figures = meter.hold(path, flows)
-                except AssertionError as error:
-                    print(f"  {error}", file=sys.stderr)
-                    continue
-                for figure, value in figures.items():
-                    if number == 0 or not figure.endswith("_bytes_per_flow"):
-                        rounds[path.name][figure].append(value)
+                if path.holds:
+                    note(found, path, number, lambda: once(path, flows, number))
 
 
-def main():
+def show(summary, rows):
+    print(report.table(summary))
+    print()
+    print(report.ratio_table(rows))
+
+
+def judge(summary, stored, others):
+    """Prints how the ratios stand to the stored ones; the exit status."""
+    why = report.unjudged(summary, others)
+    if why:
+        print(f"\nNOT JUDGED: {why}")
+        return 0
+    rows = report.judgements(summary, stored)
+    print()
+    print(report.judgement_table(rows))
+    fallen = [row for row in rows if row.fell]
+    for row in fallen:
+        print(f"FELL {row.what}: {row.loss:.0%} worse than stored (noise {row.noise:.0%})")
+    return 1 if fallen else 0
+
+
+def arguments():
     parser = argparse.ArgumentParser()
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--hold", action="store_true")
@@ -133,30 +163,36 @@ def main():
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--paths", type=lambda text: text.split(","))
     parser.add_argument("--json", type=pathlib.Path)
-    parser.add_argument("--against", type=pathlib.Path, default=STORED)
+    parser.add_argument("--stored", type=pathlib.Path, default=STORED)
+    parser.add_argument("--against", type=lambda text: pathlib.Path(text).resolve())
     parser.add_argument("--no-wan", action="store_true")
     args = parser.parse_args()
-    args.rounds = args.rounds or (2 if args.quick else 5)
-    args.seconds = args.seconds or (1 if args.quick else 3)
+    args.rounds = args.rounds or (3 if args.quick else 5)
+    args.seconds = args.seconds or (0.7 if args.quick else 3)
+    for program in ("usher-tun", "usher-gate"):
+        if args.against and not (args.against / program).exists():
+            parser.error(f"--against: there is no {program} in {args.against}")
+    return args
+
+
+def main():
+    args = arguments()
     with tempfile.TemporaryDirectory(prefix="usher-bench.") as work:
-        summary = report.summarise(session(args, pathlib.Path(work)))
-    print(report.table(summary))
-    print()
-    print(report.ratio_table(report.ratios(summary)))
-    if not args.hold and not args.no_wan:
-        wan_summary = wan.session(1 if args.quick else 3, 4 if args.quick else 8, at_once=args.quick)
+        found, others = session(args, pathlib.Path(work))
+    summary = report.summarise(found)
+    show(summary, report.ratios(summary))
+    if not args.hold and not args.no_wan and not args.against:
+        summary["wan"] = wan.session(1 if args.quick else 3, 4 if args.quick else 8, at_once=args.quick)
         print()
-        print(report.table(wan_summary))
-        print()
-        print(report.ratio_table(report.wan_ratios(wan_summary)))
-        summary["wan"] = wan_summary
+        show(summary["wan"], report.wan_ratios(summary["wan"]))
     if args.json:
         args.json.write_text(json.dumps(summary, indent=1) + "\n")
-    stored = report.load(args.against) if args.quick else None
-    losses = report.fallen(summary, stored) if stored else []
-    for loss in losses:
-        print(f"FELL {loss}")
-    return 1 if losses else 0
+    if args.against:
+        print()
+        print(report.before_and_after(summary))
+        return 0
+    judged = args.quick and not args.hold and args.stored.exists()
+    return judge(summary, report.load(args.stored), others) if judged else 0
 
 
 if __name__ == "__main__":

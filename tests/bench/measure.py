@@ -7,9 +7,7 @@ import pathlib
 import subprocess
 import time
 
-from lab import run
 from hosts import SOURCES
-from paths import PORT
 
 BUILD = pathlib.Path(os.environ.get("BUILD", pathlib.Path(__file__).resolve().parents[2] / "build"))
 LOAD = BUILD / "bench" / "load"
@@ -27,6 +25,13 @@ def machine_cpu():
     """Seconds of both cores that were not idle, since boot."""
     fields = [int(f) for f in open("/proc/stat").readline().split()[1:9]]
     return (sum(fields) - fields[3] - fields[4]) / TICK
+
+
+def strangers():
+    """Processors that work while nothing is measured: what else runs on this machine."""
+    before, seconds = machine_cpu(), 0.3
+    time.sleep(seconds)
+    return (machine_cpu() - before) / seconds
 
 
 def process_cpu(pids):
@@ -55,10 +60,14 @@ class Meter:
     def __init__(self, hosts, seconds, servers=()):
         self.hosts, self.seconds, self.servers = hosts, seconds, servers
 
+    def argv(self, path, mode, *args, version=4, wrap=()):
+        argv = self.hosts.client.argv(*wrap, LOAD, *path.load_options, mode, path.target(version), path.port, *args)
+        return [str(a) for a in argv]
+
     def load(self, path, mode, *args, version=4, wrap=()):
-        argv = self.hosts.client.argv(*wrap, LOAD, mode, path.target(version), PORT, *args)
         for _ in range(2):  # a port reused too early is reset by a server that remembers it: once more
-            done = subprocess.run([str(a) for a in argv], capture_output=True, text=True, timeout=120)
+            done = subprocess.run(self.argv(path, mode, *args, version=version, wrap=wrap), capture_output=True, text=True,
+                                  timeout=120)
             if done.returncode == 0:
                 return pairs(done.stdout.splitlines()[-1])
         raise AssertionError(f"{path.name}: {mode}: {done.stderr.strip()}")
@@ -95,8 +104,8 @@ class Meter:
         return {"rr_p50_us": figures["p50_us"], "rr_p99_us": figures["p99_us"]}
 
     def rr_beside_bulk(self, path):
-        argv = self.hosts.client.argv(LOAD, "bulk", path.target(), PORT, "up", 8, self.seconds + 1)
-        bulk = subprocess.Popen([str(a) for a in argv], stdout=subprocess.PIPE, text=True)
+        argv = self.argv(path, "bulk", "up", 8, self.seconds + 1)
+        bulk = subprocess.Popen(argv, stdout=subprocess.PIPE, text=True)
         time.sleep(0.8)
         figures = self.load(path, "rr", max(1, self.seconds - 0.5))
         beside = pairs(bulk.communicate()[0])
@@ -112,8 +121,8 @@ class Meter:
         """Opens `flows`, measures memory, then the echo rate over randomly chosen ones."""
         before = memory_kib(path.pids())
         with self.placed() as wrap:
-            argv = self.hosts.client.argv(*wrap, LOAD, "hold", path.target(), PORT, flows, self.seconds)
-            holder = subprocess.Popen([str(a) for a in argv], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+            argv = self.argv(path, "hold", flows, self.seconds, wrap=wrap)
+            holder = subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
             if holder.stdout.readline() != "held\n":
                 raise AssertionError(f"{path.name}: cannot hold {flows} flows")
             time.sleep(0.5)

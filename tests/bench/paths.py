@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The ways from client to server that are compared. Each is set up from packages, names its processes, and says in one
-sentence why when it cannot run here."""
+sentence why when it cannot run here.
+
+A path is a class of `name`, `number` and `start()`. What else it differs in is said by the attributes of Path: one more way
+through usher-tun is a subclass of Usher that adds to the portal's file and says where the load goes, or by which proxy.
+"""
 
 import os
 import pathlib
@@ -18,6 +22,11 @@ class Path:
     """A way from client to server; `number` is its network's (see hosts.py)."""
 
     name = number = None
+    port = PORT  # of target()
+    load_options = ()  # more arguments of the load program, as ("--socks", "10.1.0.1:1080")
+    udp = True  # datagrams pass
+    version6 = False  # measured with IPv6 too
+    holds = False  # measured with thousands of held flows too
 
     def __init__(self, hosts, work):
         self.hosts, self.work, self.processes = hosts, pathlib.Path(work), []
@@ -56,6 +65,7 @@ class Direct(Path):
     """Plain routing: what the hosts can do without any tunnel."""
 
     name, number = "direct", 1
+    version6 = holds = True
 
     def start(self):
         self.hosts.route(1, ["via", "10.2.0.1"], ["via", "10.2.0.2"])
@@ -65,41 +75,55 @@ class Direct(Path):
 
 class Usher(Path):
     name, number = "usher-tun", 2
+    version6 = holds = True
+    usher_tun, usher_gate = USHER_TUN, USHER_GATE
+    portal_extra = ""  # lines behind those of [Portal], and further sections
 
     def start(self):
-        pki = make_pki(self.work / "pki")
-        gate, portal = (self.work / f"bench{self.hosts.tag}-{end}{os.getpid()}.conf" for end in ("gate", "portal"))
+        pki = make_pki(self.work / f"pki{self.number}")
+        name = f"bench{self.hosts.tag}-{self.number}"
+        gate, portal = (self.work / f"{name}-{end}{os.getpid()}.conf" for end in ("gate", "portal"))
+        networks = f"10.80.{self.number}.0/24, fd80:{self.number}::/64"
         gate.write_text(f"""[Gate]
-Listen = 10.2.0.1:4433
+Listen = 10.2.0.1:{4430 + self.number}
 CA = {pki}/ca.crt
 Certificate = {pki}/{GATE_NAME}.crt
 Key = {pki}/{GATE_NAME}.key
 CRL = {pki}/crl.pem
 {os.environ.get("GATE_EXTRA", "")}
 [Access *]
-Allow = 10.80.2.0/24, fd80:2::/64
+Allow = {networks}
 """)
         portal.write_text(f"""[Portal]
+Device = usher{self.number}
 CA = {pki}/ca.crt
 Certificate = {pki}/branch.crt
 Key = {pki}/branch.key
 CRL = {pki}/crl.pem
-Route = 10.80.2.0/24, fd80:2::/64
+Route = {networks}
 {os.environ.get("PORTAL_EXTRA", "")}
+{self.portal_extra}
 [Gate]
-Address = 10.2.0.1:4433
+Address = 10.2.0.1:{4430 + self.number}
 Name = {GATE_NAME}
 """)
-        self.launch(self.hosts.gate, USHER_GATE, "run", gate)
-        self.launch(self.hosts.portal, USHER_TUN, "up", "-f", portal)
-        status = [USHER_TUN, "status", portal.stem, "--json"]
+        self.launch(self.hosts.gate, self.usher_gate, "run", gate)
+        self.launch(self.hosts.portal, self.usher_tun, "up", "-f", portal)
+        status = [self.usher_tun, "status", portal.stem, "--json"]
         wait_until(lambda: '"up"' in self.hosts.portal.run(*status, check=False).stdout, 15, "usher-tun up")
+
+
+def before(directory):
+    """usher-tun once more, of another build, whose programs are in `directory`."""
+    programs = {"usher_tun": directory / "usher-tun", "usher_gate": directory / "usher-gate"}
+    return type("Before", (Usher,), {"name": "usher-tun-before", "number": 7, **programs})
 
 
 class Relay(Path):
     """A TLS relay on both ends with haproxy, one TLS connection per flow, no TUN: what user space makes of TLS alone."""
 
     name, number = "haproxy TLS relay", 3
+    udp = False
     KEPT = "defaults\n mode tcp\n timeout connect 5s\n timeout client 1h\n timeout server 1h\nglobal\n maxconn 9000\n nbthread 1\n"
 
     def target(self, version=4):
@@ -162,6 +186,7 @@ class OpenVpn(Path):
 
 class Sshuttle(Path):
     name, number = "sshuttle", 6
+    udp = False
 
     def start(self):
         for key in ("host", "user"):

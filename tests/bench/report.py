@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Medians with spread, as a markdown table and as JSON, and the comparison with an earlier run."""
+"""Medians with spread, as a markdown table and as JSON; ratios within a session, and how they stand to stored ones."""
 
 import json
 import statistics
 
 
-def summarise(rounds):
-    """{path: {figure: [values]}} to {path: {figure: {median, min, max}}}."""
-    return {path: {figure: {"median": statistics.median(values), "min": min(values), "max": max(values)}
-                   for figure, values in figures.items()} for path, figures in rounds.items()}
+def summarise(found):
+    """{path: {figure: {round: value}}} to {path: {figure: {median, min, max, rounds}}}; a round that failed is None."""
+    def of(values):
+        known = values.values()
+        return {"median": statistics.median(known), "min": min(known), "max": max(known),
+                "rounds": [values.get(number) for number in range(max(values) + 1)]}
+
+    return {path: {figure: of(values) for figure, values in figures.items()} for path, figures in found.items()}
 
 
 def number(value):
@@ -98,54 +102,112 @@ def ratio_table(rows):
                               for what, value, floor, held in rows])
 
 
-LOWER_IS_BETTER = ("_us", "_cpu_s_per_gb", "_bytes_per_flow", "_kib")
-SAME_EVERYWHERE = ("_bytes_per_flow", "_kib", "_share")  # whatever the machine's speed
+LOWER_IS_BETTER = ("_us", "_cpu_s_per_gb", "_bytes_per_flow")
+RATIOS_THEMSELVES = ("_bytes_per_flow", "_share")  # to the flows held, to the mean stream: no machine's speed is in them
+NEVER_JUDGED = ("peak_memory_kib",)
+REFERENCES = ("direct", "haproxy TLS relay")
+
+# The rule of the judgement. Absolute values are never compared with those of another session: a figure is judged as our
+# value divided by a reference's (direct routing, the TLS relay) of the same round, and is the median of these ratios. It
+# FELL when this median is worse than the stored one by more than the noise. Noise is what the ratio of one and the same
+# thing does by itself: its spread over the rounds, (greatest - least) / median, here or in the stored table, whichever is
+# more; and at least the share below, for few rounds show less spread than there is.
+LEAST_NOISE = 0.15
+LEAST_NOISE_ONCE = 0.35  # a few seconds with random loss, or one sample of held flows, are chance to a third
 
 
-def spread(value):
-    return (value["max"] - value["min"]) / value["median"]
+def series(value, base=None):
+    """The ratios of each round that has both. In a table without rounds: the median's, and the furthest from it that
+    could have been."""
+    if base is None:
+        return value.get("rounds") or [value["median"], value["min"], value["max"]]
+    if "rounds" in value and "rounds" in base:
+        return [one / other for one, other in zip(value["rounds"], base["rounds"]) if one is not None and other]
+    if not base["min"]:
+        return []
+    return [value["median"] / base["median"], value["min"] / base["max"], value["max"] / base["min"]]
 
 
-def worse(figure, now, before):
-    """By how much; below 0 it is better."""
-    change = now / before - 1
-    return change if figure.endswith(LOWER_IS_BETTER) else -change
+def middle_and_spread(values):
+    """(median, least, greatest) of those that are there; None when there are none, or they are about nothing."""
+    values = [value for value in values if value is not None]
+    middle = statistics.median(values) if values else 0
+    return (middle, min(values), max(values)) if middle else None
 
 
-def loss_of(figure, now, stored, ours, direct):
-    """By how much `figure` got worse and how much of that may be noise; None when it cannot be compared. A speed must have
-    fallen both by itself and relative to the direct path of its own run: on a slower machine the tunnel is no slower beside
-    direct routing, and where direct routing has a good day the tunnel has not got worse."""
-    values = [side.get(ours, {}).get(figure) for side in (now, stored)]
-    if not all(value and value["median"] for value in values):
+def relative(figure, summary, other, ours):
+    """The ratio of our figure to that of `other`, or itself when `other` is None; None when it is not there."""
+    value, base = summary.get(ours, {}).get(figure), summary.get(other, {}).get(figure)
+    if value is None or (other and base is None):
         return None
-    noise = [spread(value) for value in values]
-    loss = worse(figure, *(value["median"] for value in values))
-    if figure.endswith(SAME_EVERYWHERE):
-        return loss, max(noise)
-    bases = [side.get(direct, {}).get(figure) for side in (now, stored)]
-    if not all(base and base["median"] for base in bases):
-        return None
-    noise += [spread(base) for base in bases]
-    relative = worse(figure, *(value["median"] / base["median"] for value, base in zip(values, bases)))
-    return min(loss, relative), max(noise)
+    return middle_and_spread(series(value, base))
 
 
-# Shares. What a few seconds with random loss bring is chance, a third of it; what a change breaks there is most of it.
-LEAST_FALL, LEAST_FALL_LOSSY = 0.15, 0.35
+class Judgement:
+    def __init__(self, figure, other, now, stored):
+        self.what = f"{figure} to {other}" if other else figure
+        self.now, self.stored = now, stored
+        change = now[0] / stored[0] - 1
+        self.loss = change if figure.endswith(LOWER_IS_BETTER) else -change  # below 0: it is better
+        once = "_loss" in figure or "_echo_" in figure
+        spread = max((most - least) / median for median, least, most in (now, stored))
+        self.noise = max(spread, LEAST_NOISE_ONCE if once else LEAST_NOISE)
+        self.fell = self.loss > self.noise
 
 
-def fallen(now, stored, ours="usher-tun", direct="direct"):
-    """A sentence for each figure of ours that fell by more than its noise since `stored`."""
+def judgements(now, stored, ours="usher-tun"):
+    """Every ratio that both sessions have."""
     rows = []
     for figure in now.get(ours, {}):
-        found = loss_of(figure, now, stored, ours, direct)
-        if found and found[0] > max(found[1], LEAST_FALL_LOSSY if "_loss" in figure else LEAST_FALL):
-            rows.append(f"{figure}: {found[0]:.0%} worse than stored (noise {found[1]:.0%})")
+        if figure in NEVER_JUDGED:
+            continue
+        for other in (None,) if figure.endswith(RATIOS_THEMSELVES) else REFERENCES:
+            both = [relative(figure, side, other, ours) for side in (now, stored)]
+            if all(both):
+                rows.append(Judgement(figure, other, *both))
     if "wan" in now and "wan" in stored:
-        rows += fallen(now["wan"], stored["wan"], ours, direct)
+        rows += judgements(now["wan"], stored["wan"], ours)
     return rows
 
 
+def with_spread(value):
+    return f"{value[0]:.3g} ({value[1]:.3g}..{value[2]:.3g})"
+
+
+def judgement_table(rows):
+    lines = ["| ratio | now | stored | change for the worse | noise | |", "|---|---|---|---|---|---|"]
+    return "\n".join(lines + [f"| {row.what} | {with_spread(row.now)} | {with_spread(row.stored)} | {row.loss:+.0%} "
+                              f"| {row.noise:.0%} | {'**fell**' if row.fell else 'held'} |" for row in rows])
+
+
+BUSY, IDLE = 0.25, 0.75  # processors
+
+
+def unjudged(summary, others, direct="direct"):
+    """Why no ratio of this session says anything about us, in a sentence; None when they do. Ratios compare what paths ask
+    of the processors: they must be ours, and direct routing must be bound by them."""
+    if others and statistics.median(others) > BUSY:
+        return f"{statistics.median(others):.2g} processors are busy with something else while nothing is measured"
+    base = summary.get(direct, {})
+    for figure in ("up1", "down1"):
+        if f"{figure}_gbits" not in base:
+            return "direct routing was not measured, so there is nothing to compare with"
+        used = base[f"{figure}_machine_cpu_s_per_gb"]["median"] * base[f"{figure}_gbits"]["median"] / 8
+        if used < IDLE:
+            return f"direct routing ({figure}) keeps no more than {used:.2g} processors busy: something else limits it"
+    return None
+
+
+def before_and_after(summary, ours="usher-tun", before="usher-tun-before"):
+    """Each figure of two builds as after/before, round by round."""
+    lines = ["| after/before | median (least..greatest) | |", "|---|---|---|"]
+    for figure in summary.get(ours, {}):
+        value = relative(figure, summary, before, ours)
+        if value:
+            better = "less" if figure.endswith(LOWER_IS_BETTER + NEVER_JUDGED) else "more"
+            lines.append(f"| {figure} | {with_spread(value)} | {better} is better |")
+    return "\n".join(lines)
+
+
 def load(path):
-    return json.loads(path.read_text()) if path.exists() else None
+    return json.loads(path.read_text())

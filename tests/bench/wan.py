@@ -31,8 +31,8 @@ def emulated(options):
 
 
 def one_loss(suffix, loss, rounds, seconds):
-    """{path: {figure: [values]}} of one long path."""
-    found = collections.defaultdict(lambda: collections.defaultdict(list))
+    """{path: {figure: {round: value}}} of one long path."""
+    found = collections.defaultdict(lambda: collections.defaultdict(dict))
     with tempfile.TemporaryDirectory(prefix="usher-bench.") as work:
         lab = hosts.Hosts(emulated([*LINK, f"loss={loss}", "seed=7"]), tag="".join(filter(str.isalnum, suffix)))
         started, servers = [], []
@@ -44,12 +44,12 @@ def one_loss(suffix, loss, rounds, seconds):
                 started.append(path)
             meter = measure.Meter(lab, seconds)
             streams = 32 if suffix == "_loss1" else 1
-            for _ in range(rounds):
+            for number in range(rounds):
                 for path in started:
                     for direction in ("up", "down"):
                         figures = meter.bulk(path, direction, streams)
                         for kind in ("gbits", "slowest_share") if streams > 1 else ("gbits",):
-                            found[path.name][f"wan_{direction}{streams}{suffix}_{kind}"].append(
+                            found[path.name][f"wan_{direction}{streams}{suffix}_{kind}"][number] = (
                                 figures[f"{direction}{streams}_{kind}"])
         finally:
             for path in started:
