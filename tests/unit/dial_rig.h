@@ -6,6 +6,7 @@
 
 #include "base/list.h"
 #include "edge/dial/dial.h"
+#include "edge/relay/relay.h"
 #include "exchange/exchange.h"
 #include "exchange/policy/policy.h"
 #include "os/clock.h"
@@ -62,9 +63,10 @@ struct rig {
     struct resolver *resolver; // NULL: none
     struct poller *poller;
     struct exchange *exchange;
-    struct dial *dial; // the exchange's
-    bool blocked;      // nothing goes from gate to portal
-    uint64_t skew_ms;  // dial is told a time so much later, once
+    struct dial *dial;   // the exchange's
+    struct relay *relay; // of the portal, where a test wants one
+    bool blocked;        // nothing goes from gate to portal
+    uint64_t skew_ms;    // dial is told a time so much later, once
     size_t descriptors;
 };
 
@@ -221,6 +223,8 @@ static inline void turn(struct rig *rig, uv_run_mode mode)
 {
     uv_run(&rig->loop, mode);
     usec_t now = clock_now();
+    if (rig->relay)
+        relay_turn(rig->relay, now + rig->skew_ms * USEC_PER_MSEC);
     carry(rig, rig->portal, rig->gate, now);
     exchange_before_pull(rig->exchange, now + rig->skew_ms * USEC_PER_MSEC);
     rig->skew_ms = 0;
@@ -316,6 +320,20 @@ static inline struct rig *rig_new(const char *allow, struct dial_config config)
     return rig_new_named(allow, config, NULL);
 }
 
+// For sessions that the portal's end opens for sockets.
+static inline struct relay *rig_add_relay(struct rig *rig)
+{
+    const struct relay_config config = {
+        .loop = &rig->loop,
+        .poller = rig->poller,
+        .wake = rig_wake,
+        .udp_offload = true,
+        .udp_idle_ms = UDP_IDLE_MS,
+        .udp_dns_idle_ms = DNS_IDLE_MS,
+    };
+    return rig->relay = relay_new(&config);
+}
+
 // The tunnel goes first, as in the programs; then nothing may be left anywhere.
 static inline void rig_free(struct rig *rig)
 {
@@ -324,6 +342,8 @@ static inline void rig_free(struct rig *rig)
     if (rig->resolver)
         resolver_free(rig->resolver);
     exchange_free(rig->exchange);
+    if (rig->relay)
+        relay_free(rig->relay);
     poller_free(rig->poller);
     uv_run(&rig->loop, UV_RUN_NOWAIT);
     assert_int_equal(count_descriptors(), rig->descriptors);

@@ -586,6 +586,35 @@ static void flows_are_listed(void **state)
     rig_free(rig);
 }
 
+static unsigned count_marked(uint32_t want)
+{
+    unsigned count = 0;
+    for (int fd = 3; fd < 256; fd++) {
+        uint32_t mark = 0;
+        socklen_t len = sizeof mark;
+        count += getsockopt(fd, SOL_SOCKET, SO_MARK, &mark, &len) == 0 && mark == want;
+    }
+    return count;
+}
+
+static void sockets_are_marked(void **state)
+{
+    (void)state;
+    struct endpoint at;
+    struct app apps[2];
+    struct rig *rig = rig_new(allowed, (struct dial_config){.mark = 7});
+    int listener = serve("127.0.0.1", SOCK_STREAM, &at);
+    app_open(rig, &apps[0], USHER_TCP, "127.0.0.1", at.port);
+    app_open(rig, &apps[1], USHER_UDP, "127.0.0.1", at.port);
+    pump(rig, (apps[0].opened || apps[0].ended) && (apps[1].opened || apps[1].ended));
+    if (apps[0].ended) // who may not mark makes no connection
+        assert_true(apps[0].word == USHER_DENIED && apps[1].word == USHER_DENIED);
+    else
+        assert_int_equal(count_marked(7), 2);
+    close(listener);
+    rig_free(rig);
+}
+
 static void a_held_flow_is_small(void **state)
 {
     (void)state;
@@ -615,6 +644,7 @@ int main(void)
         cmocka_unit_test(names_are_resolved_and_judged),
         cmocka_unit_test(a_name_given_up_is_forgotten),
         cmocka_unit_test(flows_are_listed),
+        cmocka_unit_test(sockets_are_marked),
         cmocka_unit_test(a_held_flow_is_small),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

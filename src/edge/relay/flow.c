@@ -16,7 +16,7 @@ struct relay_flow *relay_flow_add(const struct relay_kind *kind, size_t size, co
     flow->kind = kind;
     flow->protocol = (uint8_t)open->protocol;
     flow->outside = (struct endpoint){.addr = open->addr, .port = open->port};
-    flow->by_name = open->by_name;
+    flow->by_name = open->by_name || open->addr.version != 4; // version 6 travels as its text
     flow->opening.timed.own = (uint32_t)(uv_now(relay->config.loop) / 1000);
     flow->pending = true;
     list_push_back(&relay->resting, &flow->opening.timed.node);
