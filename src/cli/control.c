@@ -5,6 +5,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "cli/facts_json.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -79,11 +80,10 @@ static void written(uv_write_t *write, int status)
     hang_up(write->data);
 }
 
-void control_reply(struct control_request *request, json_t *object)
+void control_reply(struct control_request *request, facts_describe *describe, const void *part)
 {
     request->owed = false;
-    request->answer = json_dumps(object, JSON_COMPACT);
-    json_decref(object);
+    request->answer = facts_json(describe, part);
     if (!list_is_linked(&request->node)) {
         reclaim(request);
         return;
@@ -92,6 +92,16 @@ void control_reply(struct control_request *request, json_t *object)
     request->write.data = request;
     if (uv_write(&request->write, (uv_stream_t *)&request->pipe, &buf, 1, written) < 0)
         hang_up(request);
+}
+
+static void describe_refusal(const void *why, struct facts *facts)
+{
+    facts_text(facts, "error", "why there is no other answer", why);
+}
+
+void control_refuse(struct control_request *request, const char *why)
+{
+    control_reply(request, describe_refusal, why);
 }
 
 static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)

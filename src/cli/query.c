@@ -7,6 +7,8 @@
 #include "cli/control.h"
 #include "cli/runtime.h"
 
+#include <jansson.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -23,7 +25,11 @@ static void ask(void *arg, const char *name)
     if (runtime_pid(RUNTIME_ROOT, name) == 0)
         return;
     runtime_path(path, RUNTIME_ROOT, name, "control");
-    json_t *answer = control_ask(path, round->query->line, &fault);
+    char *text = control_ask(path, round->query->line, &fault);
+    json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
+    if (text && !answer)
+        fault_set(&fault, "%s: no answer", path);
+    free(text);
     if (!answer) {
         fprintf(stderr, "%s: %s\n", round->query->program, fault.text);
         return;
@@ -121,9 +127,29 @@ const char *query_text(char *room, size_t size, const json_t *object, const char
         bytes_text(room, size, json_number_value(value));
     else if (kind == QUERY_SECONDS)
         seconds_text(room, size, (long long)json_number_value(value));
+    else if (kind == QUERY_MILLISECONDS)
+        snprintf(room, size, "%.2f ms", json_number_value(value) / 1000);
     else
         snprintf(room, size, "%.0f", json_number_value(value));
     return room;
+}
+
+const json_t *query_part(const json_t *object, const char *key)
+{
+    const json_t *part = json_object_get(object, key);
+    return json_is_object(part) || json_is_array(part) ? part : NULL;
+}
+
+size_t query_count(const json_t *array)
+{
+    return json_array_size(array);
+}
+
+void query_lines(FILE *out, const char *prefix, const json_t *texts)
+{
+    size_t index;
+    json_t *text;
+    json_array_foreach(texts, index, text) fprintf(out, "%s%s\n", prefix, json_string_value(text));
 }
 
 enum { CELL_SIZE = 280, COLUMNS_MAX = 16 };

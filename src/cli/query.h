@@ -3,9 +3,11 @@
 #ifndef CLI_QUERY_H
 #define CLI_QUERY_H
 
-#include <jansson.h>
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdio.h>
+
+struct json_t; // an answer, or a part of one; read by what stands below
 
 struct query {
     const char *program; // for messages
@@ -13,13 +15,19 @@ struct query {
     const char *line;    // of the control socket
     const char *name;    // NULL: every instance of this role
     bool json;
-    void (*print)(FILE *out, const json_t *answer);
+    void (*print)(FILE *out, const struct json_t *answer);
 };
 
 // Returns the exit code. With --json one instance is one object, several are {"instances": [...]}.
 int query_run(const struct query *query);
 
-enum query_kind { QUERY_TEXT, QUERY_NUMBER, QUERY_BYTES, QUERY_SECONDS };
+enum query_kind {
+    QUERY_TEXT,
+    QUERY_NUMBER,
+    QUERY_BYTES,
+    QUERY_SECONDS,
+    QUERY_MILLISECONDS, // of microseconds
+};
 
 struct query_column {
     const char *title;
@@ -27,9 +35,14 @@ struct query_column {
     enum query_kind kind;
 };
 
+// An object or array within `object`; NULL when it is not there.
+const struct json_t *query_part(const struct json_t *object, const char *key);
+size_t query_count(const struct json_t *array);
+// Each text of an array in a line of its own, behind `prefix`.
+void query_lines(FILE *out, const char *prefix, const struct json_t *texts);
 // An array of objects as an aligned table with a heading.
-void query_table(FILE *out, const json_t *rows, const struct query_column *columns, size_t count);
-// One member of `object` as text: "12.3 MiB", "3m 20s"; "-" when it is not there.
-const char *query_text(char *room, size_t size, const json_t *object, const char *key, enum query_kind kind);
+void query_table(FILE *out, const struct json_t *rows, const struct query_column *columns, size_t count);
+// One member of `object` as text: "12.3 MiB", "3m 20s", "0.31 ms"; "-" when it is not there.
+const char *query_text(char *room, size_t size, const struct json_t *object, const char *key, enum query_kind kind);
 
 #endif

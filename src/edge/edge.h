@@ -10,12 +10,12 @@
 #ifndef EDGE_EDGE_H
 #define EDGE_EDGE_H
 
+#include "base/facts.h"
 #include "base/timeline.h"
 #include "edge/flow_info.h"
 #include "usher/session.h"
 
 struct edge;
-struct facts;
 
 // A flow on its way into the tunnel: part of the entrance's own structure, list initialised. It is the `owner` of the
 // session's callbacks.

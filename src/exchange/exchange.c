@@ -275,6 +275,21 @@ void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg,
     }
 }
 
+void exchange_describe(const struct exchange *exchange, struct facts *facts)
+{
+    facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(exchange));
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, exchange->counters.name);
+    EXCHANGE_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+    list_for_each(node, &exchange->edges) {
+        const struct edge *edge = edge_of(node);
+        if (edge->kind->describe)
+            edge->kind->describe(edge, facts);
+    }
+}
+
 const struct exchange_counters *exchange_counters(const struct exchange *exchange)
 {
     return &exchange->counters;

@@ -29,6 +29,7 @@ struct admission {
     uint32_t crashed_count;
     struct hash_key key;
     uint32_t count, most, most_per_source;
+    uint64_t refused, crashes;
 };
 
 static struct address source_of(const struct address *addr)
@@ -117,8 +118,10 @@ const char *admission_enter(struct admission *admission, const struct address *a
 {
     struct address key = source_of(addr);
     forget_old(admission, now);
-    if (admission->count >= admission->most)
+    if (admission->count >= admission->most) {
+        admission->refused++;
         return "too many unauthenticated connections";
+    }
     struct source *source = need(admission, &key);
     const char *why = NULL;
     if (source->until > now)
@@ -126,6 +129,7 @@ const char *admission_enter(struct admission *admission, const struct address *a
     else if (source->count >= admission->most_per_source)
         why = "too many unauthenticated connections from this source";
     if (why) {
+        admission->refused++;
         release(admission, source);
         return why;
     }
@@ -154,6 +158,7 @@ void admission_crashed(struct admission *admission, const struct address *addr, 
     for (uint32_t i = 0; i < source->crashes && penalty < ADMISSION_PENALTY_MAX_S; i++)
         penalty *= 2;
     uint32_t crashes = source->crashes + 1;
+    admission->crashes++;
     forget_crashes(admission, source);
     source->crashes = crashes;
     source->until = now + penalty * USEC_PER_SEC;
@@ -161,4 +166,13 @@ void admission_crashed(struct admission *admission, const struct address *addr, 
     list_push_back(&admission->crashed, &source->crashed);
     admission->crashed_count++;
     forget_old(admission, now);
+}
+
+void admission_describe(const struct admission *admission, struct facts *facts)
+{
+    facts_gauge(facts, "connections", "connections that have not authenticated yet", FACT_COUNT, admission->count);
+    facts_gauge(facts, "crashed_sources", "sources whose connections made workers crash", FACT_COUNT,
+                admission->crashed_count);
+    facts_counter(facts, "refused", "connections refused before they got a worker", FACT_COUNT, admission->refused);
+    facts_counter(facts, "crashes", "workers that crashed", FACT_COUNT, admission->crashes);
 }

@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "base/facts.h"
 
 #include <stdint.h>
 
@@ -26,5 +27,7 @@ const char *admission_enter(struct admission *admission, const struct address *s
 // It has authenticated, or is gone.
 void admission_leave(struct admission *admission, const struct address *source, usec_t now);
 void admission_crashed(struct admission *admission, const struct address *source, usec_t now);
+
+void admission_describe(const struct admission *admission, struct facts *facts);
 
 #endif

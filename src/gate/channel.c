@@ -3,8 +3,6 @@
 
 #include "gate/channel.h"
 
-#include "base/cursor.h"
-
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,6 +50,22 @@ static void get_text(struct reader *r, char *room, size_t size)
     strcpy(room, text);
 }
 
+static void get_facts(struct reader *r, struct channel_message *out)
+{
+    out->facts.sessions = reader_u32(r);
+    out->facts.bytes_in = reader_u64(r);
+    out->facts.bytes_out = reader_u64(r);
+    size_t len = reader_left(r);
+    const uint8_t *bytes = reader_bytes(r, len);
+    struct reader check = reader_over(bytes, len);
+    if (len > sizeof(out->facts.bytes) || !facts_wire_read(&check, NULL)) {
+        r->failed = true;
+        return;
+    }
+    out->facts.len = len;
+    memcpy(out->facts.bytes, bytes, len);
+}
+
 // 0 when it does not fit.
 static size_t encode(const struct channel_message *message, uint8_t *room, size_t size)
 {
@@ -73,13 +87,11 @@ static size_t encode(const struct channel_message *message, uint8_t *room, size_
         writer_text(&w, message->up.cipher);
         writer_u64(&w, message->up.expires);
         break;
-    case CHANNEL_STATS:
-        writer_u32(&w, message->stats.sessions);
-        writer_u64(&w, message->stats.bytes_in);
-        writer_u64(&w, message->stats.bytes_out);
-#define PUT(name, help) writer_u64(&w, message->stats.dial.name);
-        DIAL_COUNTERS(PUT)
-#undef PUT
+    case CHANNEL_FACTS:
+        writer_u32(&w, message->facts.sessions);
+        writer_u64(&w, message->facts.bytes_in);
+        writer_u64(&w, message->facts.bytes_out);
+        writer_bytes(&w, message->facts.bytes, message->facts.len);
         break;
     }
     return w.failed ? 0 : size - writer_left(&w);
@@ -106,13 +118,8 @@ static bool decode(struct channel_message *out, const uint8_t *bytes, size_t len
         get_text(&r, out->up.cipher, sizeof(out->up.cipher));
         out->up.expires = reader_u64(&r);
         break;
-    case CHANNEL_STATS:
-        out->stats.sessions = reader_u32(&r);
-        out->stats.bytes_in = reader_u64(&r);
-        out->stats.bytes_out = reader_u64(&r);
-#define GET(name, help) out->stats.dial.name = reader_u64(&r);
-        DIAL_COUNTERS(GET)
-#undef GET
+    case CHANNEL_FACTS:
+        get_facts(&r, out);
         break;
     default:
         return false;

@@ -4,7 +4,8 @@
 #ifndef GATE_CHANNEL_H
 #define GATE_CHANNEL_H
 
-#include "edge/dial/dial.h"
+#include "base/address.h"
+#include "gate/facts_wire.h"
 #include "link/tls.h"
 
 enum {
@@ -15,12 +16,12 @@ enum {
 enum channel_type {
     // To the worker.
     CHANNEL_LOCALS = 1, // the gate's own addresses; the first message, and again when they change
-    CHANNEL_POLL,       // answer with CHANNEL_STATS
+    CHANNEL_POLL,       // answer with CHANNEL_FACTS
     CHANNEL_END,        // end the tunnel in order; `text` is the reason
     // To the supervisor.
     CHANNEL_UP,      // authenticated
     CHANNEL_REFUSED, // the handshake failed; `text` says why. The last message
-    CHANNEL_STATS,
+    CHANNEL_FACTS,
 };
 
 struct channel_message {
@@ -40,8 +41,9 @@ struct channel_message {
         struct {
             uint32_t sessions;
             uint64_t bytes_in, bytes_out;
-            struct dial_counters dial;
-        } stats;
+            size_t len;
+            uint8_t bytes[FACTS_WIRE_MAX]; // of its parts, as gate/facts_wire.h writes them
+        } facts;
     };
 };
 

@@ -5,6 +5,7 @@
 #include "gate/child.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 #include "gate/worker.h"
 #include "os/log.h"
 
@@ -23,6 +24,7 @@ static void closed(uv_handle_t *handle)
         return;
     if (child->channel_fd >= 0)
         close(child->channel_fd);
+    free(child->facts);
     free(child);
 }
 
@@ -42,14 +44,16 @@ static void take_up(struct child *child, const struct channel_message *message)
     child->ops->up(child->owner, child);
 }
 
-static void take_stats(struct child *child, const struct channel_message *message)
+static void take_facts(struct child *child, const struct channel_message *message)
 {
-    child->sessions = message->stats.sessions;
-    child->bytes_in = message->stats.bytes_in;
-    child->bytes_out = message->stats.bytes_out;
-    child->dial = message->stats.dial;
+    child->sessions = message->facts.sessions;
+    child->bytes_in = message->facts.bytes_in;
+    child->bytes_out = message->facts.bytes_out;
+    child->facts_len = message->facts.len;
+    child->facts = memory_resize(child->facts, child->facts_len + 1);
+    memcpy(child->facts, message->facts.bytes, child->facts_len);
     child->polled = false;
-    child->ops->stats(child->owner, child);
+    child->ops->told(child->owner, child);
 }
 
 static void take_refusal(struct child *child, const struct channel_message *message)
@@ -69,8 +73,8 @@ static bool act_on(struct child *child, const struct channel_message *message)
         take_up(child, message);
     else if (message->type == CHANNEL_REFUSED && !child->up)
         take_refusal(child, message);
-    else if (message->type == CHANNEL_STATS && child->polled)
-        take_stats(child, message);
+    else if (message->type == CHANNEL_FACTS && child->polled)
+        take_facts(child, message);
     else
         return false;
     return true;
@@ -134,6 +138,30 @@ void child_end(struct child *child, const char *reason)
     strncpy(message->text, reason, sizeof(message->text) - 1);
     child_tell(child, message);
     free(message);
+}
+
+static void tell_text(struct facts *facts, const char *name, const char *help, const char *text)
+{
+    char room[2 * TLS_NAME_SIZE];
+    facts_text(facts, name, help, text_escape(room, sizeof(room), text));
+}
+
+void child_describe(const struct child *child, struct facts *facts)
+{
+    char address[ENDPOINT_TEXT_SIZE];
+    struct reader r = reader_over(child->facts, child->facts_len);
+    tell_text(facts, "identity", "of the portal, by its certificate", child->name);
+    tell_text(facts, "serial", "of the portal's certificate", child->serial);
+    tell_text(facts, "cipher", "that was agreed", child->cipher);
+    facts_gauge(facts, "expires", "when the portal's certificate is out of date", FACT_UNIX_SECONDS,
+                child->expires / USEC_PER_SEC);
+    facts_text(facts, "address", "where the portal comes from", endpoint_text(&child->peer, address));
+    facts_gauge(facts, "since", "when it logged in", FACT_UNIX_SECONDS, (uint64_t)child->since);
+    facts_gauge(facts, "pid", "of its worker", FACT_COUNT, (uint64_t)child->process.pid);
+    facts_gauge(facts, "sessions", "sessions that are open", FACT_COUNT, child->sessions);
+    facts_counter(facts, "bytes_in", "payload from the portal", FACT_BYTES, child->bytes_in);
+    facts_counter(facts, "bytes_out", "payload to the portal", FACT_BYTES, child->bytes_out);
+    facts_wire_read(&r, facts); // was checked when it came
 }
 
 static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channel_fd, int handover_fd)

@@ -14,7 +14,7 @@ struct child;
 struct child_ops {
     void (*up)(void *owner, struct child *child);                       // its portal has authenticated
     void (*refused)(void *owner, struct child *child, const char *why); // `why` is printable
-    void (*stats)(void *owner, struct child *child);                    // it answered child_poll
+    void (*told)(void *owner, struct child *child);                     // it answered child_poll
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
 };
@@ -31,7 +31,8 @@ struct child {
     usec_t expires;
     uint32_t sessions;
     uint64_t bytes_in, bytes_out;
-    struct dial_counters dial;
+    uint8_t *facts; // of its parts, as gate/facts_wire.h reads them
+    size_t facts_len;
 
     uv_process_t process;
     uv_poll_t channel;
@@ -50,5 +51,6 @@ void child_tell(struct child *child, const struct channel_message *message);
 void child_poll(struct child *child);
 void child_end(struct child *child, const char *reason);
 void child_kill(struct child *child);
+void child_describe(const struct child *child, struct facts *facts);
 
 #endif

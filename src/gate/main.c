@@ -47,24 +47,21 @@ static int run(const struct command_line *line)
     return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
-static void print_status(FILE *out, const json_t *status)
+static void print_status(FILE *out, const struct json_t *status)
 {
     static const struct query_column columns[] = {
         {"PORTAL", "identity", QUERY_TEXT},     {"ADDRESS", "address", QUERY_TEXT}, {"SINCE", "since", QUERY_TEXT},
         {"SESSIONS", "sessions", QUERY_NUMBER}, {"IN", "bytes_in", QUERY_BYTES},    {"OUT", "bytes_out", QUERY_BYTES},
         {"PID", "pid", QUERY_NUMBER},
     };
-    char name[64], since[64], pid[64];
-    const json_t *portals = json_object_get(status, "portals");
+    char name[64], state[64], since[64], pid[64];
     fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof(name), status, "name", QUERY_TEXT),
-            json_string_value(json_object_get(status, "state")),
+            query_text(state, sizeof(state), status, "state", QUERY_TEXT),
             query_text(since, sizeof(since), status, "since", QUERY_TEXT),
             query_text(pid, sizeof(pid), status, "pid", QUERY_TEXT));
-    size_t index;
-    json_t *listen;
-    json_array_foreach(json_object_get(status, "listen"), index, listen)
-        fprintf(out, "  listens on %s\n", json_string_value(listen));
-    if (json_array_size(portals))
+    query_lines(out, "  listens on ", query_part(status, "listen"));
+    const struct json_t *portals = query_part(status, "portals");
+    if (query_count(portals))
         query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));
     else
         fprintf(out, "  no portal is connected\n");

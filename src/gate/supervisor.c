@@ -131,7 +131,7 @@ static void portal_refused(void *owner, struct child *child, const char *why)
     tell_refusal(&supervisor->unproven, &child->peer, why);
 }
 
-static void portal_stats(void *owner, struct child *child)
+static void portal_told(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
     (void)child;
@@ -167,7 +167,7 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
 }
 
 static const struct child_ops CHILD_OPS = {
-    .up = portal_up, .refused = portal_refused, .stats = portal_stats, .ended = portal_ended};
+    .up = portal_up, .refused = portal_refused, .told = portal_told, .ended = portal_ended};
 
 static void accepted(void *owner, int fd, const struct endpoint *peer)
 {
@@ -228,17 +228,24 @@ static void signalled(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
+static void describe_name(const void *part, struct facts *facts)
+{
+    const struct supervisor *supervisor = part;
+    facts_text(facts, "name", "of the instance", supervisor->conf->name);
+    facts_text(facts, "role", "what kind of program it is", "gate");
+}
+
 static void control(void *owner, const char *line, struct control_request *request)
 {
     struct supervisor *supervisor = owner;
     if (!strcmp(line, "status")) {
         survey_request(supervisor->survey, request);
     } else if (!strcmp(line, "down")) {
-        control_reply(request, json_pack("{s:s, s:s}", "name", supervisor->conf->name, "role", "gate"));
+        control_reply(request, describe_name, supervisor);
         log_info("ending: asked to");
         stop(supervisor);
     } else {
-        control_reply(request, json_pack("{s:s}", "error", "unknown request"));
+        control_refuse(request, "unknown request");
     }
 }
 
@@ -297,7 +304,7 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
-    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children);
+    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
 }
 
 static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)

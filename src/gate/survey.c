@@ -5,10 +5,9 @@
 #include "gate/survey.h"
 
 #include "base/memory.h"
-#include "base/text.h"
-#include "cli/moment.h"
 
 #include <stdlib.h>
+#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -20,64 +19,66 @@ struct survey {
     uv_timer_t timer;
     const struct gate_conf *conf;
     const struct list *children;
+    const struct admission *admission;
     struct control_request *requests[REQUESTS_MAX];
     size_t request_count;
     time_t since;
 };
 
-static void set_text(json_t *object, const char *key, const char *text)
+static void tell_portals(const struct survey *survey, struct facts *facts)
 {
-    char room[2 * TLS_NAME_SIZE];
-    json_object_set_new(object, key, json_string(text_escape(room, sizeof(room), text)));
-}
-
-static json_t *describe(const struct child *child)
-{
-    char text[ENDPOINT_TEXT_SIZE], since[MOMENT_TEXT_SIZE], expires[MOMENT_TEXT_SIZE];
-    json_t *portal = json_object();
-    json_t *dial = json_object();
-    set_text(portal, "identity", child->name);
-    set_text(portal, "serial", child->serial);
-    set_text(portal, "cipher", child->cipher);
-    set_text(portal, "expires", moment_text(expires, (time_t)(child->expires / USEC_PER_SEC)));
-    set_text(portal, "address", endpoint_text(&child->peer, text));
-    set_text(portal, "since", moment_text(since, child->since));
-    json_object_set_new(portal, "pid", json_integer(child->process.pid));
-    json_object_set_new(portal, "sessions", json_integer(child->sessions));
-    json_object_set_new(portal, "bytes_in", json_integer((json_int_t)child->bytes_in));
-    json_object_set_new(portal, "bytes_out", json_integer((json_int_t)child->bytes_out));
-#define ADD(name, help) json_object_set_new(dial, #name, json_integer((json_int_t)child->dial.name));
-    DIAL_COUNTERS(ADD)
-#undef ADD
-    json_object_set_new(portal, "counters", dial);
-    return portal;
-}
-
-static json_t *describe_all(const struct survey *survey)
-{
-    char text[ENDPOINT_TEXT_SIZE], since[MOMENT_TEXT_SIZE];
-    json_t *listen = json_array();
-    json_t *portals = json_array();
-    unsigned unauthenticated = 0;
-    for (size_t i = 0; i < survey->conf->listen.count; i++)
-        json_array_append_new(listen, json_string(endpoint_text(&survey->conf->listen.items[i], text)));
+    facts_list(facts, "portals");
     list_for_each(node, survey->children) {
         const struct child *child = container_of(node, struct child, node);
-        if (child->up)
-            json_array_append_new(portals, describe(child));
-        else
-            unauthenticated++;
+        struct fact_label label = {.name = "portal", .value = child->name};
+        if (!child->up)
+            continue;
+        facts_item(facts, &label);
+        child_describe(child, facts);
+        facts_item_end(facts);
     }
-    return json_pack("{s:s, s:s, s:s, s:s, s:i, s:o, s:o, s:i}", "name", survey->conf->name, "role", "gate", "state",
-                     "up", "since", moment_text(since, survey->since), "pid", (int)getpid(), "listen", listen,
-                     "portals", portals, "unauthenticated", (int)unauthenticated);
+    facts_end(facts);
+}
+
+static void tell_listen(const struct survey *survey, struct facts *facts)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    facts_list(facts, "listen");
+    for (size_t i = 0; i < survey->conf->listen.count; i++)
+        facts_text(facts, "", "where portals may connect to", endpoint_text(&survey->conf->listen.items[i], text));
+    facts_end(facts);
+}
+
+static uint64_t count_unauthenticated(const struct survey *survey)
+{
+    uint64_t count = 0;
+    list_for_each(node, survey->children)
+        count += !container_of(node, struct child, node)->up;
+    return count;
+}
+
+static void describe_gate(const void *part, struct facts *facts)
+{
+    const struct survey *survey = part;
+    facts_text(facts, "name", "of the instance", survey->conf->name);
+    facts_text(facts, "role", "what kind of program it is", "gate");
+    facts_text(facts, "state", "always up", "up");
+    facts_gauge(facts, "since", "when it started", FACT_UNIX_SECONDS, (uint64_t)survey->since);
+    facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
+    tell_listen(survey, facts);
+    tell_portals(survey, facts);
+    facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
+                count_unauthenticated(survey));
+    facts_group(facts, "admission");
+    admission_describe(survey->admission, facts);
+    facts_end(facts);
 }
 
 static void answer(struct survey *survey)
 {
     uv_timer_stop(&survey->timer);
     for (size_t i = 0; i < survey->request_count; i++)
-        control_reply(survey->requests[i], describe_all(survey));
+        control_reply(survey->requests[i], describe_gate, survey);
     survey->request_count = 0;
 }
 
@@ -103,7 +104,7 @@ void survey_heard(struct survey *survey)
 void survey_request(struct survey *survey, struct control_request *request)
 {
     if (survey->request_count == REQUESTS_MAX) {
-        control_reply(request, json_pack("{s:s}", "error", "busy"));
+        control_refuse(request, "busy");
         return;
     }
     if (survey->request_count == 0) {
@@ -123,11 +124,13 @@ static void closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children)
+struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
+                          const struct admission *admission)
 {
     struct survey *survey = memory_new(sizeof(*survey));
     survey->conf = conf;
     survey->children = children;
+    survey->admission = admission;
     survey->since = time(NULL);
     uv_timer_init(loop, &survey->timer);
     survey->timer.data = survey;

@@ -6,11 +6,13 @@
 
 #include "cli/control.h"
 #include "config/gate_conf.h"
+#include "gate/admission.h"
 #include "gate/child.h"
 
 struct survey;
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children);
+struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
+                          const struct admission *admission);
 void survey_free(struct survey *survey);
 
 void survey_request(struct survey *survey, struct control_request *request);

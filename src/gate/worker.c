@@ -16,6 +16,7 @@
 #include "os/sandbox.h"
 #include "os/socket.h"
 
+#include <assert.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -76,16 +77,27 @@ static void report_up(const struct tls *tls)
     free(message);
 }
 
-static void report_stats(const struct worker *worker)
+static void describe(const void *part, struct facts *facts)
+{
+    const struct worker *worker = part;
+    exchange_describe(worker->node.exchange, facts);
+    facts_group(facts, "tunnel");
+    tunnel_describe(worker->tunnel, facts);
+    usher_counters_describe(&worker->node.counters, facts);
+    facts_end(facts);
+}
+
+static void report_facts(const struct worker *worker)
 {
     struct channel_message *message = memory_new(sizeof(*message));
-    message->type = CHANNEL_STATS;
-    message->stats.bytes_in = worker->node.counters.data_received;
-    message->stats.bytes_out = worker->node.counters.data_sent;
-    if (worker->dial) {
-        message->stats.sessions = exchange_flows(worker->node.exchange);
-        message->stats.dial = *dial_counters(worker->dial);
-    }
+    struct writer w = writer_over(message->facts.bytes, sizeof(message->facts.bytes));
+    message->type = CHANNEL_FACTS;
+    message->facts.bytes_in = worker->node.counters.payload_received;
+    message->facts.bytes_out = worker->node.counters.payload_sent;
+    message->facts.sessions = exchange_flows(worker->node.exchange);
+    facts_wire_write(&w, describe, worker);
+    assert(!w.failed);
+    message->facts.len = sizeof(message->facts.bytes) - writer_left(&w);
     channel_send(WORKER_CHANNEL_FD, message);
     free(message);
 }
@@ -169,7 +181,7 @@ static void act_on(struct worker *worker, const struct channel_message *message)
         take_locals(worker, message);
         break;
     case CHANNEL_POLL:
-        report_stats(worker);
+        report_facts(worker);
         break;
     case CHANNEL_END:
         tunnel_end(worker->tunnel, message->text);

@@ -5,6 +5,7 @@
 #define LINK_TLS_H
 
 #include "base/clock.h"
+#include "base/facts.h"
 #include "base/fault.h"
 
 #include <stddef.h>
@@ -94,6 +95,7 @@ const char *tls_peer_name(const struct tls *tls); // first DNS SAN, else CN
 const char *tls_peer_serial(const struct tls *tls);
 usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds
 const char *tls_cipher(const struct tls *tls);
-bool tls_alpn_agreed(const struct tls *tls); // usher/1
+void tls_describe(const struct tls *tls, struct facts *facts); // who the peer is
+bool tls_alpn_agreed(const struct tls *tls);                   // usher/1
 
 #endif

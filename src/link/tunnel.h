@@ -5,6 +5,7 @@
 #define LINK_TUNNEL_H
 
 #include "base/chunk.h"
+#include "base/facts.h"
 #include "base/fault.h"
 #include "link/tls.h"
 #include "usher/engine.h"
@@ -57,6 +58,7 @@ bool tunnel_is_untrusted(const struct tunnel *tunnel);
 struct usher_engine *tunnel_engine(const struct tunnel *tunnel); // NULL before `up`
 const struct tls *tunnel_tls(const struct tunnel *tunnel);
 uint32_t tunnel_rtt_usec(const struct tunnel *tunnel);
+void tunnel_describe(const struct tunnel *tunnel, struct facts *facts); // the round trip
 bool tunnel_peer(const struct tunnel *tunnel, struct endpoint *out);
 bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out);
 

@@ -9,6 +9,7 @@
 
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <unistd.h>
 
 enum {
@@ -20,11 +21,10 @@ static bool ask(const char *name, pid_t pid, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
     runtime_path(path, RUNTIME_ROOT, name, "control");
-    json_t *answer = control_ask(path, "down", fault);
-    if (!answer && runtime_pid(RUNTIME_ROOT, name) != pid)
-        return true; // it went while we asked
-    json_decref(answer);
-    return answer;
+    char *answer = control_ask(path, "down", fault);
+    bool heard = answer || runtime_pid(RUNTIME_ROOT, name) != pid; // or it went while we asked
+    free(answer);
+    return heard;
 }
 
 static bool wait_until_gone(const char *name, pid_t pid, struct fault *fault)

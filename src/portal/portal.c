@@ -221,15 +221,15 @@ void portal_control(void *owner, const char *line, struct control_request *reque
 {
     struct portal *portal = owner;
     if (!strcmp(line, "status")) {
-        control_reply(request, portal_status(portal));
+        control_reply(request, portal_status, portal);
     } else if (!strcmp(line, "flows")) {
-        control_reply(request, portal_flows(portal));
+        control_reply(request, portal_flows, portal);
     } else if (!strcmp(line, "down")) {
-        control_reply(request, json_pack("{s:s, s:s}", "name", portal->conf->name, "role", "portal"));
+        control_reply(request, portal_name, portal);
         log_info("ending: asked to");
         stop(portal, "the portal is going down");
     } else {
-        control_reply(request, json_pack("{s:s}", "error", "unknown request"));
+        control_refuse(request, "unknown request");
     }
 }
 

@@ -60,8 +60,9 @@ extern const struct dialer_ops PORTAL_DIALER_OPS;
 extern const struct repair_ops PORTAL_REPAIR_OPS;
 
 const char *portal_state_text(enum portal_state state);
-// JSON objects for the control socket (interface: status, flows).
-json_t *portal_status(const struct portal *portal);
-json_t *portal_flows(const struct portal *portal);
+// What a portal tells on the control socket; each is a facts_describe of a struct portal.
+void portal_name(const void *part, struct facts *facts);
+void portal_status(const void *part, struct facts *facts);
+void portal_flows(const void *part, struct facts *facts);
 
 #endif

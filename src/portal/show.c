@@ -10,22 +10,22 @@
 
 enum { VALUE_SIZE = 320 };
 
-static const char *text(char *room, const json_t *object, const char *key)
+static const char *text(char *room, const struct json_t *object, const char *key)
 {
     return query_text(room, VALUE_SIZE, object, key, QUERY_TEXT);
 }
 
-static void print_status(FILE *out, const json_t *status)
+static void print_status(FILE *out, const struct json_t *status)
 {
     char a[VALUE_SIZE], b[VALUE_SIZE], c[VALUE_SIZE];
-    const json_t *identity = json_object_get(status, "identity");
+    const struct json_t *identity = query_part(status, "identity");
     fprintf(out, "%s: %s since %s\n", text(a, status, "name"), text(b, status, "state"), text(c, status, "since"));
     fprintf(out, "  gate        %s\n", text(a, status, "gate"));
-    if (json_is_object(identity)) {
+    if (identity) {
         fprintf(out, "  identity    %s, serial %s\n", text(a, identity, "name"), text(b, identity, "serial"));
         fprintf(out, "  expires     %s\n", text(a, identity, "expires"));
         fprintf(out, "  cipher      %s\n", text(a, identity, "cipher"));
-        fprintf(out, "  round trip  %.2f ms\n", json_number_value(json_object_get(status, "rtt_us")) / 1000);
+        fprintf(out, "  round trip  %s\n", query_text(a, VALUE_SIZE, status, "rtt_us", QUERY_MILLISECONDS));
     }
     fprintf(out, "  device      %s\n", text(a, status, "device"));
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));
@@ -36,17 +36,18 @@ static void print_status(FILE *out, const json_t *status)
         fprintf(out, "  last error  %s\n", a);
 }
 
-static void print_flows(FILE *out, const json_t *answer)
+static void print_flows(FILE *out, const struct json_t *answer)
 {
     static const struct query_column columns[] = {
         {"PROTO", "protocol", QUERY_TEXT}, {"INSIDE", "inside", QUERY_TEXT},  {"FAR", "far", QUERY_TEXT},
         {"STATE", "state", QUERY_TEXT},    {"OUT", "bytes_out", QUERY_BYTES}, {"IN", "bytes_in", QUERY_BYTES},
         {"AGE", "age_s", QUERY_SECONDS},
     };
-    query_table(out, json_object_get(answer, "flows"), columns, sizeof(columns) / sizeof(columns[0]));
+    query_table(out, query_part(answer, "flows"), columns, sizeof(columns) / sizeof(columns[0]));
 }
 
-static int ask(const struct command_line *line, const char *request, void (*print)(FILE *out, const json_t *answer))
+static int ask(const struct command_line *line, const char *request,
+               void (*print)(FILE *out, const struct json_t *answer))
 {
     char name[INSTANCE_NAME_MAX + 1];
     struct fault fault;

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the portal tells of itself on the control socket.
 
-#include "cli/moment.h"
 #include "os/clock.h"
 #include "portal/portal.h"
 
+#include <stdio.h>
 #include <unistd.h>
 
 const char *portal_state_text(enum portal_state state)
@@ -17,61 +17,57 @@ const char *portal_state_text(enum portal_state state)
     return texts[state];
 }
 
-static json_t *identity_of(const struct tls *tls)
+static void tell_tunnel(const struct tunnel *tunnel, struct facts *facts)
 {
-    char expires[MOMENT_TEXT_SIZE];
-    moment_text(expires, (time_t)(tls_peer_expires(tls) / USEC_PER_SEC));
-    return json_pack("{s:s, s:s, s:s, s:s}", "name", tls_peer_name(tls), "serial", tls_peer_serial(tls), "cipher",
-                     tls_cipher(tls), "expires", expires);
+    if (!tunnel) {
+        facts_gauge(facts, "rtt_us", "round trip to the gate", FACT_MICROSECONDS, 0);
+        facts_text(facts, "identity", "of the gate", NULL);
+        return;
+    }
+    tunnel_describe(tunnel, facts);
+    facts_group(facts, "identity");
+    tls_describe(tunnel_tls(tunnel), facts);
+    facts_end(facts);
 }
 
-// What two parts count under one name (datagrams that were dropped) is shown as the sum.
-static void add(json_t *all, const char *name, uint64_t value)
+static void tell_gate(const struct portal *portal, const struct tunnel *tunnel, struct facts *facts)
 {
-    json_int_t before = json_integer_value(json_object_get(all, name));
-    json_object_set_new(all, name, json_integer(before + (json_int_t)value));
-}
-
-static json_t *counters_of(const struct portal *portal)
-{
-    const struct capture_counters *capture = capture_counters(portal->capture);
-    const struct exchange_counters *exchange = exchange_counters(portal->node.exchange);
-    json_t *all = json_object();
-#define ADD(name, help) add(all, #name, portal->node.counters.name);
-    USHER_COUNTERS(ADD)
-#undef ADD
-#define ADD(name, help) add(all, #name, exchange->name);
-    EXCHANGE_COUNTERS(ADD)
-#undef ADD
-#define ADD(name, help) add(all, #name, capture->name);
-    CAPTURE_COUNTERS(ADD)
-#undef ADD
-    return all;
-}
-
-json_t *portal_status(const struct portal *portal)
-{
-    struct tunnel *tunnel = portal->state == PORTAL_UP && portal->dialer ? dialer_tunnel(portal->dialer) : NULL;
-    char since[MOMENT_TEXT_SIZE];
     char gate[300];
     struct endpoint peer;
-    struct usher_counters counters; // of all tunnels so far
-    node_counters(&portal->node, &counters);
     if (!tunnel || !tunnel_peer(tunnel, &peer))
         snprintf(gate, sizeof(gate), "%s:%u", portal->conf->gate.host, portal->conf->gate.port);
     else
         endpoint_text(&peer, gate);
-    json_t *status =
-        json_pack("{s:s, s:s, s:s, s:s, s:s, s:i, s:i, s:s}", "name", portal->conf->name, "role", "portal", "state",
-                  portal_state_text(portal->state), "gate", gate, "since", moment_text(since, portal->since), "flows",
-                  (int)exchange_flows(portal->node.exchange), "pid", (int)getpid(), "device", portal->tun.name);
-    json_object_set_new(status, "bytes_in", json_integer((json_int_t)counters.data_received));
-    json_object_set_new(status, "bytes_out", json_integer((json_int_t)counters.data_sent));
-    json_object_set_new(status, "rtt_us", json_integer(tunnel ? tunnel_rtt_usec(tunnel) : 0));
-    json_object_set_new(status, "identity", tunnel ? identity_of(tunnel_tls(tunnel)) : json_null());
-    json_object_set_new(status, "last_error", json_string(portal->last_error.text));
-    json_object_set_new(status, "counters", counters_of(portal));
-    return status;
+    facts_text(facts, "gate", "where the tunnel leads to", gate);
+}
+
+void portal_name(const void *part, struct facts *facts)
+{
+    const struct portal *portal = part;
+    facts_text(facts, "name", "of the instance", portal->conf->name);
+    facts_text(facts, "role", "what kind of program it is", "portal");
+}
+
+void portal_status(const void *part, struct facts *facts)
+{
+    const struct portal *portal = part;
+    struct usher_counters counters; // of all tunnels so far
+    node_counters(&portal->node, &counters);
+    const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->dialer ? dialer_tunnel(portal->dialer) : NULL;
+    portal_name(portal, facts);
+    facts_text(facts, "state", "connecting, up or down", portal_state_text(portal->state));
+    tell_gate(portal, tunnel, facts);
+    facts_gauge(facts, "since", "when it came into this state", FACT_UNIX_SECONDS, (uint64_t)portal->since);
+    facts_gauge(facts, "pid", "of the process", FACT_COUNT, (uint64_t)getpid());
+    facts_text(facts, "device", "the interface that is captured", portal->tun.name);
+    facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
+    facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
+    tell_tunnel(tunnel, facts);
+    facts_text(facts, "last_error", "why the tunnel is not, or was not, up", portal->last_error.text);
+    facts_group(facts, "counters");
+    usher_counters_describe(&portal->node.counters, facts);
+    facts_end(facts);
+    exchange_describe(portal->node.exchange, facts);
 }
 
 static const char *protocol_text(uint8_t protocol)
@@ -90,22 +86,28 @@ static const char *protocol_text(uint8_t protocol)
     }
 }
 
-static void add_flow(void *arg, const struct flow_info *info)
+static void tell_flow(void *arg, const struct flow_info *info)
 {
+    struct facts *facts = arg;
     char inside[ENDPOINT_TEXT_SIZE];
     char far[ENDPOINT_TEXT_SIZE];
-    json_t *flow = json_pack("{s:s, s:s, s:s, s:s}", "protocol", protocol_text(info->protocol), "inside",
-                             endpoint_text(&info->inside, inside), "far", endpoint_text(&info->outside, far), "state",
-                             info->state);
-    json_object_set_new(flow, "bytes_out", json_integer((json_int_t)info->bytes_out));
-    json_object_set_new(flow, "bytes_in", json_integer((json_int_t)info->bytes_in));
-    json_object_set_new(flow, "age_s", json_integer((json_int_t)(info->age / USEC_PER_SEC)));
-    json_array_append_new(arg, flow);
+    struct fact_label label = {.name = "inside", .value = endpoint_text(&info->inside, inside)};
+    facts_item(facts, &label);
+    facts_text(facts, "protocol", "tcp, udp, icmp or icmpv6", protocol_text(info->protocol));
+    facts_text(facts, "inside", "the end before the portal", inside);
+    facts_text(facts, "far", "the end behind the gate", endpoint_text(&info->outside, far));
+    facts_text(facts, "state", "what the flow is at", info->state);
+    facts_counter(facts, "bytes_out", "payload to the far end", FACT_BYTES, info->bytes_out);
+    facts_counter(facts, "bytes_in", "payload from the far end", FACT_BYTES, info->bytes_in);
+    facts_gauge(facts, "age_s", "since it was opened", FACT_SECONDS, info->age / USEC_PER_SEC);
+    facts_item_end(facts);
 }
 
-json_t *portal_flows(const struct portal *portal)
+void portal_flows(const void *part, struct facts *facts)
 {
-    json_t *flows = json_array();
-    exchange_each_flow(portal->node.exchange, add_flow, flows, clock_now());
-    return json_pack("{s:s, s:s, s:o}", "name", portal->conf->name, "role", "portal", "flows", flows);
+    const struct portal *portal = part;
+    portal_name(portal, facts);
+    facts_list(facts, "flows");
+    exchange_each_flow(portal->node.exchange, tell_flow, facts, clock_now());
+    facts_end(facts);
 }

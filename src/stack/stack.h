@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "base/chunk.h"
 #include "base/clock.h"
+#include "base/facts.h"
 #include "base/hash.h"
 #include "packet/packet.h"
 #include "packet/view.h"
@@ -116,6 +117,7 @@ void stack_flow_finish(struct stack_flow *flow);
 void stack_flow_abort(struct stack_flow *flow);
 
 const struct stack_counters *stack_counters(const struct stack *stack);
+void stack_describe(const struct stack *stack, struct facts *facts);
 uint32_t stack_flows(const struct stack *stack);
 
 #endif

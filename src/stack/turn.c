@@ -119,6 +119,13 @@ void stack_tick(struct stack *stack, usec_t now)
     timers_run(stack);
 }
 
+void stack_describe(const struct stack *stack, struct facts *facts)
+{
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, stack->counters.name);
+    STACK_COUNTERS(TELL)
+#undef TELL
+}
+
 const struct stack_counters *stack_counters(const struct stack *stack)
 {
     return &stack->counters;

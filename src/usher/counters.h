@@ -3,15 +3,19 @@
 #ifndef USHER_COUNTERS_H
 #define USHER_COUNTERS_H
 
+#include "base/facts.h"
+
 #include <stdint.h>
 
-#define USHER_COUNTERS(X)                                                                                              \
+#define USHER_BYTE_COUNTERS(X)                                                                                         \
     X(bytes_sent, "bytes of records pulled")                                                                           \
     X(bytes_received, "bytes of records fed")                                                                          \
     X(payload_sent, "bytes of users sent: stream data, datagrams and pings")                                           \
     X(payload_received, "bytes of users received: stream data, datagrams and pings")                                   \
     X(data_sent, "bytes of stream data sent")                                                                          \
-    X(data_received, "bytes of stream data received")                                                                  \
+    X(data_received, "bytes of stream data received")
+
+#define USHER_EVENT_COUNTERS(X)                                                                                        \
     X(sessions_opened, "sessions opened by us")                                                                        \
     X(sessions_accepted, "sessions opened by the peer and accepted")                                                   \
     X(sessions_refused, "opens answered with a refusal, by either side")                                               \
@@ -22,6 +26,10 @@
     X(datagrams_dropped, "datagrams dropped because the tunnel was congested")                                         \
     X(strays, "records for a session that is not known (section 3)")                                                   \
     X(glitches, "records that break a rule of their session")
+
+#define USHER_COUNTERS(X)                                                                                              \
+    USHER_BYTE_COUNTERS(X)                                                                                             \
+    USHER_EVENT_COUNTERS(X)
 
 struct usher_counters {
 #define USHER_COUNTER_FIELD(name, help) uint64_t name;
@@ -34,5 +42,7 @@ static inline uint64_t usher_counters_moved(const struct usher_counters *counter
 {
     return counters->bytes_sent + counters->bytes_received;
 }
+
+void usher_counters_describe(const struct usher_counters *counters, struct facts *facts);
 
 #endif

@@ -47,17 +47,19 @@ static void test_round_trips(void **state)
     assert_string_equal(out.up.cipher, in.up.cipher);
     assert_int_equal(out.up.expires, in.up.expires);
 
-    in = (struct channel_message){.type = CHANNEL_STATS};
-    in.stats.sessions = 7;
-    in.stats.bytes_in = UINT64_MAX;
-    in.stats.bytes_out = 1;
-    in.stats.dial.denied = 12;
-    in.stats.dial.limited = 13;
+    static const uint8_t facts[] = "\4counters\0\1denied\0opens denied by policy\0\0\0\0\0\0\0\0\0\0\14\7";
+    in = (struct channel_message){.type = CHANNEL_FACTS};
+    in.facts.sessions = 7;
+    in.facts.bytes_in = UINT64_MAX;
+    in.facts.bytes_out = 1;
+    in.facts.len = sizeof(facts) - 1;
+    memcpy(in.facts.bytes, facts, in.facts.len);
     assert_true(decode(room, encode()));
-    assert_int_equal(out.stats.sessions, in.stats.sessions);
-    assert_int_equal(out.stats.bytes_in, in.stats.bytes_in);
-    assert_int_equal(out.stats.bytes_out, in.stats.bytes_out);
-    assert_memory_equal(&out.stats.dial, &in.stats.dial, sizeof(in.stats.dial));
+    assert_int_equal(out.facts.sessions, in.facts.sessions);
+    assert_int_equal(out.facts.bytes_in, in.facts.bytes_in);
+    assert_int_equal(out.facts.bytes_out, in.facts.bytes_out);
+    assert_int_equal(out.facts.len, in.facts.len);
+    assert_memory_equal(out.facts.bytes, in.facts.bytes, in.facts.len);
 
     in = (struct channel_message){.type = CHANNEL_LOCALS};
     in.locals.count = CHANNEL_LOCALS_MAX;
@@ -79,7 +81,7 @@ static void test_wrong_lengths(void **state)
 {
     (void)state;
     static const enum channel_type types[] = {CHANNEL_LOCALS, CHANNEL_POLL,    CHANNEL_END,
-                                              CHANNEL_UP,     CHANNEL_REFUSED, CHANNEL_STATS};
+                                              CHANNEL_UP,     CHANNEL_REFUSED, CHANNEL_FACTS};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {

@@ -169,6 +169,19 @@ static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t no
     capture_association_each(capture_of(edge), visit, arg, now);
 }
 
+static void describe(const struct edge *edge, struct facts *facts)
+{
+    const struct capture *capture = container_of(edge, const struct capture, edge);
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, capture->counters.name);
+    CAPTURE_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+    facts_group(facts, "stack");
+    stack_describe(capture->stack, facts);
+    facts_end(facts);
+}
+
 struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct capture_config *config,
                             struct fault *fault)
 {
@@ -180,6 +193,7 @@ struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct
         .after_pull = after_pull,
         .flows = flows,
         .each_flow = each_flow,
+        .describe = describe,
         .stop = stop,
     };
     struct capture *capture = memory_new(sizeof *capture);

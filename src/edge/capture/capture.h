@@ -4,6 +4,7 @@
 #ifndef EDGE_CAPTURE_CAPTURE_H
 #define EDGE_CAPTURE_CAPTURE_H
 
+#include "base/facts.h"
 #include "base/fault.h"
 #include "edge/edge.h"
 #include "os/tun.h"

@@ -88,6 +88,16 @@ static uint32_t flows(const struct edge *edge)
     return container_of(edge, struct dial, edge)->relay->count;
 }
 
+static void describe(const struct edge *edge, struct facts *facts)
+{
+    const struct dial_counters *counters = &container_of(edge, const struct dial, edge)->counters;
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
+    DIAL_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+}
+
 static const struct edge_kind kind = {
     .name = "dial",
     .serves = serves,
@@ -95,6 +105,7 @@ static const struct edge_kind kind = {
     .before_pull = before_pull,
     .flows = flows,
     .each_flow = each_flow,
+    .describe = describe,
     .stop = stop,
 };
 

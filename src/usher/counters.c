@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The tables, read once more.
+
+#include "usher/counters.h"
+
+void usher_counters_describe(const struct usher_counters *counters, struct facts *facts)
+{
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_BYTES, counters->name);
+    USHER_BYTE_COUNTERS(TELL)
+#undef TELL
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
+    USHER_EVENT_COUNTERS(TELL)
+#undef TELL
+}
