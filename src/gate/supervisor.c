@@ -291,6 +291,7 @@ static bool hand_over(struct supervisor *supervisor, struct handover *handover, 
 {
     note_servers(supervisor, handover);
     supervisor->handover_fd = handover_write(handover, fault);
+    handover_fini(handover);
     return supervisor->handover_fd >= 0;
 }
 

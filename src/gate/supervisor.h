@@ -7,8 +7,8 @@
 #include "config/gate_conf.h"
 #include "gate/handover.h"
 
-// Runs until it is told to end. Returns false with a fault when it could not start. `handover` gets what workers need to
-// know of the system as well.
+// Runs until it is told to end. Returns false with a fault when it could not start. `handover` is
+// wiped as soon as it is in the file for the workers.
 bool supervisor_run(const struct gate_conf *conf, struct handover *handover, struct fault *fault);
 
 #endif

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Caps on connections that have not proved who they are, and what a crash costs.
+#include "cli/facts_json.h"
 #include "gate/admission.h"
 #include "unit.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 static struct address addr(const char *text)
 {
@@ -105,14 +107,36 @@ static void test_memory_of_crashes_is_bounded(void **state)
     admission_free(admission);
 }
 
+static void describe(const void *admission, struct facts *facts)
+{
+    admission_describe(admission, facts);
+}
+
+static void test_what_it_tells(void **state)
+{
+    (void)state;
+    struct admission *admission = admission_new(2, 1);
+    struct address a = addr("192.0.2.1"), b = addr("192.0.2.2"), c = addr("192.0.2.3");
+    assert_null(admission_enter(admission, &a, 0));
+    assert_non_null(admission_enter(admission, &a, 0)); // one too many of its source
+    assert_null(admission_enter(admission, &b, 0));
+    assert_non_null(admission_enter(admission, &c, 0)); // one too many of all
+    admission_leave(admission, &b, 0);
+    admission_crashed(admission, &b, 0);
+    admission_crashed(admission, &b, 0);
+    char *told = facts_json(describe, admission);
+    assert_string_equal(told, "{\"connections\":1,\"crashed_sources\":1,\"refused\":2,\"crashes\":2}");
+    free(told);
+    admission_leave(admission, &a, 0);
+    admission_free(admission);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_cap_per_source),
-        cmocka_unit_test(test_v6_source_is_a_network),
-        cmocka_unit_test(test_cap_in_all),
-        cmocka_unit_test(test_crashes_cost_time),
-        cmocka_unit_test(test_memory_of_crashes_is_bounded),
+        cmocka_unit_test(test_what_it_tells),          cmocka_unit_test(test_cap_per_source),
+        cmocka_unit_test(test_v6_source_is_a_network), cmocka_unit_test(test_cap_in_all),
+        cmocka_unit_test(test_crashes_cost_time),      cmocka_unit_test(test_memory_of_crashes_is_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
