@@ -54,7 +54,7 @@ static void take_fact(struct facts *facts, const struct fact *fact)
     json_t *container = containers->open[containers->depth - 1];
     json_t *before = json_object_get(container, fact->name);
     if (fact->kind == FACT_COUNTER && json_is_integer(before))
-        json_integer_set(before, json_integer_value(before) + (json_int_t)fact->value);
+        json_integer_set(before, (json_int_t)((uint64_t)json_integer_value(before) + fact->value));
     else
         put(container, fact->name, value_of(fact));
 }

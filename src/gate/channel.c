@@ -57,6 +57,8 @@ static void get_facts(struct reader *r, struct channel_message *out)
     out->facts.bytes_out = reader_u64(r);
     size_t len = reader_left(r);
     const uint8_t *bytes = reader_bytes(r, len);
+    if (r->failed)
+        return;
     struct reader check = reader_over(bytes, len);
     if (len > sizeof(out->facts.bytes) || !facts_wire_read(&check, NULL)) {
         r->failed = true;

@@ -149,7 +149,6 @@ static void tell_text(struct facts *facts, const char *name, const char *help, c
 void child_describe(const struct child *child, struct facts *facts)
 {
     char address[ENDPOINT_TEXT_SIZE];
-    struct reader r = reader_over(child->facts, child->facts_len);
     tell_text(facts, "identity", "of the portal, by its certificate", child->name);
     tell_text(facts, "serial", "of the portal's certificate", child->serial);
     tell_text(facts, "cipher", "that was agreed", child->cipher);
@@ -161,6 +160,9 @@ void child_describe(const struct child *child, struct facts *facts)
     facts_gauge(facts, "sessions", "sessions that are open", FACT_COUNT, child->sessions);
     facts_counter(facts, "bytes_in", "payload from the portal", FACT_BYTES, child->bytes_in);
     facts_counter(facts, "bytes_out", "payload to the portal", FACT_BYTES, child->bytes_out);
+    if (!child->facts)
+        return;
+    struct reader r = reader_over(child->facts, child->facts_len);
     facts_wire_read(&r, facts); // was checked when it came
 }
 

@@ -22,8 +22,9 @@ static int judge(const struct gate_conf *conf, const struct handover *handover, 
     }
     struct tls_identity *identity =
         credentials_judge(&handover->credentials, config, "Gate", &conf->credentials, TLS_GATE);
+    int code = identity ? GOOD : BAD;
     tls_identity_free(identity);
-    return identity ? GOOD : BAD;
+    return code;
 }
 
 static bool judge_apart(const struct gate_conf *conf, const struct handover *handover, struct config *config)

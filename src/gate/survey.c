@@ -5,6 +5,7 @@
 #include "gate/survey.h"
 
 #include "base/memory.h"
+#include "base/text.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -30,9 +31,10 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
     facts_list(facts, "portals");
     list_for_each(node, survey->children) {
         const struct child *child = container_of(node, struct child, node);
-        struct fact_label label = {.name = "portal", .value = child->name};
+        char name[2 * TLS_NAME_SIZE];
         if (!child->up)
             continue;
+        struct fact_label label = {.name = "portal", .value = text_escape(name, sizeof(name), child->name)};
         facts_item(facts, &label);
         child_describe(child, facts);
         facts_item_end(facts);
