@@ -11,6 +11,7 @@
 #include "exchange/policy/policy.h"
 #include "os/clock.h"
 #include "os/socket.h"
+#include "usher/engine.h"
 
 #include "unit.h"
 

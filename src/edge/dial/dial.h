@@ -1,45 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Dial: sessions that the peer opens become real connections. Every open and every datagram is judged,
-// after resolution, and the very address that was judged is the one connected to.
+// Dial: sessions that the peer opens become real connections. Every open and every datagram is judged, after
+// resolution, and the very address that was judged is the one connected to.
 #ifndef EDGE_DIAL_DIAL_H
 #define EDGE_DIAL_DIAL_H
 
+#include "edge/dial/config.h"
 #include "edge/edge.h"
-#include "edge/judge.h"
-#include "os/poller.h"
-#include "os/resolver.h"
-#include "usher/engine.h"
 
 #include <uv.h>
 
 struct dial;
-
-struct dial_config {
-    const struct judge *judge;   // of this peer; borrowed
-    struct poller *poller;       // borrowed
-    struct resolver *resolver;   // borrowed; NULL: names are refused
-    int icmp4_fd, icmp6_fd;      // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported
-    uint32_t max_flows;          // live and draining
-    uint32_t max_connecting;     // 256
-    uint32_t connect_timeout_ms; // 10,000
-    uint32_t udp_idle_ms;
-    uint32_t udp_dns_idle_ms;
-    bool udp_offload; // datagrams may go and come as batches (edge/relay/batch.h)
-    uint32_t mark;    // of the sockets that it makes (SO_MARK); 0: none
-};
-
-#define DIAL_COUNTERS(X)                                                                                               \
-    X(connects, "connections made")                                                                                    \
-    X(refused, "connections that failed")                                                                              \
-    X(denied, "opens denied by policy")                                                                                \
-    X(datagrams_denied, "datagrams denied by policy")                                                                  \
-    X(limited, "opens refused at a limit")
-
-struct dial_counters {
-#define DIAL_COUNTER_FIELD(name, help) uint64_t name;
-    DIAL_COUNTERS(DIAL_COUNTER_FIELD)
-#undef DIAL_COUNTER_FIELD
-};
 
 struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config);
 // The exit that it is; frees it when it is stopped. Its time is CLOCK_MONOTONIC, as libuv's own.

@@ -11,7 +11,7 @@
 #define EDGE_DIAL_INTERNAL_H
 
 #include "base/table.h"
-#include "edge/dial/dial.h"
+#include "edge/dial/config.h"
 #include "edge/relay/association.h"
 #include "os/socket.h"
 
