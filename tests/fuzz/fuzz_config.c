@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Configuration files from anybody, read as a portal's and as a gate's. A file that is taken was reported on by no word,
-// one that is refused by at least one line, and each line names the file.
+// one that is refused by at least one line, and each line names the file. A forward is judged as a text of its own.
 #include "config/gate_conf.h"
 #include "config/portal_conf.h"
+#include "config/value_forward.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -51,9 +52,26 @@ static void read_as_gate(const uint8_t *data, size_t size)
     free(report);
 }
 
+static void read_as_forward(const uint8_t *data, size_t size)
+{
+    struct value_forwards forwards = {0};
+    struct fault fault = {""};
+    char *text = strndup((const char *)data, size);
+    const struct config_entry entry = {.argument = "", .value = text};
+    bool ok = value_forwards(&forwards, &entry, NULL, &fault);
+    if (ok != (forwards.count == 1) || ok != (*fault.text == '\0'))
+        abort();
+    if (ok && (!forwards.items->count || (unsigned)forwards.items->listen.port + forwards.items->count > 65536 ||
+               (unsigned)forwards.items->port + forwards.items->count > 65536))
+        abort();
+    value_forwards_fini(&forwards);
+    free(text);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     read_as_portal(data, size);
     read_as_gate(data, size);
+    read_as_forward(data, size);
     return 0;
 }
