@@ -41,7 +41,7 @@ static bool is_interrupted(int verdict, int signals)
     struct pollfd fds[] = {{.fd = verdict, .events = POLLIN}, {.fd = signals, .events = POLLIN}};
     while (poll(fds, 2, -1) < 0 && errno == EINTR)
         ;
-    return !fds[0].revents && read(signals, &info, sizeof(info)) == sizeof(info);
+    return !fds[0].revents && read(signals, &info, sizeof info) == sizeof info;
 }
 
 static bool wait_for_verdict(int fd, int signals, struct fault *fault)
@@ -51,7 +51,7 @@ static bool wait_for_verdict(int fd, int signals, struct fault *fault)
     for (;;) {
         if (is_interrupted(fd, signals))
             return fault_set(fault, "interrupted; everything is undone");
-        ssize_t got = read(fd, text + len, sizeof(text) - 1 - len);
+        ssize_t got = read(fd, text + len, sizeof text - 1 - len);
         if (got < 0 && errno == EINTR)
             continue;
         if (got <= 0)

@@ -108,7 +108,7 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
 {
     struct control_request *request = handle->data;
     (void)suggested;
-    *buf = uv_buf_init(request->line + request->len, (unsigned)(sizeof(request->line) - request->len));
+    *buf = uv_buf_init(request->line + request->len, (unsigned)(sizeof request->line - request->len));
 }
 
 static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
@@ -126,7 +126,7 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         uv_read_stop(stream);
         request->owed = true;
         request->control->handler(request->control->owner, request->line, request);
-    } else if (request->len == sizeof(request->line)) {
+    } else if (request->len == sizeof request->line) {
         hang_up(request);
     }
 }
@@ -134,7 +134,7 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 static bool is_welcome(const struct control_request *request)
 {
     struct ucred peer;
-    socklen_t len = sizeof(peer);
+    socklen_t len = sizeof peer;
     uv_os_fd_t fd;
     if (uv_fileno((const uv_handle_t *)&request->pipe, &fd) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
@@ -147,7 +147,7 @@ static void connected(uv_stream_t *server, int status)
     struct control *control = server->data;
     if (status < 0)
         return;
-    struct control_request *request = memory_new(sizeof(*request));
+    struct control_request *request = memory_new(sizeof *request);
     request->control = control;
     request->handles = 2;
     list_push_back(&control->connections, &request->node);
@@ -171,7 +171,7 @@ static void server_closed(uv_handle_t *handle)
 struct control *control_new(uv_loop_t *loop, const char *path, control_handler *handler, void *owner,
                             struct fault *fault)
 {
-    struct control *control = memory_new(sizeof(*control));
+    struct control *control = memory_new(sizeof *control);
     *control = (struct control){.loop = loop, .handler = handler, .owner = owner, .starter = getuid()};
     list_init(&control->connections);
     uv_pipe_init(loop, &control->pipe, 0);

@@ -19,7 +19,7 @@ static int dial(const char *path)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
     struct timeval patience = {.tv_sec = PATIENCE_S};
-    if (strlen(path) >= sizeof(at.sun_path)) {
+    if (strlen(path) >= sizeof at.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
     }
@@ -27,9 +27,9 @@ static int dial(const char *path)
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-    if (connect(fd, (struct sockaddr *)&at, sizeof(at)) < 0) {
+    setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
+    if (connect(fd, (struct sockaddr *)&at, sizeof at) < 0) {
         int error = errno;
         close(fd);
         errno = error;

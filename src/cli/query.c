@@ -97,7 +97,7 @@ static const char *bytes_text(char *room, size_t size, double bytes)
 {
     static const char *const units[] = {"B", "KiB", "MiB", "GiB", "TiB"};
     size_t unit = 0;
-    for (; bytes >= 1024 && unit < sizeof(units) / sizeof(units[0]) - 1; unit++)
+    for (; bytes >= 1024 && unit < sizeof units / sizeof units[0] - 1; unit++)
         bytes /= 1024;
     snprintf(room, size, unit ? "%.1f %s" : "%.0f %s", bytes, units[unit]);
     return room;
@@ -174,7 +174,7 @@ void query_table(FILE *out, const json_t *rows, const struct query_column *colum
         widths[c] = (int)strlen(columns[c].title);
         json_array_foreach(rows, index, row)
         {
-            int len = (int)strlen(query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind));
+            int len = (int)strlen(query_text(cell, sizeof cell, row, columns[c].key, columns[c].kind));
             widths[c] = len > widths[c] ? len : widths[c];
         }
     }
@@ -183,7 +183,7 @@ void query_table(FILE *out, const json_t *rows, const struct query_column *colum
     json_array_foreach(rows, index, row)
     {
         for (size_t c = 0; c < count; c++)
-            put_cell(out, query_text(cell, sizeof(cell), row, columns[c].key, columns[c].kind), columns[c].kind,
+            put_cell(out, query_text(cell, sizeof cell, row, columns[c].key, columns[c].kind), columns[c].kind,
                      widths[c], c + 1 == count);
     }
 }

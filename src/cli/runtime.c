@@ -15,7 +15,7 @@
 
 static const char *const FILES[] = {"control", "pid", "slot", "log"};
 
-enum { FILE_COUNT = sizeof(FILES) / sizeof(FILES[0]) };
+enum { FILE_COUNT = sizeof FILES / sizeof FILES[0] };
 
 void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file)
 {
@@ -144,7 +144,7 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, stru
 {
     char path[RUNTIME_PATH_SIZE];
     *out = (struct runtime){.lock = -1, .slots = -1};
-    snprintf(out->dir, sizeof(out->dir), "%s/%s", root, name);
+    snprintf(out->dir, sizeof out->dir, "%s/%s", root, name);
     if (mkdir(root, 0755) < 0 && errno != EEXIST)
         return fault_errno(fault, errno, "make %s", root);
     runtime_path(path, root, ".lock", "");

@@ -28,7 +28,7 @@ struct watchdog *watchdog_new(uv_loop_t *loop)
     usec_t interval = notify_alive_interval();
     if (interval == USEC_NEVER)
         return NULL;
-    struct watchdog *watchdog = memory_new(sizeof(*watchdog));
+    struct watchdog *watchdog = memory_new(sizeof *watchdog);
     uv_timer_init(loop, &watchdog->timer);
     watchdog->timer.data = watchdog;
     uv_timer_start(&watchdog->timer, due, 0, interval / USEC_PER_MSEC);

@@ -12,7 +12,7 @@
 
 static void add(struct access *access, const char *name, bool allow, const char *rules)
 {
-    access->lines = memory_resize(access->lines, (access->count + 1) * sizeof(*access->lines));
+    access->lines = memory_resize(access->lines, (access->count + 1) * sizeof *access->lines);
     access->lines[access->count++] = (struct access_line){
         .name = memory_text(name),
         .allow = allow,

@@ -99,16 +99,16 @@ static bool judge_section(struct config *config, size_t index, const char *name,
 {
     char shown[SHOWN_SIZE];
     if (index == config->section_count) {
-        config_mistake_at(config, config->line, "unknown section [%s]", text_escape(shown, sizeof(shown), name));
+        config_mistake_at(config, config->line, "unknown section [%s]", text_escape(shown, sizeof shown, name));
         return false;
     }
     const struct config_section *section = &config->sections[index];
-    text_escape(shown, sizeof(shown), argument);
+    text_escape(shown, sizeof shown, argument);
     if (section->named && !*argument)
         config_mistake_at(config, config->line, "[%s NAME] needs a name", section->name);
     else if (!section->named && *argument)
         config_mistake_at(config, config->line, "[%s] takes no name, but has \"%s\"", section->name, shown);
-    else if (strlen(argument) >= sizeof(config->argument) || strpbrk(argument, " \t"))
+    else if (strlen(argument) >= sizeof config->argument || strpbrk(argument, " \t"))
         config_mistake_at(config, config->line, "\"%s\" is not a name", shown);
     else
         return true;
@@ -142,7 +142,7 @@ static void start_section(struct config *config, char *line)
     config->skipping = false;
     config->section = &config->sections[i];
     config->section_lines[i] = config->line;
-    snprintf(config->argument, sizeof(config->argument), "%s", argument);
+    snprintf(config->argument, sizeof config->argument, "%s", argument);
     if (config->section->started)
         config->section->started(config->into, argument);
 }
@@ -191,7 +191,7 @@ static void parse_value(struct config *config, const struct config_key *key, con
     if (key->repeats) // a whole line: its parser names the part that is wrong
         config_mistake_at(config, line, "%s: %s", key->name, fault.text);
     else
-        config_mistake_at(config, line, "%s: \"%s\" %s", key->name, text_escape(shown, sizeof(shown), value),
+        config_mistake_at(config, line, "%s: \"%s\" %s", key->name, text_escape(shown, sizeof shown, value),
                           fault.text);
 }
 
@@ -219,12 +219,12 @@ static int take(void *user, const char *section, const char *name, const char *v
         return 1;
     if (!config->section) {
         config_mistake_at(config, config->line, "\"%s\" stands before the first [section]",
-                          text_escape(shown, sizeof(shown), name));
+                          text_escape(shown, sizeof shown, name));
         return 1;
     }
     size_t i = find_key(config, config->section->name, name);
     if (i == config->key_count) {
-        config_mistake_at(config, config->line, "unknown key \"%s\" in [%s]", text_escape(shown, sizeof(shown), name),
+        config_mistake_at(config, config->line, "unknown key \"%s\" in [%s]", text_escape(shown, sizeof shown, name),
                           config->section->name);
         return 1;
     }
@@ -288,8 +288,8 @@ bool config_read(struct config *config, const struct blob *text)
         config_mistake_at(config, 0, "%s", strerror(errno));
         return false;
     }
-    config->lines = memory_new((config->key_count + 1) * sizeof(*config->lines));
-    config->section_lines = memory_new((config->section_count + 1) * sizeof(*config->section_lines));
+    config->lines = memory_new((config->key_count + 1) * sizeof *config->lines);
+    config->section_lines = memory_new((config->section_count + 1) * sizeof *config->section_lines);
     int line = ini_parse_stream(next_line, config, take, config);
     fclose(config->in);
     if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="

@@ -46,9 +46,9 @@ static const struct config_key KEYS[] = {
 bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct blob *text)
 {
     config->sections = SECTIONS;
-    config->section_count = sizeof(SECTIONS) / sizeof(SECTIONS[0]);
+    config->section_count = sizeof SECTIONS / sizeof SECTIONS[0];
     config->keys = KEYS;
-    config->key_count = sizeof(KEYS) / sizeof(KEYS[0]);
+    config->key_count = sizeof KEYS / sizeof KEYS[0];
     config->into = conf;
     config_read(config, text);
     link_tuning_check(&conf->link, config, "Gate");

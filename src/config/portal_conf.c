@@ -51,9 +51,9 @@ static unsigned count_lengths(const struct value_prefixes *prefixes, uint8_t ver
 bool portal_conf_parse(struct portal_conf *conf, struct config *config, const struct blob *text)
 {
     config->sections = SECTIONS;
-    config->section_count = sizeof(SECTIONS) / sizeof(SECTIONS[0]);
+    config->section_count = sizeof SECTIONS / sizeof SECTIONS[0];
     config->keys = KEYS;
-    config->key_count = sizeof(KEYS) / sizeof(KEYS[0]);
+    config->key_count = sizeof KEYS / sizeof KEYS[0];
     config->into = conf;
     config_read(config, text);
     if (count_lengths(&conf->routes, 4) > PORTAL_ROUTE_LENGTHS_MAX ||
@@ -71,7 +71,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     char path[4096];
     struct fault fault;
     struct tls_identity *identity = NULL;
-    instance_config_path(path, sizeof(path), name_or_file);
+    instance_config_path(path, sizeof path, name_or_file);
     struct config config = {.path = path, .report = report};
     if (!instance_name(conf->name, name_or_file, &fault)) {
         config_mistake_at(&config, 0, "%s", fault.text);
@@ -96,7 +96,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
 
 struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report)
 {
-    struct portal_conf *conf = memory_new(sizeof(*conf));
+    struct portal_conf *conf = memory_new(sizeof *conf);
     *identity = load(conf, name_or_file, report);
     if (*identity)
         return conf;

@@ -52,7 +52,7 @@ static bool append_prefix(struct value_prefixes *out, const struct prefix *prefi
     for (size_t i = 0; i < out->count; i++)
         if (out->items[i].len == prefix->len && address_equal(&out->items[i].addr, &prefix->addr))
             return fault_set(fault, "is in the list already");
-    out->items = memory_resize(out->items, (out->count + 1) * sizeof(*out->items));
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
     out->items[out->count++] = *prefix;
     return true;
 }
@@ -84,7 +84,7 @@ bool value_addresses(void *field, const struct config_entry *entry, const struct
     struct prefix prefix = {0};
     char text[PREFIX_TEXT_SIZE];
     (void)key;
-    if (strlen(entry->value) >= sizeof(text))
+    if (strlen(entry->value) >= sizeof text)
         return fault_set(fault, what);
     strcpy(text, entry->value);
     char *slash = strchr(text, '/');
@@ -135,7 +135,7 @@ bool value_endpoints(void *field, const struct config_entry *entry, const struct
     for (size_t i = 0; i < out->count; i++)
         if (endpoint_equal(&out->items[i], &ep))
             return fault_set(fault, "is in the list already");
-    out->items = memory_resize(out->items, (out->count + 1) * sizeof(*out->items));
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
     out->items[out->count++] = ep;
     return true;
 }

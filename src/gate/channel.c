@@ -15,7 +15,7 @@ static void put_locals(struct writer *w, const struct channel_message *message)
         const struct prefix *prefix = &message->locals.prefixes[i];
         writer_u8(w, prefix->addr.version);
         writer_u8(w, prefix->len);
-        writer_bytes(w, prefix->addr.bytes, sizeof(prefix->addr.bytes));
+        writer_bytes(w, prefix->addr.bytes, sizeof prefix->addr.bytes);
     }
 }
 
@@ -31,12 +31,12 @@ static void get_locals(struct reader *r, struct channel_message *out)
         struct prefix *prefix = &out->locals.prefixes[i];
         uint8_t version = prefix->addr.version = reader_u8(r);
         prefix->len = reader_u8(r);
-        const uint8_t *bytes = reader_bytes(r, sizeof(prefix->addr.bytes));
+        const uint8_t *bytes = reader_bytes(r, sizeof prefix->addr.bytes);
         if (!bytes || (version != 4 && version != 6) || prefix->len > (version == 4 ? 32 : 128)) {
             r->failed = true;
             return;
         }
-        memcpy(prefix->addr.bytes, bytes, sizeof(prefix->addr.bytes));
+        memcpy(prefix->addr.bytes, bytes, sizeof prefix->addr.bytes);
     }
 }
 
@@ -60,7 +60,7 @@ static void get_facts(struct reader *r, struct channel_message *out)
     if (r->failed)
         return;
     struct reader check = reader_over(bytes, len);
-    if (len > sizeof(out->facts.bytes) || !facts_wire_read(&check, NULL)) {
+    if (len > sizeof out->facts.bytes || !facts_wire_read(&check, NULL)) {
         r->failed = true;
         return;
     }
@@ -112,12 +112,12 @@ static bool decode(struct channel_message *out, const uint8_t *bytes, size_t len
         break;
     case CHANNEL_END:
     case CHANNEL_REFUSED:
-        get_text(&r, out->text, sizeof(out->text));
+        get_text(&r, out->text, sizeof out->text);
         break;
     case CHANNEL_UP:
-        get_text(&r, out->up.name, sizeof(out->up.name));
-        get_text(&r, out->up.serial, sizeof(out->up.serial));
-        get_text(&r, out->up.cipher, sizeof(out->up.cipher));
+        get_text(&r, out->up.name, sizeof out->up.name);
+        get_text(&r, out->up.serial, sizeof out->up.serial);
+        get_text(&r, out->up.cipher, sizeof out->up.cipher);
         out->up.expires = reader_u64(&r);
         break;
     case CHANNEL_FACTS:
@@ -132,7 +132,7 @@ static bool decode(struct channel_message *out, const uint8_t *bytes, size_t len
 bool channel_send(int fd, const struct channel_message *message)
 {
     uint8_t room[CHANNEL_BYTES_MAX];
-    size_t len = encode(message, room, sizeof(room));
+    size_t len = encode(message, room, sizeof room);
     if (!len) {
         errno = EMSGSIZE;
         return false;
@@ -145,11 +145,11 @@ enum channel_result channel_receive(int fd, struct channel_message *out)
     uint8_t room[CHANNEL_BYTES_MAX];
     ssize_t len;
     do
-        len = recv(fd, room, sizeof(room), MSG_TRUNC);
+        len = recv(fd, room, sizeof room, MSG_TRUNC);
     while (len < 0 && errno == EINTR);
     if (len < 0)
         return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
     if (len == 0)
         return CHANNEL_CLOSED;
-    return (size_t)len <= sizeof(room) && decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
+    return (size_t)len <= sizeof room && decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
 }

@@ -82,7 +82,7 @@ static bool act_on(struct child *child, const struct channel_message *message)
 
 static enum channel_result hear(struct child *child)
 {
-    struct channel_message *message = memory_new(sizeof(*message));
+    struct channel_message *message = memory_new(sizeof *message);
     enum channel_result result;
     while ((result = channel_receive(child->channel_fd, message)) == CHANNEL_TAKEN)
         if (!act_on(child, message)) {
@@ -133,9 +133,9 @@ void child_poll(struct child *child)
 
 void child_end(struct child *child, const char *reason)
 {
-    struct channel_message *message = memory_new(sizeof(*message));
+    struct channel_message *message = memory_new(sizeof *message);
     message->type = CHANNEL_END;
-    strncpy(message->text, reason, sizeof(message->text) - 1);
+    strncpy(message->text, reason, sizeof message->text - 1);
     child_tell(child, message);
     free(message);
 }
@@ -143,7 +143,7 @@ void child_end(struct child *child, const char *reason)
 static void tell_text(struct facts *facts, const char *name, const char *help, const char *text)
 {
     char room[2 * TLS_NAME_SIZE];
-    facts_text(facts, name, help, text_escape(room, sizeof(room), text));
+    facts_text(facts, name, help, text_escape(room, sizeof room, text));
 }
 
 void child_describe(const struct child *child, struct facts *facts)
@@ -197,7 +197,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
         close(fd);
         return NULL;
     }
-    struct child *child = memory_new(sizeof(*child));
+    struct child *child = memory_new(sizeof *child);
     *child = (struct child){.peer = *peer, .since = time(NULL), .channel_fd = ends[0], .ops = ops, .owner = owner};
     list_init(&child->node);
     child->process.data = child->channel.data = child;

@@ -34,7 +34,7 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
         char name[2 * TLS_NAME_SIZE];
         if (!child->up)
             continue;
-        struct fact_label label = {.name = "portal", .value = text_escape(name, sizeof(name), child->name)};
+        struct fact_label label = {.name = "portal", .value = text_escape(name, sizeof name, child->name)};
         facts_item(facts, &label);
         child_describe(child, facts);
         facts_item_end(facts);
@@ -129,7 +129,7 @@ static void closed(uv_handle_t *handle)
 struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
                           const struct admission *admission)
 {
-    struct survey *survey = memory_new(sizeof(*survey));
+    struct survey *survey = memory_new(sizeof *survey);
     survey->conf = conf;
     survey->children = children;
     survey->admission = admission;

@@ -43,7 +43,7 @@ static void print_flows(FILE *out, const struct json_t *answer)
         {"STATE", "state", QUERY_TEXT},    {"OUT", "bytes_out", QUERY_BYTES}, {"IN", "bytes_in", QUERY_BYTES},
         {"AGE", "age_s", QUERY_SECONDS},
     };
-    query_table(out, query_part(answer, "flows"), columns, sizeof(columns) / sizeof(columns[0]));
+    query_table(out, query_part(answer, "flows"), columns, sizeof columns / sizeof columns[0]);
 }
 
 static int ask(const struct command_line *line, const char *request,

@@ -35,7 +35,7 @@ static void tell_gate(const struct portal *portal, const struct tunnel *tunnel, 
     char gate[300];
     struct endpoint peer;
     if (!tunnel || !tunnel_peer(tunnel, &peer))
-        snprintf(gate, sizeof(gate), "%s:%u", portal->conf->gate.host, portal->conf->gate.port);
+        snprintf(gate, sizeof gate, "%s:%u", portal->conf->gate.host, portal->conf->gate.port);
     else
         endpoint_text(&peer, gate);
     facts_text(facts, "gate", "where the tunnel leads to", gate);
