@@ -68,8 +68,7 @@ static void get_facts(struct reader *r, struct channel_message *out)
     memcpy(out->facts.bytes, bytes, len);
 }
 
-// 0 when it does not fit.
-static size_t encode(const struct channel_message *message, uint8_t *room, size_t size)
+size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size)
 {
     struct writer w = writer_over(room, size);
     writer_u8(&w, (uint8_t)message->type);
@@ -99,8 +98,7 @@ static size_t encode(const struct channel_message *message, uint8_t *room, size_
     return w.failed ? 0 : size - writer_left(&w);
 }
 
-// False when the bytes are no message.
-static bool decode(struct channel_message *out, const uint8_t *bytes, size_t len)
+bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t len)
 {
     struct reader r = reader_over(bytes, len);
     out->type = (enum channel_type)reader_u8(&r);
@@ -132,7 +130,7 @@ static bool decode(struct channel_message *out, const uint8_t *bytes, size_t len
 bool channel_send(int fd, const struct channel_message *message)
 {
     uint8_t room[CHANNEL_BYTES_MAX];
-    size_t len = encode(message, room, sizeof room);
+    size_t len = channel_encode(message, room, sizeof room);
     if (!len) {
         errno = EMSGSIZE;
         return false;
@@ -151,5 +149,5 @@ enum channel_result channel_receive(int fd, struct channel_message *out)
         return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
     if (len == 0)
         return CHANNEL_CLOSED;
-    return (size_t)len <= sizeof room && decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
+    return (size_t)len <= sizeof room && channel_decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
 }

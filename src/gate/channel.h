@@ -50,6 +50,11 @@ struct channel_message {
 // Bytes of the longest message.
 enum { CHANNEL_BYTES_MAX = 8 + CHANNEL_LOCALS_MAX * sizeof(struct prefix) };
 
+// 0 when it does not fit.
+size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size);
+// False when the bytes are no message; text is never left without its NUL.
+bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t len);
+
 // False with errno; EAGAIN when the other end does not read.
 bool channel_send(int fd, const struct channel_message *message);
 
