@@ -31,7 +31,7 @@ WOLFSSL := $(or $(WOLFSSL_DIR),$(DEPS)/wolfssl)
 LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
 PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
-# Where it is installed: src/link/tls_gcm.c.
+# Where it is installed: src/link/tls/gcm.c.
 IPSEC_MB := $(shell $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
@@ -51,7 +51,7 @@ WARN    := -Wall -Wextra -Werror
 # Only what a floor may see is on its path, so a header used outside its fence does not even compile.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),,$(FORTIFY)) $(SANITIZE) \
              $(EXTRA_CFLAGS) -MD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
-WOLFSSL_CPPFLAGS = -Isrc/link/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
+WOLFSSL_CPPFLAGS = -Isrc/link/tls/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
 LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
 NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null)
 PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
@@ -109,8 +109,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS)/fetched
 
 $(BUILD)/obj/src/stack/%.o: FENCED = $(LWIP_CPPFLAGS)
 $(BUILD)/obj/lwip-port/%.o: FENCED = $(LWIP_CPPFLAGS)
-$(BUILD)/obj/src/link/tl%.o: FENCED = $(WOLFSSL_CPPFLAGS)
-$(BUILD)/obj/src/link/tls_gcm.o: FENCED = $(WOLFSSL_CPPFLAGS) $(if $(IPSEC_MB),-DUSHER_IPSEC_MB)
+$(BUILD)/obj/src/link/tls/%.o: FENCED = $(WOLFSSL_CPPFLAGS)
+$(BUILD)/obj/src/link/tls/gcm.o: FENCED = $(WOLFSSL_CPPFLAGS) $(if $(IPSEC_MB),-DUSHER_IPSEC_MB)
 $(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
 $(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
   -DUSHER_LWIP_VERSION='"$(shell sed -n 's/^lwip //p' $(DEPS)/versions)"'
@@ -136,14 +136,14 @@ wolfssl_object = $(DEPS)/obj/$(1).o
 WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))
 WOLFSSL_SO := $(foreach f,$(WOLFSSL_S),$(call wolfssl_object,$(f)))
 
-$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags src/link/wolfssl/user_settings.h
+$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags src/link/tls/wolfssl/user_settings.h
 $(call wolfssl_object,wolfcrypt/src/aes): MACHINE := $(if $(WOLFSSL_S),-maes -mpclmul -msse4.1)
 $(WOLFSSL_CO):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WOLFSSL_CFLAGS) $(MACHINE) -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.c) -o $@
 $(WOLFSSL_SO):
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include src/link/wolfssl/user_settings.h -Wa,--noexecstack \
+	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include src/link/tls/wolfssl/user_settings.h -Wa,--noexecstack \
 	  -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.S) -o $@
 $(WOLFLIB): $(WOLFSSL_CO) $(WOLFSSL_SO)
 	$(call say,AR,$@)

@@ -3,7 +3,7 @@
 
 #include "cli/version.h"
 
-#include "link/tls.h"
+#include "link/tls/tls.h"
 
 #include <jansson.h>
 #include <uv.h>

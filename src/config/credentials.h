@@ -5,7 +5,7 @@
 #define CONFIG_CREDENTIALS_H
 
 #include "config/value.h"
-#include "link/tls.h"
+#include "link/tls/tls.h"
 #include "os/secret.h"
 
 struct credential_keys {

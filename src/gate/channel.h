@@ -6,7 +6,7 @@
 
 #include "base/address.h"
 #include "gate/facts_wire.h"
-#include "link/tls.h"
+#include "link/tls/tls.h"
 
 enum {
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host

@@ -7,7 +7,7 @@
 #include "base/chunk.h"
 #include "base/facts.h"
 #include "base/fault.h"
-#include "link/tls.h"
+#include "link/tls/tls.h"
 #include "usher/engine.h"
 
 #include <uv.h>

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Arbitrary bytes as a certificate and as a revocation list: nothing outside them is read, and whatever is accepted
 // can be asked for everything.
-#include "link/certificate.h"
-#include "link/revocation.h"
+#include "link/tls/certificate.h"
+#include "link/tls/revocation.h"
 
 #include <assert.h>
 #include <string.h>

@@ -3,7 +3,7 @@
 #ifndef TESTS_UNIT_CERTS_H
 #define TESTS_UNIT_CERTS_H
 
-#include "link/tls.h"
+#include "link/tls/tls.h"
 #include "os/secret.h"
 
 #include <stdio.h>

@@ -2,8 +2,8 @@
 // Our own reading of certificates and revocation lists: DER, dates, names, purposes.
 #include "unit.h"
 
-#include "link/certificate.h"
-#include "link/revocation.h"
+#include "link/tls/certificate.h"
+#include "link/tls/revocation.h"
 
 #include "certs.h"
 

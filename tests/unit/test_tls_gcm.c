@@ -2,7 +2,8 @@
 // Records sealed and opened by the device are what wolfSSL's own code makes of them, and what does not open stays shut.
 #include "unit.h"
 
-#include "link/tls_internal.h"
+#include "link/tls/context.h"
+#include "link/tls/gcm.h"
 #include "os/random.h"
 
 #include <string.h>

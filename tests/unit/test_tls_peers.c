@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "base/chunk.h"
-#include "link/der.h"
+#include "link/tls/der.h"
 
 #include "certs.h"
 

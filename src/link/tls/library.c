@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The library as a whole: started once, and only if it is one that we trust.
-#include "link/tls_internal.h"
+#include "link/tls/gcm.h"
+#include "link/tls/internal.h"
 
 #include <wolfssl/version.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The forgery of CVE-2026-93302, made for the self-test: what wolfSSL compares of a "trusted peer" (subject, subject
 // key id, signature bytes) is copied from the authority's public certificate, and the key is our own.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include "base/memory.h"
 #include "os/random.h"

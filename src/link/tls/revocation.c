@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // TBSCertList ::= SEQUENCE { version, signature, issuer, thisUpdate, nextUpdate OPTIONAL, revokedCertificates OPTIONAL,
 // [0] crlExtensions OPTIONAL }. Whose list it is and until when, is all that is read here.
-#include "link/revocation.h"
+#include "link/tls/revocation.h"
 
 enum { CRL_NUMBER_MAX = 20 }; // octets
 

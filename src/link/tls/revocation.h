@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The head of a certificate revocation list (RFC 5280 section 5.1), read before the TLS library may see it: some
 // versions of its parser trust the length of the CRL number.
-#ifndef LINK_REVOCATION_H
-#define LINK_REVOCATION_H
+#ifndef LINK_TLS_REVOCATION_H
+#define LINK_TLS_REVOCATION_H
 
-#include "link/der.h"
+#include "link/tls/der.h"
 
 struct revocation_list {
     struct span issuer;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
-#include "link/buffer.h"
+#include "link/tls/cipher_buffer.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -10,8 +10,8 @@
 static void test_stream(void **state)
 {
     (void)state;
-    struct buffer buffer;
-    buffer_init(&buffer, 1000);
+    struct cipher_buffer buffer;
+    cipher_buffer_init(&buffer, 1000);
     uint8_t in = 0, out = 0;
     size_t held = 0;
     srandom(7);
@@ -22,42 +22,42 @@ static void test_stream(void **state)
             bytes[b] = (uint8_t)(in + b);
         if (random() % 2) {
             bool fits = held + len <= 1000;
-            assert_true(buffer_append(&buffer, bytes, len) == fits);
+            assert_true(cipher_buffer_append(&buffer, bytes, len) == fits);
             len = fits ? len : 0;
         } else {
-            uint8_t *at = buffer_room(&buffer, &room);
+            uint8_t *at = cipher_buffer_room(&buffer, &room);
             assert_int_equal(room, 1000 - held);
             len = len < room ? len : room;
             memcpy(at, bytes, len);
-            buffer_added(&buffer, len);
+            cipher_buffer_added(&buffer, len);
         }
         in += (uint8_t)len;
         held += len;
-        assert_int_equal(buffer_len(&buffer), held);
-        const uint8_t *at = buffer_bytes(&buffer, &there);
+        assert_int_equal(cipher_buffer_len(&buffer), held);
+        const uint8_t *at = cipher_buffer_bytes(&buffer, &there);
         len = (size_t)random() % (there + 1);
         for (size_t b = 0; b < len; b++)
             assert_int_equal(at[b], out++);
-        buffer_taken(&buffer, len);
+        cipher_buffer_taken(&buffer, len);
         held -= len;
-        buffer_trim(&buffer);
+        cipher_buffer_trim(&buffer);
     }
-    buffer_fini(&buffer);
+    cipher_buffer_fini(&buffer);
 }
 
 static void test_trim(void **state)
 {
     (void)state;
-    struct buffer buffer;
-    buffer_init(&buffer, 100);
-    assert_true(buffer_append(&buffer, "abc", 3));
-    buffer_trim(&buffer);
+    struct cipher_buffer buffer;
+    cipher_buffer_init(&buffer, 100);
+    assert_true(cipher_buffer_append(&buffer, "abc", 3));
+    cipher_buffer_trim(&buffer);
     assert_non_null(buffer.bytes);
-    buffer_taken(&buffer, 3);
-    buffer_trim(&buffer);
+    cipher_buffer_taken(&buffer, 3);
+    cipher_buffer_trim(&buffer);
     assert_null(buffer.bytes);
-    assert_true(buffer_append(&buffer, "abc", 3));
-    buffer_fini(&buffer);
+    assert_true(cipher_buffer_append(&buffer, "abc", 3));
+    cipher_buffer_fini(&buffer);
     assert_null(buffer.bytes);
 }
 

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The authorities that we believe, and what they have withdrawn. A store is always filled from nothing: wolfSSL keeps
 // what a peer's chain brought along, and an older revocation list that is loaded later would hide a newer one.
-#include "link/revocation.h"
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
+#include "link/tls/revocation.h"
 
 #include <stdlib.h>
 #include <time.h>

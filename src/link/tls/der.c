@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One element at a time off the front of a span. Invariant: no byte outside the given span is read, and what cannot
 // be read in the one DER way is refused.
-#include "link/der.h"
+#include "link/tls/der.h"
 
 #include <string.h>
 #include <time.h>

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the link/tls*.c files share. Nothing else may include this: it is where wolfSSL begins.
+// What the files of link/tls/ share. Nothing else includes this: it is where wolfSSL begins.
 #ifndef LINK_TLS_INTERNAL_H
 #define LINK_TLS_INTERNAL_H
 
-#include "link/buffer.h"
-#include "link/certificate.h"
-#include "link/tls.h"
+#include "link/tls/certificate.h"
+#include "link/tls/cipher_buffer.h"
+#include "link/tls/tls.h"
 
 #include <wolfssl/wolfcrypt/settings.h>
 
@@ -14,7 +14,7 @@
 #include <wolfssl/wolfcrypt/error-crypt.h>
 
 #if !defined(WOLFSSL_TLS13) || !defined(HAVE_CRL) || !defined(HAVE_ALPN) || !defined(HAVE_SNI)
-#error "wolfSSL lacks TLS 1.3, CRL, ALPN or SNI: build it with wolfssl-port/user_settings.h"
+#error "wolfSSL lacks TLS 1.3, CRL, ALPN or SNI: build it with src/link/tls/wolfssl/user_settings.h"
 #endif
 #ifndef WOLFSSL_ALWAYS_VERIFY_CB
 #error "wolfSSL must be built with WOLFSSL_ALWAYS_VERIFY_CB, or the peer's chain never reaches our own checks"
@@ -45,8 +45,8 @@ struct tls {
     struct tls_identity *identity; // NULL for the attacker of the self-test
     enum tls_role role;
     char wanted[TLS_NAME_SIZE]; // what the peer's certificate must carry; "" when any name will do
-    struct buffer input;
-    struct buffer output;
+    struct cipher_buffer input;
+    struct cipher_buffer output;
     size_t record_left;   // bytes of the record being handed to the library
     size_t turn_left;     // bytes it may still take within the current call
     size_t barren;        // bytes it has taken since it last gave plaintext
@@ -71,36 +71,29 @@ const char *tls_peer_role(const struct tls *tls);
 // Marks it as failed with one sentence; the first one stays. Always false.
 bool tls_fail(struct tls *tls, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-// tls.c: a connection in `ctx`, whose callbacks it must have been given. For tls_new and the self-test.
-WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12);
+// connection.c: a connection in `ctx`, for tls_new and the self-test.
 struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
 
-// tls_store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing
+// store.c: fills a certificate manager with the authorities and the revocation lists of `identity`, and nothing
 // else. `at_fault` is TLS_CA or TLS_CRL when that fails.
 bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
                     struct fault *fault);
 
-// tls_gcm.c: sealing and opening records by another library, on processors where that is faster.
-void tls_gcm_start(void);
-int tls_gcm_device(void);  // for wolfSSL_CTX_SetDevId; INVALID_DEVID: wolfSSL does it itself
-void tls_gcm_forget(void); // wipes the keys that were made ready
-const char *tls_gcm_name(void);
-
-// tls_pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
+// pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
 // behind it. False when there is none or it is malformed.
 bool tls_pem_next(struct span *in, const char *label, uint8_t **der, size_t *len);
 
-// tls_peer.c: the verify callback of every context.
+// peer.c: the verify callback of every context.
 int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store);
 
-// tls_reason.c: sentences for what the library found.
+// reason.c: sentences for what the library found.
 void tls_reason_chain(struct tls *tls, int error, const struct certificate *certificate);
 bool tls_reason_library(struct tls *tls, int error);
 // For the end of such a sentence: "has expired"; what a certificate lacks that is not for the peer's role.
 const char *tls_reason_word(int error);
 const char *tls_reason_purpose(const struct tls *tls);
 
-// tls_clone.c: a certificate that looks like the authority `ca` (subject, key id and signature bytes are its own) but
+// clone.c: a certificate that looks like the authority `ca` (subject, key id and signature bytes are its own) but
 // holds a fresh key, and that key. Both DER, of the caller's.
 struct tls_clone {
     uint8_t *certificate;
@@ -111,7 +104,7 @@ struct tls_clone {
 bool tls_clone_forge(struct tls_clone *out, const struct certificate *ca);
 void tls_clone_free(struct tls_clone *clone);
 
-// tls_selftest.c: a handshake in memory with a clone of each authority; all must be refused for their signature.
+// selftest.c: a handshake in memory with a clone of each authority; all must be refused for their signature.
 bool tls_selftest(struct tls_identity *identity, struct fault *fault);
 
 #endif

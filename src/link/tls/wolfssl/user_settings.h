@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What our build of wolfSSL is made of; the library itself and src/link/tls*.c include it. It holds preprocessor
+// What our build of wolfSSL is made of; the library itself and src/link/tls/ include it. It holds preprocessor
 // directives only, since assembly files include it too. The rule is: what is not named here is not there. No trusted
 // peers and no OpenSSL compatibility (together they let anyone who has the CA's certificate log in), no tickets and no
 // session cache (they outlive a revocation), no early data, no NULL ciphers, no OCSP, nothing based on MD5 or SHA-1.
@@ -20,7 +20,7 @@
 #define NO_PSK
 #define NO_SESSION_CACHE
 
-// Certificates: revocation lists, and the peer's chain handed to our own checks (src/link/tls_peer.c) also when the
+// Certificates: revocation lists, and the peer's chain handed to our own checks (src/link/tls/peer.c) also when the
 // library is content with it.
 #define HAVE_CRL
 #define WOLFSSL_ALWAYS_VERIFY_CB
@@ -42,7 +42,7 @@
 #define WOLFSSL_MIN_RSA_BITS 2048
 #define WC_RSA_BLINDING
 #define HAVE_AESGCM
-#define WOLF_CRYPTO_CB // for src/link/tls_gcm.c
+#define WOLF_CRYPTO_CB // for src/link/tls/gcm.c
 #define NO_AES_192
 #define NO_AES_CBC
 #define HAVE_CHACHA

@@ -2,7 +2,8 @@
 // Proof, at every start, that the library in use refuses a forged clone of the very authorities that are configured.
 // The handshake is a real one, in memory; only a refusal of the clone's signature counts, so a handshake that fails for
 // another reason proves nothing and is no pass.
-#include "link/tls_internal.h"
+#include "link/tls/context.h"
+#include "link/tls/internal.h"
 
 #include <stdlib.h>
 
@@ -16,7 +17,7 @@ static void move(struct tls *from, struct tls *to)
     tls_input_room(to, &room);
     if (len > room)
         len = room;
-    if (len > 0 && buffer_append(&to->input, bytes, len))
+    if (len > 0 && cipher_buffer_append(&to->input, bytes, len))
         tls_output_taken(from, len);
 }
 

@@ -2,7 +2,7 @@
 // The second check. wolfSSL has judged the peer's chain; now it is judged again, with nothing carried over: a fresh
 // store for chain, dates and revocation, and our own reading of the certificate for what it may be used for and by whom.
 // It runs inside the handshake, so that a refusal reaches the peer as an alert and no record is ever read.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include <string.h>
 

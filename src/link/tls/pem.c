@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // PEM (RFC 7468) taken apart block by block, so that a file with several certificates or lists is read to its end.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include "base/memory.h"
 

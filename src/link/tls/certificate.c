@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Certificate ::= SEQUENCE { tbsCertificate, signatureAlgorithm, signature } (RFC 5280 section 4.1), walked once from
 // front to back. Each take_* reads one field off the front of the span it is given.
-#include "link/certificate.h"
+#include "link/tls/certificate.h"
 
 #include "base/address.h"
 #include "base/text.h"

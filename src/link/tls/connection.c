@@ -2,11 +2,12 @@
 // A connection as a memory pump. wolfSSL reads from `input` and writes to `output` through two callbacks that never
 // block and never give WANT_WRITE. Invariants: the library sees whole record headers that were judged first; within one
 // call it takes a bounded number of bytes; what it is fed without ever yielding plaintext is bounded too.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include "base/address.h"
 #include "base/chunk.h"
 #include "base/memory.h"
+#include "link/tls/gcm.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -27,11 +28,6 @@ enum {
     HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
 };
 
-static const char ciphers_13[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256";
-static const char ciphers_12[] = "TLS13-AES128-GCM-SHA256:TLS13-AES256-GCM-SHA384:TLS13-CHACHA20-POLY1305-SHA256:"
-                                 "ECDHE-ECDSA-AES128-GCM-SHA256:ECDHE-ECDSA-AES256-GCM-SHA384:"
-                                 "ECDHE-RSA-AES128-GCM-SHA256:ECDHE-RSA-AES256-GCM-SHA384:"
-                                 "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305";
 static const char protocol[] = "usher/1";
 
 // Judges the header of the next record before the library may see it. A protected record without room for a content
@@ -39,7 +35,7 @@ static const char protocol[] = "usher/1";
 static bool open_record(struct tls *tls)
 {
     size_t len;
-    const uint8_t *head = buffer_bytes(&tls->input, &len);
+    const uint8_t *head = cipher_buffer_bytes(&tls->input, &len);
     if (len < RECORD_HEADER)
         return false;
     size_t body = (size_t)head[3] << 8 | head[4];
@@ -61,14 +57,14 @@ static int give_input(WOLFSSL *ssl, char *room, int size, void *context)
     (void)ssl;
     if (tls->record_left == 0 && !open_record(tls))
         return tls->failed ? WOLFSSL_CBIO_ERR_GENERAL : WOLFSSL_CBIO_ERR_WANT_READ;
-    const uint8_t *bytes = buffer_bytes(&tls->input, &len);
+    const uint8_t *bytes = cipher_buffer_bytes(&tls->input, &len);
     len = len < (size_t)size ? len : (size_t)size;
     len = len < tls->record_left ? len : tls->record_left;
     len = len < tls->turn_left ? len : tls->turn_left;
     if (len == 0)
         return WOLFSSL_CBIO_ERR_WANT_READ;
     memcpy(room, bytes, len);
-    buffer_taken(&tls->input, len);
+    cipher_buffer_taken(&tls->input, len);
     tls->record_left -= len;
     tls->turn_left -= len;
     tls->barren += len;
@@ -79,62 +75,26 @@ static int take_output(WOLFSSL *ssl, char *bytes, int size, void *context)
 {
     struct tls *tls = context;
     (void)ssl;
-    if (buffer_append(&tls->output, bytes, (size_t)size))
+    if (cipher_buffer_append(&tls->output, bytes, (size_t)size))
         return size;
     // Only answers to the peer can come to this (key updates): records of ours were given room before.
     tls_fail(tls, "the %s provokes answers and does not read them", tls_peer_role(tls));
     return WOLFSSL_CBIO_ERR_GENERAL;
 }
 
-static WOLFSSL_METHOD *method(enum tls_role role, bool allow_tls12)
-{
-    if (allow_tls12)
-        return role == TLS_GATE ? wolfSSLv23_server_method() : wolfSSLv23_client_method();
-    return role == TLS_GATE ? wolfTLSv1_3_server_method() : wolfTLSv1_3_client_method();
-}
-
-WOLFSSL_CTX *tls_context_new(enum tls_role role, bool allow_tls12)
-{
-    static int groups[] = {WOLFSSL_ECC_X25519, WOLFSSL_ECC_SECP256R1};
-    WOLFSSL_CTX *ctx = wolfSSL_CTX_new(method(role, allow_tls12));
-    if (!ctx)
-        return NULL;
-    wolfSSL_CTX_SetDevId(ctx, tls_gcm_device());
-    wolfSSL_CTX_SetIORecv(ctx, give_input);
-    wolfSSL_CTX_SetIOSend(ctx, take_output);
-    wolfSSL_CTX_set_verify(ctx, WOLFSSL_VERIFY_PEER | WOLFSSL_VERIFY_FAIL_IF_NO_PEER_CERT, tls_peer_verify);
-    bool good = wolfSSL_CTX_SetMinVersion(ctx, allow_tls12 ? WOLFSSL_TLSV1_2 : WOLFSSL_TLSV1_3) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_set_cipher_list(ctx, allow_tls12 ? ciphers_12 : ciphers_13) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_set_groups(ctx, groups, 2) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_SetMinRsaKey_Sz(ctx, 2048) == WOLFSSL_SUCCESS &&
-                wolfSSL_CTX_SetMinEccKey_Sz(ctx, 256) == WOLFSSL_SUCCESS;
-    if (role == TLS_GATE)
-        good = good && wolfSSL_CTX_mutual_auth(ctx, 1) == 0;
-#ifdef HAVE_SESSION_TICKET
-    // A ticket would let a portal that was revoked in the meantime back in.
-    if (role == TLS_GATE)
-        good = good && wolfSSL_CTX_no_ticket_TLSv13(ctx) == 0;
-#endif
-#ifndef NO_SESSION_CACHE
-    good = good && wolfSSL_CTX_set_session_cache_mode(ctx, WOLFSSL_SESS_CACHE_OFF) == WOLFSSL_SUCCESS;
-#endif
-    if (good)
-        return ctx;
-    wolfSSL_CTX_free(ctx);
-    return NULL;
-}
-
 struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role)
 {
     struct tls *tls = memory_new(sizeof(*tls));
     tls->role = role;
-    buffer_init(&tls->input, INPUT_LIMIT);
-    buffer_init(&tls->output, OUTPUT_LIMIT);
+    cipher_buffer_init(&tls->input, INPUT_LIMIT);
+    cipher_buffer_init(&tls->output, OUTPUT_LIMIT);
     tls->ssl = wolfSSL_new(ctx);
     if (!tls->ssl) {
         tls_free(tls);
         return NULL;
     }
+    wolfSSL_SSLSetIORecv(tls->ssl, give_input);
+    wolfSSL_SSLSetIOSend(tls->ssl, take_output);
     wolfSSL_SetIOReadCtx(tls->ssl, tls);
     wolfSSL_SetIOWriteCtx(tls->ssl, tls);
     wolfSSL_SetCertCbCtx(tls->ssl, tls);
@@ -180,8 +140,8 @@ void tls_free(struct tls *tls)
     if (tls->ssl)
         wolfSSL_free(tls->ssl);
     tls_gcm_forget();
-    buffer_fini(&tls->input);
-    buffer_fini(&tls->output);
+    cipher_buffer_fini(&tls->input);
+    cipher_buffer_fini(&tls->output);
     free(tls);
 }
 
@@ -306,40 +266,40 @@ void tls_close_notify(struct tls *tls)
 
 uint8_t *tls_input_room(struct tls *tls, size_t *size)
 {
-    return buffer_room(&tls->input, size);
+    return cipher_buffer_room(&tls->input, size);
 }
 
 void tls_input_added(struct tls *tls, size_t len)
 {
-    buffer_added(&tls->input, len);
+    cipher_buffer_added(&tls->input, len);
 }
 
 bool tls_input_is_waiting(const struct tls *tls)
 {
     size_t least = tls->record_left == 0 ? RECORD_HEADER : 1;
-    return !tls->failed && buffer_len(&tls->input) >= least;
+    return !tls->failed && cipher_buffer_len(&tls->input) >= least;
 }
 
 const uint8_t *tls_output(struct tls *tls, size_t *len)
 {
-    return buffer_bytes(&tls->output, len);
+    return cipher_buffer_bytes(&tls->output, len);
 }
 
 void tls_output_taken(struct tls *tls, size_t len)
 {
-    buffer_taken(&tls->output, len);
+    cipher_buffer_taken(&tls->output, len);
 }
 
 bool tls_output_room(const struct tls *tls, size_t limit)
 {
     assert(limit <= TLS_BATCH_MAX);
-    return buffer_len(&tls->output) + RECORD_MAX <= limit;
+    return cipher_buffer_len(&tls->output) + RECORD_MAX <= limit;
 }
 
 void tls_trim(struct tls *tls)
 {
-    buffer_trim(&tls->input);
-    buffer_trim(&tls->output);
+    cipher_buffer_trim(&tls->input);
+    cipher_buffer_trim(&tls->output);
 }
 
 const char *tls_reason(const struct tls *tls)

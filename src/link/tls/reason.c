@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Sentences an operator can act on, for what wolfSSL and the peer say in numbers.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include <stdarg.h>
 #include <stdio.h>

@@ -2,10 +2,11 @@
 // Who we are and whom we believe. Everything that can be wrong with the files of a configuration is found here, at the
 // start, and told in one sentence each; our own dates are no reason to fail, since a machine without a clock battery must
 // come up first.
-#include "link/tls_internal.h"
+#include "link/tls/internal.h"
 
 #include "base/memory.h"
-#include "link/revocation.h"
+#include "link/tls/context.h"
+#include "link/tls/revocation.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What we want to know of an X.509 certificate, read by ourselves: the second opinion beside the TLS library's, for
 // certificates whose signature the library has found good. Spans point into the DER that was parsed.
-#ifndef LINK_CERTIFICATE_H
-#define LINK_CERTIFICATE_H
+#ifndef LINK_TLS_CERTIFICATE_H
+#define LINK_TLS_CERTIFICATE_H
 
-#include "link/der.h"
+#include "link/tls/der.h"
 
 enum {
     CERTIFICATE_NAME_SIZE = 256,  // a DNS name of 253 bytes (RFC 1035 section 2.3.4), rounded up

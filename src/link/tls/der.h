@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Walking DER (X.690): definite, minimal lengths and one-byte tags, which is all that certificates need. Spans point
 // into the bytes that were walked; nothing is copied or allocated.
-#ifndef LINK_DER_H
-#define LINK_DER_H
+#ifndef LINK_TLS_DER_H
+#define LINK_TLS_DER_H
 
 #include "base/clock.h"
 

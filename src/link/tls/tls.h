@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // TLS by wolfSSL as a memory pump: ciphertext in and out of our own bounded buffers, no descriptor, no WANT_WRITE. What
 // the library needs to be kept safe (doc/DESIGN.md, security floor) is done here and nowhere else.
-#ifndef LINK_TLS_H
-#define LINK_TLS_H
+#ifndef LINK_TLS_TLS_H
+#define LINK_TLS_TLS_H
 
 #include "base/clock.h"
 #include "base/facts.h"

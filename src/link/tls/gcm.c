@@ -3,7 +3,9 @@
 // libIPSec_MB four: 27 GB/s against 6.6, where AES was a quarter of all a busy tunnel does. Only sealing and opening
 // records goes this way. Nonces, keys, and what a record that does not open means stay with wolfSSL, whose own code does
 // it wherever this one cannot; and it must have been seen to do the same.
-#include "link/tls_internal.h"
+#include "link/tls/gcm.h"
+
+#include "link/tls/internal.h"
 
 #ifdef USHER_IPSEC_MB
 
