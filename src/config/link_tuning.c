@@ -45,9 +45,12 @@ struct tunnel_config link_tuning_tunnel(const struct link_tuning *tuning)
             },
         .batch = (uint32_t)tuning->batch,
         .batch_interactive = (uint32_t)tuning->batch_interactive,
-        .notsent_lowat = (uint32_t)tuning->notsent_lowat,
-        .congestion = link_tuning_congestion(tuning->congestion),
-        .handshake_timeout_ms = (uint32_t)tuning->handshake_timeout,
+        .lane =
+            {
+                .notsent_lowat = (uint32_t)tuning->notsent_lowat,
+                .congestion = link_tuning_congestion(tuning->congestion),
+                .handshake_timeout_ms = (uint32_t)tuning->handshake_timeout,
+            },
     };
 }
 

@@ -4,7 +4,7 @@
 #define CONFIG_LINK_TUNING_H
 
 #include "config/value.h"
-#include "link/tunnel.h"
+#include "link/tunnel/tunnel.h"
 
 struct link_tuning {
     uint64_t max_sessions;

@@ -268,7 +268,7 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
     const struct gate_conf *conf = worker->conf;
     struct tls_material material = credentials_material(&worker->handover.credentials, &conf->credentials, TLS_GATE);
     struct tunnel_config config = link_tuning_tunnel(&conf->link);
-    config.congestion = NULL; // see prepare
+    config.lane.congestion = NULL; // see prepare
     config.engine.opens_per_sec = (uint32_t)conf->opens_per_second;
     config.engine.opens_burst = (uint32_t)conf->opens_burst;
     enum tls_credential at_fault;
@@ -276,10 +276,14 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
     handover_fini(&worker->handover);
     if (!worker->identity)
         return false;
-    worker->tunnel = tunnel_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config, &TUNNEL_OPS,
-                                worker, fault);
+    struct lane *lane =
+        lane_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config.lane, fault);
+    if (!lane)
+        return false;
+    worker->tunnel = tunnel_new(&worker->loop, &config, &TUNNEL_OPS, worker);
+    tunnel_carry(worker->tunnel, lane);
     node_set_link(&worker->node, &LINK, worker->tunnel);
-    return worker->tunnel;
+    return true;
 }
 
 static void watch_channel(struct worker *worker)

@@ -15,7 +15,7 @@
 #define NODE_NODE_H
 
 #include "exchange/exchange.h"
-#include "link/tunnel.h"
+#include "link/tunnel/tunnel.h"
 #include "os/busy_poll.h"
 #include "os/poller.h"
 

@@ -72,7 +72,7 @@ static void stop(struct portal *portal, const char *why)
     portal->stopping = true;
     notify_stopping();
     uv_timer_start(&portal->patience, ran_out, FAREWELL_MS, 0);
-    dialer_stop(portal->dialer, why);
+    path_stop(portal->path, why);
     node_wake(&portal->node);
 }
 
@@ -140,12 +140,12 @@ static void bound_log(void)
         log_info("the log was full and begins anew");
 }
 
-static void tunnel_went(void *owner, enum dialer_end end, const char *why)
+static void tunnel_went(void *owner, enum path_end end, const char *why)
 {
     struct portal *portal = owner;
-    bool is_news = end == DIALER_LOST || strcmp(portal->last_error.text, why);
+    bool is_news = end == PATH_LOST || strcmp(portal->last_error.text, why);
     fault_set(&portal->last_error, "%s", why);
-    if (end == DIALER_LOST) {
+    if (end == PATH_LOST) {
         node_tunnel_went(&portal->node);
         enter(portal, PORTAL_CONNECTING);
     }
@@ -153,13 +153,13 @@ static void tunnel_went(void *owner, enum dialer_end end, const char *why)
         finish(portal);
         return;
     }
-    if (!portal->was_up && end == DIALER_UNTRUSTED) {
+    if (!portal->was_up && end == PATH_UNTRUSTED) {
         fault_set(&portal->failure, "%s:%u: %.400s", portal->conf->gate.host, portal->conf->gate.port, why);
         stop(portal, "refused");
         return;
     }
     if (is_news)
-        log_warning("%s: %s", end == DIALER_LOST ? "tunnel lost" : "no tunnel", why);
+        log_warning("%s: %s", end == PATH_LOST ? "tunnel lost" : "no tunnel", why);
     bound_log();
 }
 
@@ -175,7 +175,7 @@ static void wake(void *owner)
     node_wake(&portal->node);
 }
 
-const struct dialer_ops PORTAL_DIALER_OPS = {
+const struct path_ops PORTAL_PATH_OPS = {
     .up = tunnel_came,
     .opened = session_came,
     .down = tunnel_went,
@@ -184,17 +184,17 @@ const struct dialer_ops PORTAL_DIALER_OPS = {
 
 static bool turn_link(void *link, usec_t now)
 {
-    return dialer_turn(link, now);
+    return path_turn(link, now);
 }
 
 static struct tunnel *tunnel_of(void *link)
 {
-    return dialer_tunnel(link);
+    return path_tunnel(link);
 }
 
 static void want_link(void *link, bool wanted)
 {
-    dialer_want(link, wanted);
+    path_want(link, wanted);
 }
 
 const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
@@ -202,8 +202,8 @@ const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .w
 static void network_changed(void *owner)
 {
     struct portal *portal = owner;
-    if (!portal->stopping && portal->dialer)
-        dialer_network_changed(portal->dialer);
+    if (!portal->stopping && portal->path)
+        path_network_changed(portal->path);
 }
 
 static void device_gone(void *owner)

@@ -9,7 +9,7 @@
 #include "cli/runtime.h"
 #include "config/portal_conf.h"
 #include "edge/capture/capture.h"
-#include "link/dialer.h"
+#include "link/path/path.h"
 #include "node/node.h"
 #include "os/log_tally.h"
 #include "portal/repair.h"
@@ -33,7 +33,7 @@ struct portal {
     struct repair *repair;
     struct node node;
     struct capture *capture; // the node's
-    struct dialer *dialer;
+    struct path *path;
 
     struct log_tally unread; // flows that were reset: their applications took nothing
     struct log_tally unsent; // the same: their far ends took nothing
@@ -56,7 +56,7 @@ int portal_run(struct portal *portal);
 void portal_control(void *owner, const char *line, struct control_request *request);
 void portal_turned(void *owner, usec_t now);
 extern const struct node_link PORTAL_LINK;
-extern const struct dialer_ops PORTAL_DIALER_OPS;
+extern const struct path_ops PORTAL_PATH_OPS;
 extern const struct repair_ops PORTAL_REPAIR_OPS;
 
 const char *portal_state_text(enum portal_state state);

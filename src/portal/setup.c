@@ -176,9 +176,9 @@ static bool take_capture(struct portal *portal, struct fault *fault)
     return true;
 }
 
-static bool take_dialer(struct portal *portal, struct fault *fault)
+static bool take_path(struct portal *portal, struct fault *fault)
 {
-    struct dialer_config config = {
+    struct path_config config = {
         .host = portal->conf->gate.host,
         .port = portal->conf->gate.port,
         .peer_name = portal->conf->peer_name,
@@ -186,15 +186,15 @@ static bool take_dialer(struct portal *portal, struct fault *fault)
         .identity = portal->identity,
         .tunnel = link_tuning_tunnel(&portal->conf->link),
     };
-    portal->dialer = dialer_new(portal->loop, &config, &PORTAL_DIALER_OPS, portal, fault);
-    node_set_link(&portal->node, &PORTAL_LINK, portal->dialer);
-    return portal->dialer;
+    portal->path = path_new(portal->loop, &config, &PORTAL_PATH_OPS, portal, fault);
+    node_set_link(&portal->node, &PORTAL_LINK, portal->path);
+    return portal->path;
 }
 
-static void undo_dialer(struct portal *portal)
+static void undo_path(struct portal *portal)
 {
     node_set_link(&portal->node, NULL, NULL);
-    dialer_free(portal->dialer); // ends the sessions of a tunnel that is still there
+    path_free(portal->path); // ends the sessions of a tunnel that is still there
     exchange_detach(portal->node.exchange);
 }
 
@@ -213,7 +213,7 @@ static const struct step {
     {"privileges", take_privileges, NULL},
     {"node", take_node, undo_node},
     {"capture", take_capture, NULL},
-    {"link", take_dialer, undo_dialer},
+    {"link", take_path, undo_path},
 };
 
 enum { STEP_COUNT = sizeof(STEPS) / sizeof(STEPS[0]) };

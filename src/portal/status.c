@@ -53,7 +53,7 @@ void portal_status(const void *part, struct facts *facts)
     const struct portal *portal = part;
     struct usher_counters counters; // of all tunnels so far
     node_counters(&portal->node, &counters);
-    const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->dialer ? dialer_tunnel(portal->dialer) : NULL;
+    const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->path ? path_tunnel(portal->path) : NULL;
     portal_name(portal, facts);
     facts_text(facts, "state", "connecting, up or down", portal_state_text(portal->state));
     tell_gate(portal, tunnel, facts);

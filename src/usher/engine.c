@@ -158,6 +158,12 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
     return leave(engine);
 }
 
+void usher_engine_resumed(struct usher_engine *engine, usec_t now)
+{
+    heartbeat_received(&engine->heartbeat, now);
+    intake_resume(&engine->intake, now);
+}
+
 void usher_engine_end(struct usher_engine *engine, const char *reason)
 {
     enter(engine, engine->now);

@@ -42,6 +42,9 @@ usec_t usher_engine_deadline(const struct usher_engine *engine);
 // Heartbeat, the peer's silence (USHER_ENDING with a reason), and trimming.
 enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now);
 
+// Nothing could come or go until now: what waits for the peer waits anew.
+void usher_engine_resumed(struct usher_engine *engine, usec_t now);
+
 // Ends the tunnel in order: every session ends as LOST, UsherEnd with `reason` goes out.
 void usher_engine_end(struct usher_engine *engine, const char *reason);
 // Sessions may be opened.

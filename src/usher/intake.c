@@ -29,6 +29,12 @@ void intake_forget(struct intake *intake, const struct usher_session *session)
         intake->target = NULL;
 }
 
+void intake_resume(struct intake *intake, usec_t now)
+{
+    if (intake->since != USEC_NEVER)
+        intake->since = now;
+}
+
 usec_t intake_deadline(const struct intake *intake)
 {
     return intake->since == USEC_NEVER ? USEC_NEVER : intake->since + INTAKE_RECORD_TIMEOUT;

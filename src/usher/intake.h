@@ -48,6 +48,8 @@ void intake_aim(struct intake *intake, struct usher_session *session);
 // The session takes no more: what is left of its UsherSend is skipped.
 void intake_forget(struct intake *intake, const struct usher_session *session);
 
+// The unfinished record has its time anew.
+void intake_resume(struct intake *intake, usec_t now);
 usec_t intake_deadline(const struct intake *intake);
 // Gives the buffer back when it is not in use.
 void intake_trim(struct intake *intake);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "unit.h"
 
-#include "link/backoff.h"
+#include "link/path/backoff.h"
 
 #include <limits.h>
 

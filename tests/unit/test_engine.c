@@ -419,6 +419,20 @@ static void an_unfinished_record_has_thirty_seconds(void **state)
     script_free(script);
 }
 
+// While nothing could come nobody was silent, and nothing was slow.
+static void both_have_their_time_anew_when_it_goes_on(void **state)
+{
+    struct script *script = script_of(script_config());
+
+    (void)state;
+    feed(script, (const uint8_t[]){0, 0}, 2);
+    script->now += 1000 * USEC_PER_SEC;
+    usher_engine_resumed(script->engine, script->now);
+    assert_int_equal(usher_engine_tick(script->engine, script->now + 30 * USEC_PER_SEC - 1), USHER_RUNNING);
+    assert_int_equal(usher_engine_tick(script->engine, script->now + 30 * USEC_PER_SEC), USHER_ENDING);
+    script_free(script);
+}
+
 static void credit_is_counted_for_the_tunnel(void **state)
 {
     struct script *script = script_of(script_config());
@@ -458,6 +472,7 @@ int main(void)
         cmocka_unit_test(a_silent_peer_is_dead),
         cmocka_unit_test(a_silent_peer_without_heartbeat_lives),
         cmocka_unit_test(an_unfinished_record_has_thirty_seconds),
+        cmocka_unit_test(both_have_their_time_anew_when_it_goes_on),
         cmocka_unit_test(credit_is_counted_for_the_tunnel),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -69,9 +69,9 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(tunnel.engine.held_budget, 512 << 20);
     assert_int_equal(tunnel.batch, 256 << 10);
     assert_int_equal(tunnel.batch_interactive, 64 << 10);
-    assert_int_equal(tunnel.notsent_lowat, 128 << 10);
-    assert_int_equal(tunnel.handshake_timeout_ms, 10000);
-    assert_string_equal(tunnel.congestion, "auto");
+    assert_int_equal(tunnel.lane.notsent_lowat, 128 << 10);
+    assert_int_equal(tunnel.lane.handshake_timeout_ms, 10000);
+    assert_string_equal(tunnel.lane.congestion, "auto");
 }
 
 static void test_what_sessions_may_hold(void **state)
@@ -90,7 +90,7 @@ static void test_keys(void **state)
         parse("MinimumTLS = 1.2\nLogLevel = debug\nCongestion = system\nUpTimeout = 0", "Name = other.example"));
     assert_true(conf->credentials.allow_tls12);
     assert_int_equal(conf->log_level, LOG_LEVEL_DEBUG);
-    assert_null(link_tuning_tunnel(&conf->link).congestion);
+    assert_null(link_tuning_tunnel(&conf->link).lane.congestion);
     assert_int_equal(conf->up_timeout, 0);
     assert_string_equal(conf->peer_name, "other.example");
 }

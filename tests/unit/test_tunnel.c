@@ -2,7 +2,7 @@
 // Two tunnels over loopback TCP on one loop, with everything real but the edges: sessions that echo what they are sent.
 #include "unit.h"
 
-#include "link/tunnel.h"
+#include "link/tunnel/tunnel.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -136,10 +136,9 @@ static const struct tunnel_ops tunnel_ops = {.up = on_up, .opened = on_opened, .
 
 static const struct tunnel_config tunnel_config = {
     .engine = {.max_sessions = 1000, .max_unanswered = 100, .window_budget = 64 << 20, .window_max = 16 << 20},
+    .lane = {.notsent_lowat = 128 * 1024, .handshake_timeout_ms = 500},
     .batch = 256 * 1024,
     .batch_interactive = 64 * 1024,
-    .notsent_lowat = 128 * 1024,
-    .handshake_timeout_ms = 500,
 };
 
 static void on_limit(uv_timer_t *timer)
@@ -174,19 +173,28 @@ static struct wire *wire_new(struct certs_case gate, struct certs_case portal)
     return wire;
 }
 
-static void wire_connect(struct wire *wire, int gate, int portal)
+static struct lane *lane_over(struct wire *wire, int fd, enum tls_role role)
 {
     struct fault fault;
-    if (gate >= 0) {
-        wire->gate.tunnel = tunnel_new(&wire->loop, gate, wire->gate_identity, TLS_GATE, NULL, &tunnel_config,
-                                       &tunnel_ops, &wire->gate, &fault);
-        assert_non_null(wire->gate.tunnel);
-    }
-    if (portal >= 0) {
-        wire->portal.tunnel = tunnel_new(&wire->loop, portal, wire->portal_identity, TLS_PORTAL, "gate.example.net",
-                                         &tunnel_config, &tunnel_ops, &wire->portal, &fault);
-        assert_non_null(wire->portal.tunnel);
-    }
+    bool gate = role == TLS_GATE;
+    struct lane *lane = lane_new(&wire->loop, fd, gate ? wire->gate_identity : wire->portal_identity, role,
+                                 gate ? NULL : "gate.example.net", &tunnel_config.lane, &fault);
+    assert_non_null(lane);
+    return lane;
+}
+
+static void end_connect(struct end *end, int fd, enum tls_role role, const struct tunnel_config *config)
+{
+    end->tunnel = tunnel_new(&end->wire->loop, config, &tunnel_ops, end);
+    tunnel_carry(end->tunnel, lane_over(end->wire, fd, role));
+}
+
+static void wire_connect(struct wire *wire, int gate, int portal)
+{
+    if (gate >= 0)
+        end_connect(&wire->gate, gate, TLS_GATE, &tunnel_config);
+    if (portal >= 0)
+        end_connect(&wire->portal, portal, TLS_PORTAL, &tunnel_config);
 }
 
 static struct wire *wire_up(void)

@@ -58,7 +58,7 @@ static bool ip4_skip(struct reader *r, struct address *from, struct address *to)
         return false;
     *from = address_v4(ends);
     *to = address_v4(ends + 4);
-    return reader_bytes(r, header - sizeof(struct iphdr)) != NULL;
+    return reader_bytes(r, header - sizeof(struct iphdr));
 }
 
 // RFC 792 and RFC 1812 section 5.2.7.1; 0 for what says nothing certain.

@@ -1,26 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A tunnel: one connected socket, TLS over it, and the engine that turns its records into sessions. The same at both
-// ends. The program calls tunnel_turn once per turn of its loop, after every input was handled.
-#ifndef LINK_TUNNEL_H
-#define LINK_TUNNEL_H
+// A tunnel: the engine that turns records into sessions, the lane that carries them, and the ring of those that the peer
+// has not confirmed. The same at both ends. Losing a lane is an event of a tunnel and, with `resume_ms`, not its end:
+// sessions pause until another lane carries it. The program calls tunnel_turn once per turn of its loop, after every input
+// was handled.
+#ifndef LINK_TUNNEL_TUNNEL_H
+#define LINK_TUNNEL_TUNNEL_H
 
 #include "base/chunk.h"
 #include "base/facts.h"
-#include "base/fault.h"
-#include "link/tls/tls.h"
+#include "link/lane/lane.h"
 #include "usher/engine.h"
-
-#include <uv.h>
 
 struct tunnel;
 
 struct tunnel_config {
     struct usher_engine_config engine; // `server` and `extended` are set by the tunnel itself
+    struct lane_config lane;           // for whoever makes its lanes
     uint32_t batch;                    // bytes of ciphertext per send while nothing interactive is active (256 KiB)
     uint32_t batch_interactive;        // while something is (64 KiB)
-    uint32_t notsent_lowat;            // bytes, TCP_NOTSENT_LOWAT of the socket
-    const char *congestion;            // of the socket (os/socket.h), or NULL for the system's own
-    uint32_t handshake_timeout_ms;     // 10,000
+    uint32_t resume_ms;                // how long it lives on without a lane; 0: it ends with its first
+    uint32_t replay_size;              // bytes that may wait to be confirmed, with `resume_ms`; full, it pulls no more
 };
 
 struct tunnel_ops {
@@ -28,6 +27,11 @@ struct tunnel_ops {
     void (*up)(void *owner);
     // The peer opened a session (see usher/engine.h).
     void (*opened)(void *owner, struct usher_session *session, const struct usher_open *open);
+    // The lane is lost, or one that was to take its place: `why` is one sentence. The tunnel waits for tunnel_carry, which
+    // may be called from here. From tunnel_turn only, and only with `resume_ms`.
+    void (*paused)(void *owner, const char *why);
+    // Another lane carries it on.
+    void (*resumed)(void *owner);
     // The tunnel is over, or never came up: `why` is one sentence. Every session has ended. The owner calls
     // tunnel_free, at once or later. Called from tunnel_turn only.
     void (*down)(void *owner, const char *why);
@@ -35,27 +39,30 @@ struct tunnel_ops {
     void (*wake)(void *owner);
 };
 
-// Takes `fd` (connected) over and begins the handshake. `peer_name` as in tls_new. NULL with a fault.
-struct tunnel *tunnel_new(uv_loop_t *loop, int fd, struct tls_identity *identity, enum tls_role role,
-                          const char *peer_name, const struct tunnel_config *config, const struct tunnel_ops *ops,
-                          void *owner, struct fault *fault);
-// Closes the socket; sessions that are left end as LOST. The structure goes when libuv has closed its handles.
+// Without a lane: tunnel_carry begins it.
+struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, const struct tunnel_ops *ops,
+                          void *owner);
+// Takes a fresh lane over, while there is none, and begins its handshake. Not after the end.
+void tunnel_carry(struct tunnel *tunnel, struct lane *lane);
+// Closes the lane; sessions that are left end as LOST. The structure goes when libuv has closed its handles.
 void tunnel_free(struct tunnel *tunnel);
 // Sends UsherEnd with `reason` and close_notify as far as the socket takes them within 1 s, then `down`.
 void tunnel_end(struct tunnel *tunnel, const char *reason);
-// Without last words, when they could not arrive: `down` follows with `why`.
+// Gives the lane up without last words, when they could not arrive: it is lost, for `why`.
 void tunnel_drop(struct tunnel *tunnel, const char *why);
+// The peer has taken `records` more of what was sent.
+void tunnel_confirm(struct tunnel *tunnel, uint64_t records);
 
 // End of turn: pulls, encrypts and sends what the socket takes, within the batch; runs timers; reports `down`. Returns
 // true when work is left that no event will announce: the program must not sleep.
 bool tunnel_turn(struct tunnel *tunnel, usec_t now);
-// The socket takes no more at the moment: bare acknowledgements can wait (stack_flush).
+// Nothing goes out at the moment: bare acknowledgements can wait (stack_flush).
 bool tunnel_is_blocked(const struct tunnel *tunnel);
-bool tunnel_is_up(const struct tunnel *tunnel);
 // Within `down`: whether one end has refused the other, so that another attempt would end the same.
 bool tunnel_is_untrusted(const struct tunnel *tunnel);
 
 struct usher_engine *tunnel_engine(const struct tunnel *tunnel); // NULL before `up`
+// Of the lane that carries it. While there is none: NULL, 0, false.
 const struct tls *tunnel_tls(const struct tunnel *tunnel);
 uint32_t tunnel_rtt_usec(const struct tunnel *tunnel);
 void tunnel_describe(const struct tunnel *tunnel, struct facts *facts); // the round trip

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A dialer against gates that come and go on loopback.
+// A path against gates that come and go on loopback.
 #include "unit.h"
 
-#include "link/dialer.h"
+#include "link/path/path.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
@@ -21,9 +21,9 @@ struct world {
     int listener; // -1 while the gate is away
     struct tunnel *gate;
     bool gate_down;
-    struct dialer *dialer;
+    struct path *path;
     int ups, downs, lost; // `lost`: downs of a tunnel that was up
-    enum dialer_end end;  // of the last down
+    enum path_end end;    // of the last down
     char why[512];
     usec_t down_at[DOWNS_MAX];
 };
@@ -65,29 +65,29 @@ static const struct tunnel_ops gate_ops = {.up = gate_up, .opened = gate_opened,
 static void on_up(void *owner, struct tunnel *tunnel)
 {
     struct world *world = owner;
-    assert_ptr_equal(dialer_tunnel(world->dialer), tunnel);
+    assert_ptr_equal(path_tunnel(world->path), tunnel);
     world->ups++;
 }
 
-static void on_down(void *owner, enum dialer_end end, const char *why)
+static void on_down(void *owner, enum path_end end, const char *why)
 {
     struct world *world = owner;
-    assert_null(dialer_tunnel(world->dialer));
+    assert_null(path_tunnel(world->path));
     if (world->downs < DOWNS_MAX)
         world->down_at[world->downs] = clock_now();
     world->downs++;
-    world->lost += end == DIALER_LOST;
+    world->lost += end == PATH_LOST;
     world->end = end;
     snprintf(world->why, sizeof(world->why), "%s", why);
 }
 
-static const struct dialer_ops dialer_ops = {.up = on_up, .opened = gate_opened, .down = on_down, .wake = on_wake};
+static const struct path_ops path_ops = {.up = on_up, .opened = gate_opened, .down = on_down, .wake = on_wake};
 
 static const struct tunnel_config tunnel_config = {
     .engine = {.max_sessions = 100, .max_unanswered = 100, .window_budget = 1 << 20, .window_max = 1 << 20},
+    .lane = {.handshake_timeout_ms = 500},
     .batch = 256 * 1024,
     .batch_interactive = 64 * 1024,
-    .handshake_timeout_ms = 500,
 };
 
 static void gate_opens(struct world *world)
@@ -114,8 +114,9 @@ static void gate_accepts(struct world *world)
     if (fd < 0)
         return;
     tunnel_free(world->gate);
-    world->gate =
-        tunnel_new(&world->loop, fd, world->gate_identity, TLS_GATE, NULL, &tunnel_config, &gate_ops, world, &fault);
+    struct lane *lane = lane_new(&world->loop, fd, world->gate_identity, TLS_GATE, NULL, &tunnel_config.lane, &fault);
+    world->gate = tunnel_new(&world->loop, &tunnel_config, &gate_ops, world);
+    tunnel_carry(world->gate, lane);
 }
 
 static struct world *world_of(const char *host, struct certs_case portal, const char *peer_name)
@@ -129,13 +130,13 @@ static struct world *world_of(const char *host, struct certs_case portal, const 
     world->portal_identity = certs_identity(TLS_PORTAL, portal);
     endpoint_parse(&world->at, "127.0.0.1:0");
     gate_opens(world);
-    const struct dialer_config config = {.host = host,
-                                         .port = world->at.port,
-                                         .peer_name = peer_name,
-                                         .identity = world->portal_identity,
-                                         .tunnel = tunnel_config};
-    world->dialer = dialer_new(&world->loop, &config, &dialer_ops, world, &fault);
-    if (!world->dialer)
+    const struct path_config config = {.host = host,
+                                       .port = world->at.port,
+                                       .peer_name = peer_name,
+                                       .identity = world->portal_identity,
+                                       .tunnel = tunnel_config};
+    world->path = path_new(&world->loop, &config, &path_ops, world, &fault);
+    if (!world->path)
         fail_msg("%s", fault.text);
     return world;
 }
@@ -158,7 +159,7 @@ static bool run(struct world *world, bool (*done)(struct world *world), unsigned
         uv_run(&world->loop, UV_RUN_NOWAIT);
         gate_accepts(world);
         usec_t now = clock_now();
-        more = dialer_turn(world->dialer, now);
+        more = path_turn(world->path, now);
         more |= world->gate && tunnel_turn(world->gate, now);
         more |= world->woken;
     }
@@ -168,7 +169,7 @@ static bool run(struct world *world, bool (*done)(struct world *world), unsigned
 
 static void world_free(struct world *world)
 {
-    dialer_free(world->dialer);
+    path_free(world->path);
     tunnel_free(world->gate);
     if (world->listener >= 0)
         close(world->listener);
@@ -225,7 +226,7 @@ static void test_unknown_host(void **state)
     struct world *world = world_new("no-such-host.invalid");
     assert_true(run(world, down, 8000));
     CASE(world->why, strstr(world->why, "cannot resolve no-such-host.invalid: "));
-    assert_int_equal(world->end, DIALER_UNREACHABLE);
+    assert_int_equal(world->end, PATH_UNREACHABLE);
     world_free(world);
 }
 
@@ -255,13 +256,13 @@ static void test_network_change(void **state)
     run(world, down_four_times, 5000);
     gate_opens(world);
     usec_t start = clock_now();
-    dialer_network_changed(world->dialer);
+    path_network_changed(world->path);
     assert_true(run(world, up, 1000));
     assert_true(clock_now() - start < 500 * USEC_PER_MSEC);
     // And a tunnel whose address is still there is left alone.
-    dialer_network_changed(world->dialer);
+    path_network_changed(world->path);
     run(world, never, 100);
-    assert_true(world->downs == 4 && dialer_tunnel(world->dialer));
+    assert_true(world->downs == 4 && path_tunnel(world->path));
     world_free(world);
 }
 
@@ -284,7 +285,7 @@ static void test_stop(void **state)
     (void)state;
     struct world *world = world_new("127.0.0.1");
     assert_true(run(world, up, 5000));
-    dialer_stop(world->dialer, "asked to");
+    path_stop(world->path, "asked to");
     assert_true(run(world, down, 2000));
     assert_true(world->lost == 1 && strstr(world->why, "asked to"));
     run(world, never, 500);
@@ -292,7 +293,7 @@ static void test_stop(void **state)
     world_free(world);
 
     world = world_new("127.0.0.1");
-    dialer_stop(world->dialer, "asked to");
+    path_stop(world->path, "asked to");
     assert_true(run(world, down, 1000));
     assert_true(world->lost == 0 && strstr(world->why, "asked to"));
     world_free(world);
@@ -307,7 +308,7 @@ static void test_mute_gate(void **state)
     world->listener = -1;
     assert_true(run(world, down, 3000));
     CASE(world->why, strstr(world->why, "did not complete the TLS handshake"));
-    assert_int_equal(world->end, DIALER_UNREACHABLE);
+    assert_int_equal(world->end, PATH_UNREACHABLE);
     close(listener);
     world_free(world);
 }
@@ -325,7 +326,7 @@ static void test_untrusted(void **state)
     for (size_t i = 0; i < COUNT(rows); i++) {
         struct world *world = world_of("127.0.0.1", (struct certs_case){.stem = rows[i].portal}, rows[i].gate_name);
         assert_true(run(world, down, 3000));
-        CASE(world->why, strstr(world->why, rows[i].says) && world->end == DIALER_UNTRUSTED && world->ups == 0);
+        CASE(world->why, strstr(world->why, rows[i].says) && world->end == PATH_UNTRUSTED && world->ups == 0);
         world_free(world);
     }
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "link/backoff.h"
+#include "link/path/backoff.h"
 
 void backoff_reset(struct backoff *backoff)
 {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What a link tells of itself, by what its parts offer everybody.
+// What a connection tells of its peer, by what it offers everybody.
 
-#include "link/tunnel.h"
+#include "link/tls/tls.h"
 
 void tls_describe(const struct tls *tls, struct facts *facts)
 {
@@ -10,10 +10,4 @@ void tls_describe(const struct tls *tls, struct facts *facts)
     facts_text(facts, "cipher", "that was agreed", tls_cipher(tls));
     facts_gauge(facts, "expires", "when the peer's certificate is out of date", FACT_UNIX_SECONDS,
                 tls_peer_expires(tls) / USEC_PER_SEC);
-}
-
-void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
-{
-    facts_gauge(facts, "rtt_us", "round trip to the peer, as the kernel measures it", FACT_MICROSECONDS,
-                tunnel_rtt_usec(tunnel));
 }

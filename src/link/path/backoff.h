@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // How long to wait before the next attempt: 0.2 s, doubling to 10 s, each spread by a quarter either way so that the
 // portals of a gate that was restarted do not come back in step. The caller brings the randomness.
-#ifndef LINK_BACKOFF_H
-#define LINK_BACKOFF_H
+#ifndef LINK_PATH_BACKOFF_H
+#define LINK_PATH_BACKOFF_H
 
 #include "base/clock.h"
 

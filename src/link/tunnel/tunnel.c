@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Life and death of a tunnel. States only move forwards, but for UP and PAUSED; whoever finds that it is over says why and
+// no more: the report, and with it the end of every session, comes from tunnel_turn, so no callback frees its caller.
+#include "link/tunnel/tunnel.h"
+
+#include "base/memory.h"
+#include "base/text.h"
+#include "link/tunnel/ring.h"
+#include "os/clock.h"
+#include "os/heap.h"
+#include "usher/heartbeat.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+    CHUNKS_CACHED = 64,     // 1 MiB: what a burst of one batch each way and a few slow flows need
+    CHUNKS_KEPT_IDLE = 2,   // of those while nothing moves
+    ORPHAN_CHECK_MS = 1000, // for chunks of a tunnel that is gone; what hurry is there
+    WHY_SIZE = 640,
+};
+
+enum state {
+    OPENING, // no lane has come up yet
+    RUNNING, // it is carried, also while the last words go out
+    PAUSED,  // its lane is lost; another one may be shaking hands
+    OVER,    // `why` waits to be reported
+    REPORTED,
+};
+
+struct tunnel {
+    uv_timer_t timer;
+    usec_t wake_at; // when `timer` fires; USEC_NEVER while it does not run
+    enum state state;
+    bool ending;                 // the engine does not run any more: without its lane the tunnel is over
+    bool untrusted;              // as the last lane ended
+    struct lane *lane;           // NULL while nothing carries it
+    usec_t heard_at;             // when records last came
+    usec_t resume_until;         // while PAUSED
+    struct usher_engine *engine; // from the first lane that is up until the report
+    struct ring ring;
+    struct chunk_pool *chunks;
+    struct tunnel_config config;
+    const struct tunnel_ops *ops;
+    void *owner;
+    char peer_name[TLS_NAME_SIZE]; // whom it belongs to
+    char peer_serial[TLS_SERIAL_SIZE];
+    char why[WHY_SIZE];
+};
+
+static bool is_up(const struct tunnel *tunnel)
+{
+    return tunnel->state == RUNNING && tunnel->lane && lane_is_up(tunnel->lane);
+}
+
+// It does not go on; what the engine still says goes out first if there is a lane to carry it.
+static void end(struct tunnel *tunnel, const char *why, usec_t now)
+{
+    tunnel->ending = true;
+    ring_keep_no_more(&tunnel->ring);
+    if (tunnel->lane)
+        lane_end(tunnel->lane, why, now);
+    if (tunnel->lane || tunnel->state >= OVER)
+        return;
+    snprintf(tunnel->why, sizeof tunnel->why, "%s", why);
+    tunnel->state = OVER;
+}
+
+// What the engine asks of us
+
+static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
+{
+    struct tunnel *tunnel = owner;
+    tunnel->ops->opened(tunnel->owner, session, open);
+}
+
+static void on_wake(void *owner)
+{
+    struct tunnel *tunnel = owner;
+    tunnel->ops->wake(tunnel->owner);
+}
+
+// What the lane asks of us
+
+static void begin(struct tunnel *tunnel, const struct tls *tls, usec_t now)
+{
+    static const struct usher_engine_ops ops = {.opened = on_opened, .wake = on_wake};
+    tunnel->config.engine.server = lane_role(tunnel->lane) == TLS_GATE;
+    tunnel->config.engine.extended = tls_alpn_agreed(tls);
+    tunnel->engine = usher_engine_new(&tunnel->config.engine, &ops, tunnel, now);
+    assert(tunnel->engine);
+    strcpy(tunnel->peer_name, tls_peer_name(tls));
+    strcpy(tunnel->peer_serial, tls_peer_serial(tls));
+    tunnel->state = RUNNING;
+    tunnel->ops->up(tunnel->owner);
+}
+
+static bool go_on(struct tunnel *tunnel, const struct tls *tls, usec_t now)
+{
+    if (strcmp(tunnel->peer_name, tls_peer_name(tls)) || strcmp(tunnel->peer_serial, tls_peer_serial(tls)) ||
+        tls_alpn_agreed(tls) != tunnel->config.engine.extended)
+        return false;
+    ring_rewind(&tunnel->ring);
+    usher_engine_resumed(tunnel->engine, now);
+    tunnel->state = RUNNING;
+    tunnel->ops->resumed(tunnel->owner);
+    return true;
+}
+
+static bool on_up(void *owner, usec_t now)
+{
+    struct tunnel *tunnel = owner;
+    const struct tls *tls = lane_tls(tunnel->lane);
+    tunnel->heard_at = now;
+    if (tunnel->engine)
+        return go_on(tunnel, tls, now);
+    begin(tunnel, tls, now);
+    return true;
+}
+
+static void on_bytes(void *owner, const struct slice *slice, usec_t now)
+{
+    struct tunnel *tunnel = owner;
+    char reason[USHER_REASON_MAX * 2];
+    tunnel->heard_at = now;
+    if (usher_engine_feed(tunnel->engine, slice, now) != USHER_RUNNING)
+        end(tunnel, text_escape(reason, sizeof reason, usher_engine_reason(tunnel->engine)), now);
+}
+
+static size_t on_batch(void *owner, usec_t now)
+{
+    struct tunnel *tunnel = owner;
+    return usher_engine_is_interactive(tunnel->engine, now) ? tunnel->config.batch_interactive : tunnel->config.batch;
+}
+
+static const uint8_t *on_pull(void *owner, size_t *len, usec_t now)
+{
+    struct tunnel *tunnel = owner;
+    if (ring_is_behind(&tunnel->ring))
+        return ring_next(&tunnel->ring, len);
+    uint8_t *room = ring_room(&tunnel->ring);
+    *len = room ? usher_engine_pull(tunnel->engine, room, CHUNK_SIZE, now) : 0;
+    if (*len == 0)
+        return NULL;
+    ring_added(&tunnel->ring, *len);
+    return room;
+}
+
+static bool on_has_more(void *owner)
+{
+    struct tunnel *tunnel = owner;
+    return ring_is_behind(&tunnel->ring) || (ring_has_room(&tunnel->ring) && usher_engine_has_work(tunnel->engine));
+}
+
+static void on_expired(void *owner)
+{
+    struct tunnel *tunnel = owner;
+    usher_engine_end(tunnel->engine, "peer certificate expired");
+    tunnel->ending = true;
+    ring_keep_no_more(&tunnel->ring);
+}
+
+static void on_idle(void *owner)
+{
+    struct tunnel *tunnel = owner;
+    ring_trim(&tunnel->ring);
+    chunk_pool_trim(tunnel->chunks, CHUNKS_KEPT_IDLE);
+    heap_trim(); // no program has a second tunnel that this could hold up
+}
+
+static const struct lane_ops lane_ops = {
+    .up = on_up,
+    .bytes = on_bytes,
+    .batch = on_batch,
+    .pull = on_pull,
+    .has_more = on_has_more,
+    .expired = on_expired,
+    .idle = on_idle,
+};
+
+// The turn
+
+// Only ends the loop's sleep; the turn that follows finds what is due.
+static void on_timer(uv_timer_t *timer)
+{
+    struct tunnel *tunnel = timer->data;
+    tunnel->wake_at = USEC_NEVER;
+}
+
+static usec_t earlier(usec_t a, usec_t b)
+{
+    return a < b ? a : b;
+}
+
+// The timer is moved only when it would come too late; one that comes too early finds nothing to do and is set anew.
+static void arm_timer(struct tunnel *tunnel, usec_t now)
+{
+    usec_t at = tunnel->lane ? lane_deadline(tunnel->lane) : USEC_NEVER;
+    if (is_up(tunnel))
+        at = earlier(at, usher_engine_deadline(tunnel->engine));
+    if (tunnel->state == PAUSED)
+        at = earlier(at, tunnel->resume_until);
+    if (at >= tunnel->wake_at)
+        return;
+    uint64_t ms = at <= now ? 0 : (at - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
+    uv_timer_start(&tunnel->timer, on_timer, ms, 0);
+    tunnel->wake_at = at;
+}
+
+// A peer that has fallen silent may come back on another lane; the engine would end the tunnel.
+static bool is_waiting_in_vain(const struct tunnel *tunnel, usec_t now)
+{
+    return tunnel->config.resume_ms > 0 && tunnel->config.engine.extended &&
+           now >= tunnel->heard_at + HEARTBEAT_SILENCE;
+}
+
+static void tick_engine(struct tunnel *tunnel, usec_t now)
+{
+    if (is_waiting_in_vain(tunnel, now))
+        lane_drop(tunnel->lane, "timeout: nothing came from the peer for 30 s");
+    else if (usher_engine_tick(tunnel->engine, now) != USHER_RUNNING)
+        end(tunnel, usher_engine_reason(tunnel->engine), now);
+}
+
+static void give_up_waiting(struct tunnel *tunnel)
+{
+    snprintf(tunnel->why, sizeof tunnel->why, "no other connection took the place of the lost one within %u s",
+             tunnel->config.resume_ms / 1000);
+    tunnel->state = OVER;
+}
+
+static void pause_without(struct tunnel *tunnel, struct lane *lane, usec_t now)
+{
+    if (tunnel->state == RUNNING)
+        tunnel->resume_until = now + tunnel->config.resume_ms * USEC_PER_MSEC;
+    tunnel->state = PAUSED;
+    tunnel->lane = NULL;
+    tunnel->ops->paused(tunnel->owner, lane_why(lane));
+    lane_free(lane);
+    on_idle(tunnel);
+}
+
+static void take_leave(struct tunnel *tunnel, usec_t now)
+{
+    struct lane *lane = tunnel->lane;
+    bool lost = tunnel->state == PAUSED || (tunnel->state == RUNNING && lane_was_lost(lane));
+    if (lost && !tunnel->ending && tunnel->config.resume_ms > 0) {
+        pause_without(tunnel, lane, now);
+        return;
+    }
+    tunnel->untrusted = tls_is_untrusted(lane_tls(lane));
+    snprintf(tunnel->why, sizeof tunnel->why, "%s", lane_why(lane));
+    tunnel->state = OVER;
+}
+
+static void report(struct tunnel *tunnel)
+{
+    tunnel->state = REPORTED;
+    uv_timer_stop(&tunnel->timer);
+    if (tunnel->engine)
+        usher_engine_free(tunnel->engine);
+    tunnel->engine = NULL;
+    tunnel->ops->down(tunnel->owner, tunnel->why);
+}
+
+bool tunnel_turn(struct tunnel *tunnel, usec_t now)
+{
+    if (tunnel->state == REPORTED)
+        return false;
+    bool more = false;
+    if (tunnel->lane)
+        lane_input(tunnel->lane, now);
+    if (is_up(tunnel) && now >= usher_engine_deadline(tunnel->engine))
+        tick_engine(tunnel, now);
+    if (tunnel->lane)
+        more = lane_output(tunnel->lane, now);
+    if (tunnel->lane && tunnel->state < OVER && lane_is_over(tunnel->lane))
+        take_leave(tunnel, now);
+    if (tunnel->state == PAUSED && now >= tunnel->resume_until)
+        give_up_waiting(tunnel);
+    if (tunnel->state == OVER) {
+        report(tunnel);
+        return false;
+    }
+    arm_timer(tunnel, now);
+    return more;
+}
+
+// Birth and end
+
+struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, const struct tunnel_ops *ops,
+                          void *owner)
+{
+    struct tunnel *tunnel = memory_new(sizeof *tunnel);
+    *tunnel = (struct tunnel){
+        .wake_at = USEC_NEVER,
+        .chunks = chunk_pool_new(CHUNKS_CACHED),
+        .config = *config,
+        .ops = ops,
+        .owner = owner,
+    };
+    ring_init(&tunnel->ring, config->resume_ms > 0 ? config->replay_size : 0);
+    tunnel->timer.data = tunnel;
+    uv_timer_init(loop, &tunnel->timer);
+    return tunnel;
+}
+
+void tunnel_carry(struct tunnel *tunnel, struct lane *lane)
+{
+    assert(!tunnel->lane && tunnel->state < OVER);
+    lane_attach(lane, tunnel->chunks, &lane_ops, tunnel);
+    tunnel->lane = lane;
+    // The first turn sends the ClientHello and arms the rest.
+    uv_timer_start(&tunnel->timer, on_timer, 0, 0);
+    tunnel->wake_at = clock_now();
+}
+
+static void on_timer_closed(uv_handle_t *handle)
+{
+    struct tunnel *tunnel = handle->data;
+    chunk_pool_free(tunnel->chunks);
+    free(tunnel);
+}
+
+// Edges may still hold data of sessions that had ended well before; the pool must outlive it.
+static void reclaim(uv_timer_t *timer)
+{
+    struct tunnel *tunnel = timer->data;
+    if (chunk_pool_held(tunnel->chunks) == 0)
+        uv_close((uv_handle_t *)timer, on_timer_closed);
+    else
+        uv_timer_start(timer, reclaim, ORPHAN_CHECK_MS, 0);
+}
+
+void tunnel_free(struct tunnel *tunnel)
+{
+    if (!tunnel)
+        return;
+    tunnel->state = REPORTED;
+    uv_timer_stop(&tunnel->timer);
+    if (tunnel->engine)
+        usher_engine_free(tunnel->engine);
+    tunnel->engine = NULL;
+    lane_free(tunnel->lane);
+    tunnel->lane = NULL;
+    ring_fini(&tunnel->ring);
+    uv_unref((uv_handle_t *)&tunnel->timer);
+    reclaim(&tunnel->timer);
+}
+
+void tunnel_end(struct tunnel *tunnel, const char *reason)
+{
+    if (is_up(tunnel))
+        usher_engine_end(tunnel->engine, reason);
+    end(tunnel, reason, clock_now());
+    tunnel->ops->wake(tunnel->owner);
+}
+
+void tunnel_drop(struct tunnel *tunnel, const char *why)
+{
+    if (tunnel->state >= OVER)
+        return;
+    if (tunnel->lane)
+        lane_drop(tunnel->lane, why);
+    else
+        end(tunnel, why, clock_now());
+    tunnel->ops->wake(tunnel->owner);
+}
+
+void tunnel_confirm(struct tunnel *tunnel, uint64_t records)
+{
+    if (ring_confirm(&tunnel->ring, records))
+        return;
+    usher_engine_end(tunnel->engine, "protocol error: more records confirmed than sent");
+    end(tunnel, usher_engine_reason(tunnel->engine), clock_now());
+}
+
+// What it is like
+
+bool tunnel_is_blocked(const struct tunnel *tunnel)
+{
+    return !tunnel->lane || lane_is_blocked(tunnel->lane);
+}
+
+bool tunnel_is_untrusted(const struct tunnel *tunnel)
+{
+    return tunnel->untrusted;
+}
+
+struct usher_engine *tunnel_engine(const struct tunnel *tunnel)
+{
+    return tunnel->engine;
+}
+
+const struct tls *tunnel_tls(const struct tunnel *tunnel)
+{
+    return tunnel->lane ? lane_tls(tunnel->lane) : NULL;
+}
+
+uint32_t tunnel_rtt_usec(const struct tunnel *tunnel)
+{
+    return tunnel->lane ? lane_rtt_usec(tunnel->lane) : 0;
+}
+
+bool tunnel_peer(const struct tunnel *tunnel, struct endpoint *out)
+{
+    return tunnel->lane && lane_peer(tunnel->lane, out);
+}
+
+bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out)
+{
+    return tunnel->lane && lane_local(tunnel->lane, out);
+}
+
+void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
+{
+    facts_gauge(facts, "rtt_us", "round trip to the peer, as the kernel measures it", FACT_MICROSECONDS,
+                tunnel_rtt_usec(tunnel));
+}
