@@ -3,9 +3,9 @@
 
 #include "config/value_forward.h"
 
+#include "base/host_name.h"
 #include "base/memory.h"
 #include "config/value_net.h"
-#include "exchange/policy/policy.h"
 
 #include <ctype.h>
 #include <stdlib.h>
@@ -95,7 +95,7 @@ static bool parse_far(struct value_forward *out, char *text, uint16_t *count)
     out->port = end.port;
     if (parse_address(&out->address, &end))
         return true;
-    if (end.bracketed || !policy_host_is_valid(end.host))
+    if (end.bracketed || !host_name_is_valid(end.host))
         return false;
     out->host = memory_text(end.host);
     return true;

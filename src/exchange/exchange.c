@@ -3,6 +3,7 @@
 // so that an edge may open from within anything, and no callback frees its caller.
 #include "exchange/exchange.h"
 
+#include "base/host_name.h"
 #include "base/memory.h"
 #include "os/log.h"
 
@@ -94,7 +95,7 @@ static bool judge_address(const struct judge *judge, uint8_t protocol, const cha
 static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, const char *host, uint16_t port)
 {
     const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
-    if (!policy_host_is_valid(host))
+    if (!host_name_is_valid(host))
         return JUDGE_NO_NAME;
     if (!policy || policy_judge_name(policy, protocol, host, port) == POLICY_DENIED)
         return JUDGE_DENIED;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The connection to rtnetlink(7), and links and addresses over it. Requests are answered before they return; the kernel
 // answers from the caller's own context, so none of them waits for anybody.
+#include "os/netlink.h"
 #include "os/netlink_internal.h"
 
 #include "base/memory.h"

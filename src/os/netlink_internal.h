@@ -3,7 +3,7 @@
 #ifndef OS_NETLINK_INTERNAL_H
 #define OS_NETLINK_INTERNAL_H
 
-#include "os/netlink.h"
+#include "base/address.h"
 
 #include <netlink/msg.h>
 #include <netlink/netlink.h>

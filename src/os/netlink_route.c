@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Routes. Written as messages rather than libnl's route objects, which know no congestion control metric.
+#include "os/netlink.h"
 #include "os/netlink_internal.h"
 
 #include <linux/rtnetlink.h>

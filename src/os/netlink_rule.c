@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Policy rules (ip-rule(8)). Written as messages: libnl's rule objects know neither "not" nor suppress_prefixlength.
+#include "os/netlink.h"
 #include "os/netlink_internal.h"
 
 #include <errno.h>

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // News from the kernel. Nothing of a message is kept but its kind: the state itself is asked for afresh by whoever
 // cares, so a lost or reordered message does no harm.
+#include "os/netlink.h"
 #include "os/netlink_internal.h"
 
 #include <linux/rtnetlink.h>

@@ -4,10 +4,8 @@
 
 #include "portal/portal.h"
 
-#include "cli/watchdog.h"
 #include "os/log.h"
 #include "os/notify.h"
-#include "portal/setup.h"
 
 #include <signal.h>
 #include <string.h>
@@ -241,9 +239,11 @@ static void watch_signal(struct portal *portal, uv_signal_t *handle, int number)
     uv_unref((uv_handle_t *)handle);
 }
 
-static void open_handles(struct portal *portal)
+void portal_open(struct portal *portal, uv_loop_t *loop)
 {
-    uv_timer_init(portal->loop, &portal->patience);
+    portal->loop = loop;
+    enter(portal, PORTAL_CONNECTING);
+    uv_timer_init(loop, &portal->patience);
     portal->patience.data = portal;
     watch_signal(portal, &portal->terminate, SIGTERM);
     watch_signal(portal, &portal->interrupt, SIGINT);
@@ -251,35 +251,17 @@ static void open_handles(struct portal *portal)
         watch_command(portal);
 }
 
-static void close_handles(struct portal *portal)
+void portal_hurry(struct portal *portal)
+{
+    if (portal->conf->up_timeout)
+        uv_timer_start(&portal->patience, ran_out, portal->conf->up_timeout, 0);
+}
+
+void portal_close(struct portal *portal)
 {
     uv_close((uv_handle_t *)&portal->patience, NULL);
     uv_close((uv_handle_t *)&portal->terminate, NULL);
     uv_close((uv_handle_t *)&portal->interrupt, NULL);
     if (is_watching_command(portal))
         uv_close((uv_handle_t *)&portal->command, NULL);
-}
-
-int portal_run(struct portal *portal)
-{
-    uv_loop_t loop;
-    uv_loop_init(&loop);
-    portal->loop = &loop;
-    signal(SIGPIPE, SIG_IGN);
-    enter(portal, PORTAL_CONNECTING);
-    open_handles(portal);
-    struct watchdog *watchdog = watchdog_new(&loop);
-    if (setup_take(portal, &portal->failure)) {
-        if (portal->conf->up_timeout)
-            uv_timer_start(&portal->patience, ran_out, portal->conf->up_timeout, 0);
-        uv_run(&loop, UV_RUN_DEFAULT);
-        setup_undo(portal);
-    }
-    close_handles(portal);
-    watchdog_free(watchdog);
-    uv_run(&loop, UV_RUN_DEFAULT);
-    uv_loop_close(&loop);
-    if (*portal->failure.text)
-        background_failed(portal->background, portal->failure.text);
-    return *portal->failure.text ? 1 : 0;
 }

@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The portal as it runs: one process, one loop. What it is made of is put together and taken apart by portal/setup.c;
-// portal/portal.c makes it turn.
+// The portal as it runs: one process, one loop. What it is made of is put together and taken apart by portal/setup.c.
 #ifndef PORTAL_PORTAL_H
 #define PORTAL_PORTAL_H
 
@@ -49,8 +48,11 @@ struct portal {
     struct fault failure;    // why the program ends with 1; "" when it does not
 };
 
-// Runs until it is told to end, or fails. Returns the exit code; `failure` says why it is not 0.
-int portal_run(struct portal *portal);
+// Its own handles on the loop: signals, patience, the command that waits for `up`.
+void portal_open(struct portal *portal, uv_loop_t *loop);
+// Set-up is done: from here on `up` has UpTimeout.
+void portal_hurry(struct portal *portal);
+void portal_close(struct portal *portal);
 
 // The steps of starting and ending, which portal.c offers to setup.c.
 void portal_control(void *owner, const char *line, struct control_request *request);

@@ -2,7 +2,7 @@
 // up and check: everything that can be judged beforehand is, and only then is anything touched.
 
 #include "portal/commands.h"
-#include "portal/portal.h"
+#include "portal/run.h"
 
 #include <stdio.h>
 #include <unistd.h>

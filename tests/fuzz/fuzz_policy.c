@@ -3,6 +3,7 @@
 // address of 4 or 16 bytes. A host name is never something that libc would take for an address, and a denial of
 // everything in front denies everything.
 #include "base/address.h"
+#include "base/host_name.h"
 #include "exchange/policy/policy.h"
 
 #include <arpa/inet.h>
@@ -44,7 +45,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct address addr = left < sizeof bytes ? address_v4(bytes) : address_v6(bytes);
 
     struct in_addr as_address;
-    if (policy_host_is_valid(host) && inet_aton(host, &as_address))
+    if (host_name_is_valid(host) && inet_aton(host, &as_address))
         abort();
     judge(rules, host, &addr, false);
     judge(rules, host, &addr, true);

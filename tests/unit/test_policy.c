@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who may reach what: the grammar of rules, first match, special addresses in every spelling, names.
+#include "base/host_name.h"
 #include "exchange/policy/policy.h"
 #include "unit.h"
 
@@ -506,7 +507,7 @@ static void test_hosts(void **state)
         {"fe80::1%eth0", false},
     };
     for (size_t i = 0; i < COUNT(cases); i++)
-        CASE(cases[i].host, policy_host_is_valid(cases[i].host) == cases[i].valid);
+        CASE(cases[i].host, host_name_is_valid(cases[i].host) == cases[i].valid);
 }
 
 int main(void)

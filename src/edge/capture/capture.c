@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Life of a capture, its turn and its timer. The device is read when the loop says so; everything that only time brings
 // about happens in the turn, and the timer does no more than ask for one.
+#include "edge/capture/capture.h"
+
 #include "edge/capture/internal.h"
 
 #include "base/memory.h"

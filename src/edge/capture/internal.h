@@ -15,12 +15,16 @@
 
 #include "base/hash.h"
 #include "base/table.h"
-#include "edge/capture/capture.h"
+#include "edge/capture/config.h"
 #include "edge/capture/fragments.h"
+#include "edge/edge.h"
 #include "edge/relay/batch.h"
+#include "os/tun.h"
 #include "packet/craft.h"
 #include "packet/packet.h"
 #include "stack/stack.h"
+
+#include <uv.h>
 
 #ifndef VIRTIO_NET_HDR_GSO_UDP_L4 // Linux 6.2
 #define VIRTIO_NET_HDR_GSO_UDP_L4 5

@@ -6,9 +6,6 @@
 
 #include <stdbool.h>
 
-// Longest name in text form, without its NUL (RFC 1035 section 2.3.4: 255 bytes on the wire).
-enum { NAME_MAX_LENGTH = 253 };
-
 bool name_pattern_is_valid(const char *pattern);
 bool name_matches(const char *pattern, const char *host);
 

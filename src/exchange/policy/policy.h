@@ -33,8 +33,5 @@ enum policy_verdict policy_judge_name(const struct policy *policy, uint8_t proto
 // known: a rule matches by the name or by the address. An IPv4 address inside an IPv6 one is judged too.
 enum policy_verdict policy_judge(const struct policy *policy, uint8_t protocol, const char *host,
                                  const struct address *addr, uint16_t port);
-// Whether `host` is a well-formed name: letters, digits, hyphens and underscores in labels of 1 to 63, 253 in all, last
-// label not numeric.
-bool policy_host_is_valid(const char *host);
 
 #endif

@@ -399,7 +399,7 @@ const struct tls *tunnel_tls(const struct tunnel *tunnel)
     return tunnel->lane ? lane_tls(tunnel->lane) : NULL;
 }
 
-uint32_t tunnel_rtt_usec(const struct tunnel *tunnel)
+static uint32_t rtt_usec(const struct tunnel *tunnel)
 {
     return tunnel->lane ? lane_rtt_usec(tunnel->lane) : 0;
 }
@@ -417,5 +417,5 @@ bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out)
 void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
 {
     facts_gauge(facts, "rtt_us", "round trip to the peer, as the kernel measures it", FACT_MICROSECONDS,
-                tunnel_rtt_usec(tunnel));
+                rtt_usec(tunnel));
 }

@@ -64,7 +64,6 @@ bool tunnel_is_untrusted(const struct tunnel *tunnel);
 struct usher_engine *tunnel_engine(const struct tunnel *tunnel); // NULL before `up`
 // Of the lane that carries it. While there is none: NULL, 0, false.
 const struct tls *tunnel_tls(const struct tunnel *tunnel);
-uint32_t tunnel_rtt_usec(const struct tunnel *tunnel);
 void tunnel_describe(const struct tunnel *tunnel, struct facts *facts); // the round trip
 bool tunnel_peer(const struct tunnel *tunnel, struct endpoint *out);
 bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out);

@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "portal/run.h"
+
+#include "cli/watchdog.h"
+#include "portal/setup.h"
+
+#include <signal.h>
+
+int portal_run(struct portal *portal)
+{
+    uv_loop_t loop;
+    uv_loop_init(&loop);
+    signal(SIGPIPE, SIG_IGN);
+    portal_open(portal, &loop);
+    struct watchdog *watchdog = watchdog_new(&loop);
+    if (setup_take(portal, &portal->failure)) {
+        portal_hurry(portal);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        setup_undo(portal);
+    }
+    portal_close(portal);
+    watchdog_free(watchdog);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    uv_loop_close(&loop);
+    if (*portal->failure.text)
+        background_failed(portal->background, portal->failure.text);
+    return *portal->failure.text ? 1 : 0;
+}
