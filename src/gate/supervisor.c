@@ -12,9 +12,9 @@
 #include "cli/watchdog.h"
 #include "gate/admission.h"
 #include "gate/child.h"
-#include "gate/listener.h"
 #include "gate/survey.h"
 #include "os/clock.h"
+#include "os/listener.h"
 #include "os/log.h"
 #include "os/netlink.h"
 #include "os/notify.h"
@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 enum {
+    BACKLOG = 256,       // connections that come between two turns of a busy loop
     FAREWELL_MS = 3000,  // workers need 1 s at most to end in order; all is over within 5 s
     FDS_A_WORKER = 4,    // channel, and what is open while it starts
     SPARE_FDS = 128,     // loop, listeners, netlink, control connections, with room
@@ -254,9 +255,10 @@ static bool start_listening(struct supervisor *supervisor, struct fault *fault)
     const struct value_endpoints *listen = &supervisor->conf->listen;
     supervisor->listeners = memory_new((listen->count + 1) * sizeof(*supervisor->listeners));
     for (size_t i = 0; i < listen->count; i++) {
-        supervisor->listeners[i] = listener_new(&supervisor->loop, &listen->items[i], accepted, supervisor, fault);
-        if (!supervisor->listeners[i])
+        int fd = socket_listen(&listen->items[i], BACKLOG, fault);
+        if (fd < 0)
             return false;
+        supervisor->listeners[i] = listener_new(&supervisor->loop, fd, accepted, supervisor);
     }
     return true;
 }

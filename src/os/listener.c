@@ -2,11 +2,10 @@
 // A shortage of descriptors or memory leaves connections in the kernel's queue and tries again after a pause; without
 // the pause the loop would spin.
 
-#include "gate/listener.h"
+#include "os/listener.h"
 
 #include "base/memory.h"
 #include "os/log.h"
-#include "os/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -15,9 +14,8 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 256,           // connections that come between two turns of a busy loop
-    ACCEPTS_A_TURN = 64,     // so that a flood leaves time for the workers' messages
-    SHORTAGE_PAUSE_MS = 200, // workers end meanwhile; a portal does not notice it
+    ACCEPTS_A_TURN = 64,     // so that a flood leaves time for everything else
+    SHORTAGE_PAUSE_MS = 200, // some end meanwhile; who connects hardly notices it
 };
 
 struct listener {
@@ -69,12 +67,8 @@ static void closed(uv_handle_t *handle)
         free(listener);
 }
 
-struct listener *listener_new(uv_loop_t *loop, const struct endpoint *at, listener_accepted *accepted, void *owner,
-                              struct fault *fault)
+struct listener *listener_new(uv_loop_t *loop, int fd, listener_accepted *accepted, void *owner)
 {
-    int fd = socket_listen(at, BACKLOG, fault);
-    if (fd < 0)
-        return NULL;
     struct listener *listener = memory_new(sizeof(*listener));
     *listener = (struct listener){.fd = fd, .accepted = accepted, .owner = owner, .handles = 2};
     uv_poll_init(loop, &listener->poll, fd);
