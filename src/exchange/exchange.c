@@ -278,7 +278,6 @@ void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg,
 
 void exchange_describe(const struct exchange *exchange, struct facts *facts)
 {
-    facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(exchange));
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, exchange->counters.name);
     EXCHANGE_COUNTERS(TELL)

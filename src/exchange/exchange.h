@@ -55,7 +55,7 @@ bool exchange_is_holding(const struct exchange *exchange);
 
 uint32_t exchange_flows(const struct exchange *exchange);
 void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg, usec_t now);
-// How many flows there are, the group "counters", and what each edge has to tell.
+// The group "counters", and what each edge has to tell.
 void exchange_describe(const struct exchange *exchange, struct facts *facts);
 const struct exchange_counters *exchange_counters(const struct exchange *exchange);
 

@@ -62,6 +62,7 @@ void portal_status(const void *part, struct facts *facts)
     facts_text(facts, "device", "the interface that is captured", portal->tun.name);
     facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
+    facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));
     tell_tunnel(tunnel, facts);
     facts_text(facts, "last_error", "why the tunnel is not, or was not, up", portal->last_error.text);
     facts_group(facts, "counters");
