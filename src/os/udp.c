@@ -10,7 +10,7 @@
 #include <string.h>
 #include <sys/socket.h>
 
-enum { MESSAGE_SIZE = 65536 }; // more than any datagram or train holds
+enum { MESSAGE_SIZE = 65536 }; // more than any datagram or batch holds
 
 union control {
     struct cmsghdr align;
@@ -43,7 +43,7 @@ void udp_inbox_free(struct udp_inbox *inbox)
     free(inbox);
 }
 
-void udp_set_trains(int fd)
+void udp_set_batches(int fd)
 {
     const int on = 1;
     setsockopt(fd, IPPROTO_UDP, UDP_GRO, &on, sizeof on);
@@ -59,7 +59,7 @@ int udp_receive(struct udp_inbox *inbox, int fd, unsigned most)
     return recvmmsg(fd, inbox->headers, most, MSG_DONTWAIT, NULL);
 }
 
-// The length of the datagrams in a train; that of the message when it is none.
+// The length of the datagrams in a batch; that of the message when it is none.
 static size_t piece_of(struct msghdr *header, size_t len)
 {
     int piece = 0;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Many datagrams in one system call, both ways: recvmmsg(2), and trains of datagrams of one length, which the kernel puts
+// Many datagrams in one system call, both ways: recvmmsg(2), and batches of datagrams of one length, which the kernel puts
 // together as they come (UDP_GRO) and cuts apart as they go (UDP_SEGMENT, both udp(7)).
 #ifndef OS_UDP_H
 #define OS_UDP_H
@@ -29,15 +29,15 @@ void udp_inbox_free(struct udp_inbox *inbox);
 
 enum { UDP_MESSAGES = 16 };
 
-// The socket may hand over trains. A kernel without (before 5.0) hands over datagrams; one before 4.18 does not know how to
+// The socket may hand over batches. A kernel without (before 5.0) hands over datagrams; one before 4.18 does not know how to
 // send any either, and Debian 12's is 6.1.
-void udp_set_trains(int fd);
+void udp_set_batches(int fd);
 // Messages received, at most `most`; fewer were all there was. -1 with errno.
 int udp_receive(struct udp_inbox *inbox, int fd, unsigned most);
 struct udp_message udp_message(const struct udp_inbox *inbox, int index);
 
 // Sends `bytes` as datagrams of `piece` bytes (one, if `piece` is no less than `len`) to `to`, or, if `to` is NULL, to
-// where the socket is connected. False with errno; then none was sent. A train may fail where single datagrams would not:
+// where the socket is connected. False with errno; then none was sent. A batch may fail where single datagrams would not:
 // EINVAL or EMSGSIZE for pieces above the path's MTU, EIO for devices that cannot (udp(7)).
 bool udp_send(int fd, const struct endpoint *to, const uint8_t *bytes, size_t len, size_t piece);
 

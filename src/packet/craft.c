@@ -62,7 +62,7 @@ size_t craft_icmp_error(uint8_t room[CRAFT_ERROR_SIZE], enum craft_error error, 
 
 // RFC 6864 section 4.3 wants the ids of datagrams in flight to differ, lest fragments be mixed up. A digest of the
 // payload does without a counter: equal ids then mean, nearly always, equal datagrams. The kernel counts on from it for the
-// pieces of a train, of which none is to be cut.
+// pieces of a batch, of which none is to be cut.
 static uint16_t digest(const uint8_t *payload, size_t len)
 {
     return len > NEVER_FRAGMENTED ? checksum_fold(checksum_add(0, payload, len)) : 0;

@@ -45,17 +45,17 @@ static bool fit_into_window(const struct tcp_pcb *pcb, struct segment *segment)
     return early && fin;
 }
 
-// The last quarter of the budget is for flows that hold little, so that a few that nobody reads do not starve the rest.
-static bool budget_allows(const struct stack_flow *flow, const struct segment *segment)
+static bool holds_little(const struct stack_flow *flow)
 {
     enum { LITTLE = 65536 }; // bytes: a window without scaling
-    struct stack *stack = flow->stack;
-    uint64_t budget = stack->config.receive_budget;
-    bool holds_little = flow_unread(flow) < LITTLE;
-    if (holds_little && stack->received + segment->len > budget)
-        eviction_make_room(stack, flow);
-    uint64_t after = stack->received + segment->len;
-    return after <= budget - budget / 4 || (after <= budget && holds_little);
+    return flow_unread(flow) < LITTLE;
+}
+
+// The last quarter of the budget is for flows that hold little, so that a few that nobody reads do not starve the rest.
+static bool fits_into_budget(const struct stack_flow *flow, const struct segment *segment)
+{
+    uint64_t budget = flow->stack->config.receive_budget, after = flow->stack->received + segment->len;
+    return after <= (holds_little(flow) ? budget : budget - budget / 4);
 }
 
 static unsigned shield_data(const struct stack_flow *flow, struct segment *segment)
@@ -63,7 +63,9 @@ static unsigned shield_data(const struct stack_flow *flow, struct segment *segme
     struct stack_counters *counters = &flow->stack->counters;
     bool cut = fit_into_window(flow->pcb, segment);
     counters->shielded += cut;
-    if (segment->len > 0 && !budget_allows(flow, segment)) {
+    if (segment->len > 0 && holds_little(flow) && !fits_into_budget(flow, segment))
+        eviction_make_room(flow->stack, flow);
+    if (segment->len > 0 && !fits_into_budget(flow, segment)) {
         counters->over_budget++;
         segment_trim(segment, 0); // what it acknowledges still counts; its data come again
     }

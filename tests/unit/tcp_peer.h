@@ -37,7 +37,7 @@ struct bench {
     unsigned count;   // in `caught`
     unsigned emitted; // ever
     bool blocked;     // the device takes nothing
-    bool deaf;        // count packets, but keep none
+    bool indifferent; // count packets, but keep none
     bool spill;       // keep as many as there is room for
     bool refuse_syn;  // return NULL from `syn`
     struct owner *latest;
@@ -135,7 +135,7 @@ static inline bool bench_emit(void *arg, const struct virtio_net_hdr *vnet, cons
     if (bench->blocked)
         return false;
     bench->emitted++;
-    if (bench->deaf || (bench->spill && bench->count == CAUGHT_MAX))
+    if (bench->indifferent || (bench->spill && bench->count == CAUGHT_MAX))
         return true;
     assert(bench->count < CAUGHT_MAX);
     struct caught *caught = &bench->caught[bench->count++];
@@ -182,7 +182,7 @@ static inline void bench_start(struct bench *bench, const struct stack_config *c
 
 static inline void bench_stop(struct bench *bench)
 {
-    bench->deaf = true;
+    bench->indifferent = true;
     stack_free(bench->stack);
     packet_pool_free(bench->pool);
     chunk_pool_free(bench->chunks);

@@ -303,7 +303,7 @@ static void trains_are_sent_whole(void **state)
         struct app app;
         struct endpoint at;
         int count, server = serve("127.0.0.1", SOCK_DGRAM, &at);
-        udp_set_trains(server);
+        udp_set_batches(server);
         app_open(rig, &app, USHER_UDP, "127.0.0.1", at.port);
         pump(rig, app.opened);
         for (int i = 0; i < 5; i++)

@@ -349,7 +349,7 @@ static void the_receive_budget_holds(void **state)
         peer_take_all(last);
     }
     assert_memory_equal(room, big, 1 << 20);
-    bench.deaf = true;
+    bench.indifferent = true;
     for (int i = 0; i < PEERS; i++)
         end(&peers[i], owners[i]);
 }
@@ -396,7 +396,7 @@ static unsigned crowd_evicted(void)
 
 static void end_crowd(struct owner *owner)
 {
-    bench.deaf = true;
+    bench.indifferent = true;
     bench.count = 0;
     end(&newcomer, owner);
     for (int i = 0; i < CROWD; i++)

@@ -195,9 +195,9 @@ static void an_application_that_vanishes_before_it_is_established_is_a_reset(voi
         peer_take_all(&peer);
         if (reset)
             peer_send(&peer, RST, NULL, 0);
-        bench.deaf = true;
+        bench.indifferent = true;
         bench_pass(&bench, 21 * USEC_PER_SEC);
-        bench.deaf = false;
+        bench.indifferent = false;
         assert_int_equal(owner->ended, 1);
         assert_int_equal(owner->ending, STACK_ENDED_RESET);
         free(owner);

@@ -49,7 +49,7 @@ static void test_a_train(void **state)
         int server = bound(cases[i / 2].address, &to), client = bound(cases[i / 2].address, &from);
         bool trains = i % 2 == 1;
         if (trains)
-            udp_set_trains(server);
+            udp_set_batches(server);
         if (!udp_send(client, &to, bytes, len, piece))
             fail_msg("case %zu: %s", i, strerror(errno));
         unsigned messages = 0;

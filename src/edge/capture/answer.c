@@ -34,35 +34,35 @@ static void emit(struct capture *capture, const struct usher_datagram *datagram)
 
 // False when the kernel does not take it. Some stable ones of 2024 offer USO and refuse packets of equal pieces with
 // EINVAL (their check of virtio headers counted the headers in).
-static bool emit_whole(struct capture *capture, const struct datagram_batch *train)
+static bool emit_whole(struct capture *capture, const struct datagram_batch *batch)
 {
     uint8_t head[CRAFT_HEAD_SIZE];
     struct virtio_net_hdr vnet = {0};
-    size_t head_len = craft_udp(head, &vnet, true, &train->from, &train->to, train->bytes, train->len);
+    size_t head_len = craft_udp(head, &vnet, true, &batch->from, &batch->to, batch->bytes, batch->len);
     vnet.gso_type = VIRTIO_NET_HDR_GSO_UDP_L4;
-    vnet.gso_size = (uint16_t)train->piece;
-    return capture_emit_train(capture, &vnet, head, head_len, train->bytes, train->len);
+    vnet.gso_size = (uint16_t)batch->piece;
+    return capture_emit_batch(capture, &vnet, head, head_len, batch->bytes, batch->len);
 }
 
 void answer_flush(struct capture *capture)
 {
-    struct datagram_batch *train = &capture->train;
-    if (train->count > 1 && !emit_whole(capture, train))
-        capture->trains_refused = true;
-    for (unsigned i = 0; i < train->count && (train->count == 1 || capture->trains_refused); i++) {
-        const struct usher_datagram piece = batch_piece(train, i);
+    struct datagram_batch *batch = &capture->batch;
+    if (batch->count > 1 && !emit_whole(capture, batch))
+        capture->batches_refused = true;
+    for (unsigned i = 0; i < batch->count && (batch->count == 1 || capture->batches_refused); i++) {
+        const struct usher_datagram piece = batch_piece(batch, i);
         emit(capture, &piece);
     }
-    batch_clear(train);
+    batch_clear(batch);
 }
 
-// The kernel cuts a train where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
+// The kernel cuts a batch where it has to, which is behind us: at the socket, or at the next device. Pieces that do not
 // fit through ours would have to be cut once more.
 static bool wait_for_more(struct association *association, const struct usher_datagram *datagram)
 {
     struct capture *capture = association->flow.capture;
-    return capture->config.udp_offload && capture->tun->uso && !capture->trains_refused &&
-           packet_len(datagram) <= capture->config.mtu && batch_join(&capture->train, association, datagram);
+    return capture->config.udp_offload && capture->tun->uso && !capture->batches_refused &&
+           packet_len(datagram) <= capture->config.mtu && batch_join(&capture->batch, association, datagram);
 }
 
 bool answer_udp(struct association *association, const struct usher_datagram *datagram)

@@ -12,7 +12,7 @@ struct capture_config {
     uint64_t receive_budget;  // bytes (see stack_config)
     uint32_t udp_idle_ms;     // 120,000
     uint32_t udp_dns_idle_ms; // 10,000 after an answer from port 53
-    bool udp_offload; // answers may go to the device as trains (edge/relay/batch.h), where the kernel knows them
+    bool udp_offload; // answers may go to the device as batches (edge/relay/batch.h), where the kernel knows them
 };
 
 #define CAPTURE_COUNTERS(X)                                                                                            \

@@ -39,7 +39,7 @@ void capture_emit_crafted(struct capture *capture, const struct virtio_net_hdr *
         capture->counters.packets_lost++;
 }
 
-bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
+bool capture_emit_batch(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
                         size_t head_len, const uint8_t *payload, size_t len)
 {
     const struct iovec iov[] = {{(void *)head, head_len}, {(void *)payload, len}};

@@ -72,8 +72,8 @@ struct capture {
     struct list association_dead;
     size_t early_bytes;          // of datagrams that wait for their association
     uint32_t fragment_number;    // of the next IPv6 datagram that we cut
-    struct datagram_batch train; // UDP for one application, until the end of the turn
-    bool trains_refused;         // by this kernel
+    struct datagram_batch batch; // UDP for one application, until the end of the turn
+    bool batches_refused;        // by this kernel
 
     uv_poll_t poll;
     uv_timer_t timer;
@@ -116,8 +116,8 @@ bool capture_emit(struct capture *capture, const struct virtio_net_hdr *vnet, co
 // Headers from craft.h and a payload, as one packet.
 void capture_emit_crafted(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
                           size_t head_len, const uint8_t *payload, size_t len);
-// The same for a train, which goes whole or, when this is false, not at all: the kernel does not take such packets.
-bool capture_emit_train(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
+// The same for a batch, which goes whole or, when this is false, not at all: the kernel does not take such packets.
+bool capture_emit_batch(struct capture *capture, const struct virtio_net_hdr *vnet, const uint8_t *head,
                         size_t head_len, const uint8_t *payload, size_t len);
 // Like capture_emit_crafted, IPv6 without extension headers and with a full checksum, cut into fragments (RFC 8200
 // section 4.5).

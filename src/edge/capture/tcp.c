@@ -127,7 +127,7 @@ static void session_finished(void *owner)
     finish_stack(owner);
 }
 
-static void session_deafened(void *owner)
+static void session_stop_sending(void *owner)
 {
     struct tcp_flow *flow = owner;
     flow->nobody_takes = true;
@@ -171,7 +171,7 @@ static const struct usher_session_ops session_ops = {
     .fill = session_fill,
     .data = session_data,
     .finished = session_finished,
-    .stop_sending = session_deafened,
+    .stop_sending = session_stop_sending,
     .ended = session_ended,
 };
 

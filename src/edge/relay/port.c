@@ -203,6 +203,6 @@ static void on_event(struct poller_watch *watch, uint32_t events)
 bool relay_port_open(struct relay_port *port, int fd)
 {
     if (port->relay->config.udp_offload)
-        udp_set_trains(fd);
+        udp_set_batches(fd);
     return poller_add(port->relay->config.poller, &port->watch, fd, EPOLLIN, on_event);
 }

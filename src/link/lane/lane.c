@@ -41,7 +41,7 @@ struct lane {
     enum tls_role role;
     enum state state;
     struct pump pump;
-    bool mute;        // it has failed: nothing more is pulled
+    bool failed;      // nothing more is pulled
     bool lost;        // it was up then, and nobody had said that it would end
     usec_t deadline;  // of the state
     usec_t expiry_at; // when to look at the peer's certificate again
@@ -75,7 +75,7 @@ static void fail(struct lane *lane, usec_t now, const char *format, ...)
     va_start(args, format);
     note_why(lane, format, args);
     va_end(args);
-    lane->mute = true;
+    lane->failed = true;
     lane->lost |= lane->state == UP;
     size_t len;
     tls_output(lane->pump.tls, &len);
@@ -214,7 +214,7 @@ static void on_readable(void *owner)
 // Packs records into TLS records until the batch is full. False when the owner has nothing more.
 static bool fill(struct lane *lane, usec_t now)
 {
-    if (lane->state < UP || lane->state > ENDING || lane->mute)
+    if (lane->state < UP || lane->state > ENDING || lane->failed)
         return false;
     size_t len, limit = lane->ops->batch(lane->owner, now);
     while (tls_output_room(lane->pump.tls, limit)) {

@@ -113,11 +113,11 @@ int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
     if (!preverify) {
         tls->untrusted = true;
         // Never content where the library is not; this only puts its finding into words.
-        struct certificate culprit;
+        struct certificate faulty;
         bool known =
-            at >= 0 && at < store->totalCerts && certificate_parse(&culprit, chain[at].buffer, chain[at].length);
+            at >= 0 && at < store->totalCerts && certificate_parse(&faulty, chain[at].buffer, chain[at].length);
         tls->verify_error = store->error;
-        tls_reason_chain(tls, store->error, known ? &culprit : NULL);
+        tls_reason_chain(tls, store->error, known ? &faulty : NULL);
         return 0;
     }
     if (at > 0)
