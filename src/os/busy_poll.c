@@ -5,7 +5,7 @@
 
 static void learn(struct busy_poll *poll, uint64_t moved, usec_t gap)
 {
-    if (moved > BUSY_POLL_BULK || gap > BUSY_POLL_USEC)
+    if (moved > BUSY_POLL_BULK || gap > BUSY_POLL_ASLEEP_USEC)
         poll->trust = 0;
     else if (poll->trust < BUSY_POLL_TRUST)
         poll->trust++;

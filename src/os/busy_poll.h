@@ -14,8 +14,12 @@
 #include <stdint.h>
 
 enum {
-    // A gap that is short, and so the longest wait: a near server's answer, though both of its ends had to be woken.
+    // The longest wait: a near server's answer, though both of its ends had to be woken.
     BUSY_POLL_USEC = 200,
+    // A gap that is short enough for a guess, while everybody still sleeps: on a machine that takes 100 us to wake a process
+    // the same answer needs four of them. Where it is no shorter when we are awake, one wait in vain of BUSY_POLL_USEC
+    // in BUSY_POLL_TRUST gaps is what that costs: a sixteenth of a processor.
+    BUSY_POLL_ASLEEP_USEC = 400,
     BUSY_POLL_TRUST = 8,       // short gaps in a row before a guess: of nine gaps one at most is waited for in vain
     BUSY_POLL_BULK = 8 * 1024, // bytes between two looks that are no small messages any more
 };

@@ -43,8 +43,9 @@ static void test_distance(void **state)
     } cases[] = {
         {"at once", 0, true},
         {"a near server", 60, true},
-        {"the longest", BUSY_POLL_USEC, true},
-        {"too far", BUSY_POLL_USEC + 1, false},
+        {"a near server that takes long to wake", 300, true},
+        {"the longest", BUSY_POLL_ASLEEP_USEC, true},
+        {"too far", BUSY_POLL_ASLEEP_USEC + 1, false},
         {"a server across the town", 2000, false},
         {"heartbeats", 10000000, false},
     };
@@ -84,6 +85,26 @@ static void test_a_wrong_guess_is_paid_for(void **state)
     assert_true(exchange(&rig, 1, 50));
 }
 
+// Somebody whose answers never come within the wait: what is spent on him, of all the time.
+static void test_the_price_is_bounded(void **state)
+{
+    (void)state;
+    enum { LOOK = 5, GAP = BUSY_POLL_ASLEEP_USEC, GAPS = 10000 };
+    struct rig rig = {.now = 1000000};
+    usec_t awake = 0;
+    for (int i = 0; i < GAPS; i++) {
+        usec_t left = GAP;
+        bool wants = look(&rig, 0, 100);
+        for (; wants && left > LOOK; left -= LOOK) {
+            wants = look(&rig, LOOK, 0);
+            awake += LOOK;
+        }
+        rig.now += left;
+    }
+    assert_true(awake > 0);
+    assert_in_range(awake, 1, (usec_t)GAP * GAPS * 7 / 100);
+}
+
 static void test_bulk_sleeps(void **state)
 {
     (void)state;
@@ -102,6 +123,7 @@ int main(void)
         cmocka_unit_test(test_idle_is_asleep),
         cmocka_unit_test(test_the_wait_is_bounded),
         cmocka_unit_test(test_a_wrong_guess_is_paid_for),
+        cmocka_unit_test(test_the_price_is_bounded),
         cmocka_unit_test(test_bulk_sleeps),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
