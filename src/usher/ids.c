@@ -26,6 +26,12 @@ static void bit_clear(uint64_t *bits, uint16_t id)
     bits[id / WORD_BITS] &= ~(UINT64_C(1) << id % WORD_BITS);
 }
 
+// The ids of one parity side by side, as those in use mostly are of one: half as many pages are touched.
+static struct usher_session **slot(const struct ids *ids, uint16_t id)
+{
+    return &ids->table[(uint16_t)(id >> 1 | id << 15)];
+}
+
 void ids_init(struct ids *ids, bool server)
 {
     *ids = (struct ids){
@@ -68,9 +74,9 @@ uint16_t ids_allocate(struct ids *ids, struct usher_session *session)
 
 bool ids_adopt(struct ids *ids, uint16_t id, struct usher_session *session)
 {
-    if (id == 0 || id == USHER_ID_NONE || ids->table[id])
+    if (id == 0 || id == USHER_ID_NONE || *slot(ids, id))
         return false;
-    ids->table[id] = session;
+    *slot(ids, id) = session;
     return true;
 }
 
@@ -88,15 +94,15 @@ static void push_freed(struct ids *ids, uint16_t id)
 
 void ids_release(struct ids *ids, uint16_t id)
 {
-    assert(ids->table[id]);
-    ids->table[id] = NULL;
+    assert(*slot(ids, id));
+    *slot(ids, id) = NULL;
     if (is_own(ids, id) && id < ids->next_fresh)
         push_freed(ids, id);
 }
 
 struct usher_session *ids_find(const struct ids *ids, uint16_t id)
 {
-    return ids->table[id];
+    return *slot(ids, id);
 }
 
 bool ids_bind(struct ids *ids, uint16_t peer_id)

@@ -17,7 +17,7 @@ enum {
 };
 
 struct ids {
-    struct usher_session **table; // IDS_SPACE entries, by our id; untouched pages cost nothing
+    struct usher_session **table; // IDS_SPACE entries, one for each id of ours; untouched pages cost nothing
     uint64_t *bound;              // IDS_SPACE bits, by the peer's id
     uint64_t *stacked;            // IDS_SPACE bits: what is in `freed`, so that nothing is in it twice
     uint16_t *freed;              // a stack: the id used last is used next, so the touched part stays small
