@@ -42,11 +42,17 @@ enum capture_timelines {
     LINES
 };
 
-// What both kinds of flow begin with: how their openings are told apart.
+// What both kinds of flow begin with: how their openings are told apart. 10,000 of these are held at once: what only TCP
+// needs stands where there is room.
 struct capture_flow {
     struct opening opening; // first; `own` of its time: when the flow began, seconds
     struct capture *capture;
     uint8_t protocol; // IP protocol number
+    // Of TCP (tcp.c).
+    bool accepted : 1;        // the SYN is answered
+    bool app_finished : 1;    // the application's FIN came
+    bool nobody_takes : 1;    // the application's bytes: they are read and forgotten
+    bool finished_to_app : 1; // nothing more will come for the application
 };
 
 struct capture {

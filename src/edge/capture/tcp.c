@@ -12,12 +12,10 @@
 
 struct tcp_flow {
     struct capture_flow flow; // first
-    bool accepted;            // the SYN is answered
-    bool app_finished;        // the application's FIN came
-    bool nobody_takes;        // the application's bytes: they are read and forgotten
-    bool finished_to_app;     // nothing more will come for the application
     struct stack_flow *stack;
 };
+
+static_assert(sizeof(struct tcp_flow) <= 56, "ten thousand held flows stay small");
 
 enum {
     DISCARD_ROOM = 16384, // bytes a call: as the pull takes them
@@ -96,7 +94,7 @@ static void discard(struct tcp_flow *flow)
 static void session_opened(void *owner)
 {
     struct tcp_flow *flow = owner;
-    flow->accepted = true;
+    flow->flow.accepted = true;
     stack_flow_accept(flow->stack);
 }
 
@@ -117,9 +115,9 @@ static void session_data(void *owner, const struct slice *slice)
 
 static void finish_stack(struct tcp_flow *flow)
 {
-    if (flow->stack && !flow->finished_to_app)
+    if (flow->stack && !flow->flow.finished_to_app)
         stack_flow_finish(flow->stack);
-    flow->finished_to_app = true;
+    flow->flow.finished_to_app = true;
 }
 
 static void session_finished(void *owner)
@@ -130,7 +128,7 @@ static void session_finished(void *owner)
 static void session_stop_sending(void *owner)
 {
     struct tcp_flow *flow = owner;
-    flow->nobody_takes = true;
+    flow->flow.nobody_takes = true;
     if (flow->stack)
         discard(flow);
 }
@@ -143,9 +141,9 @@ static void session_closed(struct tcp_flow *flow)
         bury_if_over(flow);
         return;
     }
-    flow->nobody_takes = true;
+    flow->flow.nobody_takes = true;
     finish_stack(flow);
-    if (!flow->app_finished) {
+    if (!flow->flow.app_finished) {
         discard(flow);
         timeline_put(&flow->flow.capture->lines[LINE_TCP_CLOSING], &flow->flow.opening.timed,
                      capture_moment(flow->flow.capture));
@@ -158,7 +156,7 @@ static void session_ended(void *owner, enum usher_ending ending, enum usher_word
     flow->flow.opening.session = NULL;
     if (ending == USHER_ENDED_CLOSED)
         session_closed(flow);
-    else if (flow->accepted)
+    else if (flow->flow.accepted)
         abort_stack(flow);
     else if (ending == USHER_ENDED_LOST)
         flow_open(flow); // nothing was promised to the application yet
@@ -195,7 +193,7 @@ static void *stack_syn(void *owner, struct stack_flow *stack, const struct stack
 static void stack_readable(void *owner)
 {
     struct tcp_flow *flow = owner;
-    if (flow->nobody_takes)
+    if (flow->flow.nobody_takes)
         discard(flow);
     else if (flow->flow.opening.session)
         usher_session_ready(flow->flow.opening.session);
@@ -204,10 +202,10 @@ static void stack_readable(void *owner)
 static void stack_finished(void *owner)
 {
     struct tcp_flow *flow = owner;
-    flow->app_finished = true;
+    flow->flow.app_finished = true;
     if (flow->flow.opening.session)
         usher_session_finish(flow->flow.opening.session);
-    else if (flow->accepted)
+    else if (flow->flow.accepted)
         flow_move(flow, &flow->flow.capture->tcp_open); // the stack ends it now, without our limit
 }
 
