@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// See credit.h for the three inequalities; every function keeps them.
+// See credit.h for the inequalities; every function keeps them.
 #include "usher/credit.h"
 
 #include "usher/config.h"
@@ -11,14 +11,19 @@ static uint32_t milliseconds(usec_t now)
     return (uint32_t)(now / USEC_PER_MSEC);
 }
 
+static uint16_t ticks(usec_t now)
+{
+    return (uint16_t)(now / CREDIT_TICK);
+}
+
 void credit_init(struct credit *credit, usec_t now)
 {
     *credit = (struct credit){
-        .limit = USHER_WINDOW_START,
-        .granted = USHER_WINDOW_START,
-        .measured_ms = milliseconds(now),
-        .moved_ms = milliseconds(now),
+        .room = USHER_WINDOW_START,
+        .allowance = USHER_WINDOW_START,
         .window = USHER_WINDOW_START,
+        .moved_ms = milliseconds(now),
+        .measured_since = ticks(now),
     };
 }
 
@@ -39,12 +44,12 @@ static void set_window(struct credit *credit, struct credit_budget *budget, uint
 void credit_fini(struct credit *credit, struct credit_budget *budget)
 {
     set_window(credit, budget, USHER_WINDOW_START);
-    budget->held -= credit_held(credit);
+    budget->held -= credit->held;
 }
 
-uint64_t credit_held(const struct credit *credit)
+uint32_t credit_held(const struct credit *credit)
 {
-    return credit->received - credit->consumed;
+    return credit->held;
 }
 
 uint32_t credit_waited(const struct credit *credit, usec_t now)
@@ -52,27 +57,28 @@ uint32_t credit_waited(const struct credit *credit, usec_t now)
     return milliseconds(now) - credit->moved_ms;
 }
 
-uint64_t credit_room(const struct credit *credit)
+uint32_t credit_room(const struct credit *credit)
 {
-    return credit->limit - credit->sent;
+    return credit->room;
 }
 
 bool credit_is_usable(const struct credit *credit)
 {
-    return credit_room(credit) >= CREDIT_CRUMB;
+    return credit->room >= CREDIT_CRUMB;
 }
 
 void credit_spend(struct credit *credit, uint32_t len)
 {
-    assert(len <= credit_room(credit));
+    assert(len <= credit->room);
+    credit->room -= len;
     credit->sent += len;
 }
 
 bool credit_raise(struct credit *credit, uint16_t size)
 {
-    if (credit_room(credit) + size > CREDIT_OUTSTANDING_MAX)
+    if (credit->room + size > CREDIT_OUTSTANDING_MAX)
         return false;
-    credit->limit += size;
+    credit->room += size;
     return true;
 }
 
@@ -115,7 +121,7 @@ static void grow(struct credit *credit, struct credit_budget *budget, uint64_t w
         set_window(credit, budget, (uint32_t)window);
 }
 
-// Withholds at most the `len` bytes just consumed, so granted <= consumed + window still holds.
+// Withholds at most the `len` bytes just consumed, so held + allowance <= window still holds.
 static void shrink(struct credit *credit, struct credit_budget *budget, uint64_t len)
 {
     uint64_t above = extra(credit) - share(budget);
@@ -124,10 +130,12 @@ static void shrink(struct credit *credit, struct credit_budget *budget, uint64_t
 
 bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_t len, usec_t now)
 {
-    if (len > credit->granted - credit->received)
+    if (len > credit->allowance)
         return false;
-    if (credit_held(credit) == 0)
+    if (credit->held == 0)
         credit->moved_ms = milliseconds(now);
+    credit->allowance -= len;
+    credit->held += len;
     credit->received += len;
     budget->held += len;
     if (credit->window == USHER_WINDOW_START && credit->received >= CREDIT_EARLY_BYTES)
@@ -135,33 +143,44 @@ bool credit_receive(struct credit *credit, struct credit_budget *budget, uint32_
     return true;
 }
 
-// A window's worth has been consumed: fast enough, and with little held, to deserve a larger one?
+static uint16_t consumed_kib(const struct credit *credit)
+{
+    return (uint16_t)((credit->received - credit->held) / 1024);
+}
+
+// Bytes consumed since the present measurement began. They wrap only while windows shrink, which nobody measures.
+static uint32_t measured(const struct credit *credit)
+{
+    return (uint32_t)(uint16_t)(consumed_kib(credit) - credit->measured_from) * 1024;
+}
+
+// A window's worth has been consumed: fast enough, and with little held, to deserve a larger one? A measurement that took
+// 18 minutes and up to one second more looks fast, too: that window grows once too often.
 static void measure(struct credit *credit, struct credit_budget *budget, usec_t now)
 {
-    bool fast = milliseconds(now) - credit->measured_ms <= CREDIT_GROW_WITHIN_MS;
-    bool keeps_up = credit_held(credit) <= credit->window / 4;
+    bool fast = (uint16_t)(ticks(now) - credit->measured_since) <= CREDIT_GROW_WITHIN;
+    bool keeps_up = credit->held <= credit->window / 4;
     if (fast && keeps_up)
         grow(credit, budget, 2 * (uint64_t)credit->window);
-    credit->measured = 0;
-    credit->measured_ms = milliseconds(now);
+    credit->measured_from = consumed_kib(credit);
+    credit->measured_since = ticks(now);
 }
 
 void credit_consume(struct credit *credit, struct credit_budget *budget, uint64_t len, usec_t now)
 {
-    assert(len <= credit_held(credit));
-    credit->consumed += len;
+    assert(len <= credit->held);
+    credit->held -= (uint32_t)len;
     credit->moved_ms = milliseconds(now);
     budget->held -= len;
-    credit->measured += (uint32_t)len; // it may wrap only while windows shrink, which nobody measures
     if (budget->used > comfort(budget) && extra(credit) > share(budget))
         shrink(credit, budget, len);
-    else if (credit->measured >= credit->window)
+    else if (measured(credit) >= credit->window)
         measure(credit, budget, now);
 }
 
-uint64_t credit_owed(const struct credit *credit)
+uint32_t credit_owed(const struct credit *credit)
 {
-    return credit->consumed + credit->window - credit->granted;
+    return credit->window - credit->held - credit->allowance;
 }
 
 bool credit_is_due(const struct credit *credit)
@@ -169,8 +188,8 @@ bool credit_is_due(const struct credit *credit)
     return credit_owed(credit) >= credit->window / 4;
 }
 
-void credit_grant(struct credit *credit, uint64_t len)
+void credit_grant(struct credit *credit, uint32_t len)
 {
     assert(len <= credit_owed(credit));
-    credit->granted += len;
+    credit->allowance += len;
 }

@@ -14,15 +14,15 @@ static struct credit_budget budget_of(uint64_t total, uint32_t window_max)
 // The invariants of credit.h, after every step of every test.
 static void check(const struct credit *c)
 {
-    assert_true(c->sent <= c->limit);
-    assert_true(c->consumed <= c->received && c->received <= c->granted);
-    assert_true(c->granted <= c->consumed + c->window);
+    assert_true(c->room <= CREDIT_OUTSTANDING_MAX);
+    assert_true(c->held <= c->received);
+    assert_true((uint64_t)c->held + c->allowance <= c->window);
 }
 
 // The peer sends as much as it may, we consume it at once and give back what is due: one round trip of a fast session.
 static void round_trip(struct credit *c, struct credit_budget *budget, usec_t now)
 {
-    uint32_t len = (uint32_t)(c->granted - c->received);
+    uint32_t len = c->allowance;
     assert_true(credit_receive(c, budget, len, now));
     check(c);
     credit_consume(c, budget, len, now);
@@ -146,13 +146,38 @@ static void does_not_grow_for_a_slow_consumer(void **state)
     (void)state;
     credit_init(&c, 0);
     for (int i = 0; i < 100; i++) {
-        assert_true(credit_receive(&c, &budget, (uint32_t)(c.granted - c.received), 0));
+        assert_true(credit_receive(&c, &budget, c.allowance, 0));
         credit_consume(&c, &budget, 16 * KIB, 0);
         if (credit_is_due(&c))
             credit_grant(&c, credit_owed(&c));
         check(&c);
     }
     assert_int_equal(c.window, 256 * KIB);
+}
+
+// Past 2^32 bytes, and so often past the 2^16 KiB in which a measurement is kept.
+static void counts_and_measures_for_ever(void **state)
+{
+    struct credit_budget budget = budget_of(64 * MIB, 1 * MIB);
+    struct credit c;
+    usec_t now = 0;
+    uint64_t total = 0;
+    (void)state;
+    credit_init(&c, 0);
+    while (total <= UINT32_MAX) {
+        total += c.allowance;
+        round_trip(&c, &budget, now += 5 * USEC_PER_SEC);
+    }
+    assert_int_equal(c.received, total);
+    assert_int_equal(c.window, 256 * KIB);
+    round_trip(&c, &budget, now += USEC_PER_MSEC);
+    assert_int_equal(c.window, 512 * KIB);
+    credit_spend(&c, USHER_WINDOW_START);
+    for (int i = 0; i < 65540; i++) {
+        assert_true(credit_raise(&c, UINT16_MAX));
+        credit_spend(&c, UINT16_MAX);
+    }
+    assert_int_equal(c.sent, USHER_WINDOW_START + UINT64_C(65540) * UINT16_MAX);
 }
 
 static void respects_the_window_maximum(void **state)
@@ -205,17 +230,12 @@ static void gives_way_to_others(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(starts_with_64_kib_each_way),
-        cmocka_unit_test(spends_and_is_raised),
-        cmocka_unit_test(refuses_credit_beyond_2_31),
-        cmocka_unit_test(owes_at_a_quarter),
-        cmocka_unit_test(bulk_gets_256_kib_early),
-        cmocka_unit_test(doubles_up_to_the_maximum),
-        cmocka_unit_test(does_not_grow_for_a_slow_sender),
-        cmocka_unit_test(does_not_grow_for_a_slow_consumer),
-        cmocka_unit_test(respects_the_window_maximum),
-        cmocka_unit_test(stays_within_the_budget),
-        cmocka_unit_test(gives_way_to_others),
+        cmocka_unit_test(starts_with_64_kib_each_way),     cmocka_unit_test(spends_and_is_raised),
+        cmocka_unit_test(refuses_credit_beyond_2_31),      cmocka_unit_test(owes_at_a_quarter),
+        cmocka_unit_test(bulk_gets_256_kib_early),         cmocka_unit_test(doubles_up_to_the_maximum),
+        cmocka_unit_test(does_not_grow_for_a_slow_sender), cmocka_unit_test(does_not_grow_for_a_slow_consumer),
+        cmocka_unit_test(counts_and_measures_for_ever),    cmocka_unit_test(respects_the_window_maximum),
+        cmocka_unit_test(stays_within_the_budget),         cmocka_unit_test(gives_way_to_others),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
