@@ -66,6 +66,17 @@ static bool identity_is(const struct passwd *user)
     return getgroups(0, NULL) == 0;
 }
 
+// Of another user than root, who may have some from the file or as ambient ones; the bounding set is not his to change,
+// and grants nothing without new privileges.
+static bool give_up_capabilities(struct fault *fault)
+{
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (capng_apply(CAPNG_SELECT_CAPS) < 0 || capng_get_caps_process() < 0 ||
+        capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
+        return fault_set(fault, "sandbox: give up capabilities: not possible");
+    return true;
+}
+
 static bool capabilities_are(bool net_admin)
 {
     if (capng_get_caps_process() < 0)
@@ -87,7 +98,7 @@ static bool root_can_come_back(void)
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
 {
     if (geteuid() != 0)
-        return set_no_new_privs(fault);
+        return give_up_capabilities(fault) && set_no_new_privs(fault);
 
     errno = 0;
     const struct passwd *entry = getpwnam(user);

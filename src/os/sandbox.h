@@ -12,7 +12,8 @@
 // and tracing (PR_SET_DUMPABLE 0).
 void sandbox_limits(unsigned descriptors);
 // Becomes `user` ("nobody") with no supplementary groups, keeping only CAP_NET_ADMIN when `keep_net_admin`; sets
-// no_new_privs. Does nothing but no_new_privs when not run as root. The process is not dumpable after.
+// no_new_privs. Not run as root, it stays who it is, keeps no capability at all, and sets no_new_privs. The process is not
+// dumpable after.
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
 // Before the loop is made: newer versions of libuv open an io_uring when they can, and what passes through one passes by
 // every filter of system calls. Without it they take epoll.
