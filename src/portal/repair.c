@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Changes come in bursts, so each burst is looked at once, a moment after it began. A manager that keeps deleting what
-// we put back is not fought at full speed: the pause doubles with every repair and is forgotten when all was quiet.
+// Nothing is remembered of what was there: each look asks for the device, and for every route and rule, afresh.
 
 #include "portal/repair.h"
 
 #include "base/memory.h"
 #include "os/log.h"
+#include "portal/watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -13,20 +13,12 @@
 #include <sys/ioctl.h>
 #include <unistd.h>
 
-enum {
-    SETTLE_MS = 100,      // from the first change of a burst to the look at it
-    PAUSE_MAX_MS = 10000, // between repairs
-};
-
 struct repair {
     struct repair_config config;
     struct repair_ops ops;
     void *owner;
-    uv_poll_t news;
-    uv_timer_t timer;
-    uint64_t pause; // ms before the next look
-    int probe;      // socket to ask for the device's flags
-    unsigned handles;
+    struct watch *watch;
+    int probe; // socket to ask for the device's flags
 };
 
 static bool device_flags(const struct repair *repair, short *flags)
@@ -69,66 +61,43 @@ static bool mend(struct repair *repair)
         log_warning("cannot put back what another program deleted: %s", fault.text);
     else if (repaired > 0)
         log_warning("put back %d routes and rules that another program deleted", repaired);
-    if (repaired || !(flags & IFF_UP)) {
-        netlink_watch_read(repair->config.nl); // our own changes are no news
-        repair->pause = repair->pause * 2 > PAUSE_MAX_MS ? PAUSE_MAX_MS : repair->pause * 2;
-    } else {
-        repair->pause = SETTLE_MS;
-    }
+    if (repaired || !(flags & IFF_UP))
+        watch_acted(repair->watch);
+    else
+        watch_calm(repair->watch);
     return repaired >= 0;
 }
 
-static void settled(uv_timer_t *timer)
+static void settled(void *owner)
 {
-    struct repair *repair = timer->data;
+    struct repair *repair = owner;
     if (!mend(repair))
-        uv_timer_start(timer, settled, repair->pause, 0);
+        watch_again(repair->watch);
     repair->ops.changed(repair->owner);
-}
-
-static void news(uv_poll_t *poll, int status, int events)
-{
-    struct repair *repair = poll->data;
-    (void)status;
-    (void)events;
-    if (netlink_watch_read(repair->config.nl) && !uv_is_active((uv_handle_t *)&repair->timer))
-        uv_timer_start(&repair->timer, settled, repair->pause, 0);
-}
-
-static void closed(uv_handle_t *handle)
-{
-    struct repair *repair = handle->data;
-    if (--repair->handles == 0)
-        free(repair);
-}
-
-struct repair *repair_new(uv_loop_t *loop, const struct repair_config *config, const struct repair_ops *ops,
-                          void *owner, struct fault *fault)
-{
-    int fd = netlink_watch(config->nl, fault);
-    if (fd < 0)
-        return NULL;
-    netlink_watch_read(config->nl); // set-up itself is no news
-    int probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    if (probe < 0) {
-        fault_errno(fault, errno, "socket");
-        return NULL;
-    }
-    struct repair *repair = memory_new(sizeof(*repair));
-    *repair = (struct repair){.config = *config, .ops = *ops, .owner = owner, .pause = SETTLE_MS, .probe = probe};
-    uv_poll_init(loop, &repair->news, fd);
-    uv_timer_init(loop, &repair->timer);
-    repair->handles = 2;
-    repair->news.data = repair->timer.data = repair;
-    uv_poll_start(&repair->news, UV_READABLE, news);
-    return repair;
 }
 
 void repair_free(struct repair *repair)
 {
     if (!repair)
         return;
-    close(repair->probe);
-    uv_close((uv_handle_t *)&repair->news, closed);
-    uv_close((uv_handle_t *)&repair->timer, closed);
+    watch_free(repair->watch);
+    if (repair->probe >= 0)
+        close(repair->probe);
+    free(repair);
+}
+
+struct repair *repair_new(uv_loop_t *loop, const struct repair_config *config, const struct repair_ops *ops,
+                          void *owner, struct fault *fault)
+{
+    struct repair *repair = memory_new(sizeof *repair);
+    *repair = (struct repair){.config = *config, .ops = *ops, .owner = owner};
+    repair->probe = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    if (repair->probe < 0)
+        fault_errno(fault, errno, "socket");
+    else
+        repair->watch = watch_new(loop, config->nl, settled, repair, fault);
+    if (repair->watch)
+        return repair;
+    repair_free(repair);
+    return NULL;
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Keeps the portal's routes in place while other managers change the host's: what they delete is put back, at most so
-// often, and the link hears of every change of the network that is not our own.
+// often (portal/watch.h), and the owner hears of every change of the network that is not our own.
 #ifndef PORTAL_REPAIR_H
 #define PORTAL_REPAIR_H
 
