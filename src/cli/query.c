@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 struct round {
+    char root[RUNTIME_ROOT_SIZE];
     const struct query *query;
     json_t *answers;
 };
@@ -22,9 +23,9 @@ static void ask(void *arg, const char *name)
     struct round *round = arg;
     char path[RUNTIME_PATH_SIZE];
     struct fault fault;
-    if (runtime_pid(RUNTIME_ROOT, name) == 0)
+    if (runtime_pid(round->root, name) == 0)
         return;
-    runtime_path(path, RUNTIME_ROOT, name, "control");
+    runtime_path(path, round->root, name, "control");
     char *text = control_ask(path, round->query->line, &fault);
     json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
     if (text && !answer)
@@ -83,11 +84,17 @@ static int show_none(const struct query *query)
 
 int query_run(const struct query *query)
 {
-    struct round round = {.query = query, .answers = json_array()};
+    struct round round = {.query = query};
+    struct fault fault;
+    if (!runtime_root(round.root, &fault)) {
+        fprintf(stderr, "%s: %s\n", query->program, fault.text);
+        return EXIT_FAILED;
+    }
+    round.answers = json_array();
     if (query->name)
         ask(&round, query->name);
     else
-        runtime_each(RUNTIME_ROOT, ask, &round);
+        runtime_each(round.root, ask, &round);
     int code = json_array_size(round.answers) ? show(query, round.answers) : show_none(query);
     json_decref(round.answers);
     return code;

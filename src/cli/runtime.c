@@ -13,6 +13,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define ROOT_OF_ROOT "/run/usher"
+
 static const char *const FILES[] = {"control", "pid", "slot", "log"};
 
 enum { FILE_COUNT = sizeof FILES / sizeof FILES[0] };
@@ -20,6 +22,31 @@ enum { FILE_COUNT = sizeof FILES / sizeof FILES[0] };
 void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file)
 {
     snprintf(room, RUNTIME_PATH_SIZE, "%s/%s%s%s", root, name, *file ? "/" : "", file);
+}
+
+// The standard wants an absolute path, and everything else to be ignored.
+static const char *user_place(void)
+{
+    const char *place = getenv("XDG_RUNTIME_DIR");
+    return place && *place == '/' ? place : NULL;
+}
+
+bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault)
+{
+    const char *place = user_place();
+    if (geteuid() == 0) {
+        snprintf(room, RUNTIME_ROOT_SIZE, "%s", ROOT_OF_ROOT);
+        return true;
+    }
+    if (!place)
+        return fault_set(fault,
+                         "XDG_RUNTIME_DIR is not set: set it to a directory of your own for what is running, such as "
+                         "/run/user/%u, or try sudo for what is root's",
+                         geteuid());
+    if (snprintf(room, RUNTIME_ROOT_SIZE, "%s/usher", place) >= RUNTIME_ROOT_SIZE)
+        return fault_set(fault, "XDG_RUNTIME_DIR is longer than %d bytes: set it to a shorter path",
+                         RUNTIME_ROOT_SIZE - 1 - (int)strlen("/usher"));
+    return true;
 }
 
 // The first number in a file, 0 when there is none.
@@ -107,6 +134,11 @@ static void note_slots(void *arg, const char *name)
     slots->used |= held;
 }
 
+static uint64_t own_slot(const struct runtime *runtime)
+{
+    return runtime->slot < RUNTIME_SLOTS ? UINT64_C(1) << runtime->slot : 0;
+}
+
 // `left` is in use as well: it belongs to a dead instance whose routes still stand.
 static bool choose_slot(const char *root, uint64_t left, unsigned *slot)
 {
@@ -120,7 +152,7 @@ static bool choose_slot(const char *root, uint64_t left, unsigned *slot)
 
 static bool write_slots(struct runtime *runtime, const char *path, struct fault *fault)
 {
-    runtime->slots = create(path, runtime->left | UINT64_C(1) << runtime->slot);
+    runtime->slots = create(path, runtime->left | own_slot(runtime));
     return runtime->slots >= 0 || fault_errno(fault, errno, "write %s", path);
 }
 
@@ -140,13 +172,26 @@ static bool fill(struct runtime *out, const char *root, const char *name, struct
     return true;
 }
 
-bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault)
+// Everybody may look into root's, to hear who is running; what others could write to is no place for a socket and a pid.
+static bool make_root(const char *root, struct fault *fault)
+{
+    struct stat st;
+    if (mkdir(root, geteuid() == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+        return fault_errno(fault, errno, "make %s", root);
+    if (lstat(root, &st) < 0)
+        return fault_errno(fault, errno, "%s", root);
+    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return fault_set(fault, "%s is not a directory that only its owner, who must be you, may write to", root);
+    return true;
+}
+
+bool runtime_claim(struct runtime *out, const char *root, const char *name, bool wants_slot, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
-    *out = (struct runtime){.lock = -1, .slots = -1};
+    *out = (struct runtime){.slot = RUNTIME_SLOTS, .lock = -1, .slots = -1};
     snprintf(out->dir, sizeof out->dir, "%s/%s", root, name);
-    if (mkdir(root, 0755) < 0 && errno != EEXIST)
-        return fault_errno(fault, errno, "make %s", root);
+    if (!make_root(root, fault))
+        return false;
     runtime_path(path, root, ".lock", "");
     int turn = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (turn < 0 || flock(turn, LOCK_EX) < 0)
@@ -159,7 +204,7 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, stru
     } else {
         out->left = runtime_slots(root, name);
         runtime_remove(root, name);
-        if (!choose_slot(root, out->left, &out->slot))
+        if (wants_slot && !choose_slot(root, out->left, &out->slot))
             fault_set(fault, "%d instances exist already; see %s", RUNTIME_SLOTS, root);
         else
             ok = fill(out, root, name, fault);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A running instance's place, /run/usher/NAME/: control socket, pid, log, and the slot that keeps the routing tables of
+// A running instance's place, ROOT/NAME/: control socket, pid, log, and the slot that keeps the routing tables of
 // several portals apart. The pid file is locked by its process, so a lock that can be had means a dead instance,
 // whatever killed it, and a process number that was given away anew cannot mislead.
 #ifndef CLI_RUNTIME_H
@@ -11,26 +11,31 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#define RUNTIME_ROOT "/run/usher"
-
 enum {
-    RUNTIME_SLOTS = 64,     // portals at once on one host
-    RUNTIME_PATH_SIZE = 96, // below the 108 bytes of a socket's path
+    RUNTIME_SLOTS = 64,      // portals with routes at once on one host
+    RUNTIME_PATH_SIZE = 108, // of a socket's path
+    RUNTIME_FILE_SIZE = 9,   // "/control" and its end, the longest there is
+    RUNTIME_DIR_SIZE = RUNTIME_PATH_SIZE - RUNTIME_FILE_SIZE + 1,
+    RUNTIME_ROOT_SIZE = RUNTIME_DIR_SIZE - 1 - INSTANCE_NAME_MAX,
 };
 
 struct runtime {
-    char dir[RUNTIME_PATH_SIZE - 16];
-    unsigned slot;
+    char dir[RUNTIME_DIR_SIZE];
+    unsigned slot; // RUNTIME_SLOTS: none
     uint64_t left; // slots that a dead instance of this name left routes in: a set, bit n is slot n
     int lock;      // the locked pid file
     int slots;     // the file that says which are taken
     bool stained;  // routes of ours could not be removed: whatever happens, our slots stay taken
 };
 
-// Makes the place anew; what a dead instance of this name left there is removed. The slot is a fresh one, so that the
-// dead one's routes can stay, and nothing leaks, until the new ones are in place; see `left`. An instance that lives is
-// a fault: "already running (pid N)".
-bool runtime_claim(struct runtime *out, const char *root, const char *name, struct fault *fault);
+// Where instances of this user have their places: "/run/usher" of root, "$XDG_RUNTIME_DIR/usher" of anybody else. False
+// when that is not set, or of no use; the fault says what to do.
+bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault);
+
+// Makes the place anew, and the root if need be; what a dead instance of this name left there is removed. The slot, for
+// who wants one, is a fresh one, so that the dead one's routes can stay, and nothing leaks, until the new ones are in
+// place; see `left`. An instance that lives is a fault: "already running (pid N)".
+bool runtime_claim(struct runtime *out, const char *root, const char *name, bool wants_slot, struct fault *fault);
 // The slots in `left` have been cleaned up: only our own counts from now on.
 bool runtime_settle(struct runtime *runtime, struct fault *fault);
 // Gives the slots back and removes everything, as far as we may: a program that has given its rights away may not.

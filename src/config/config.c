@@ -75,6 +75,12 @@ void config_mistake(struct config *config, const char *section, const char *key,
     va_end(args);
 }
 
+bool config_has(const struct config *config, const char *section, const char *key)
+{
+    size_t k = find_key(config, section, key);
+    return k < config->key_count && config->lines[k];
+}
+
 void config_notice(struct config *config, const char *section, const char *key, const char *format, ...)
 {
     va_list args;
@@ -283,13 +289,13 @@ bool config_load(struct config *config, struct blob *out)
 
 bool config_read(struct config *config, const struct blob *text)
 {
+    config->lines = memory_new((config->key_count + 1) * sizeof *config->lines);
+    config->section_lines = memory_new((config->section_count + 1) * sizeof *config->section_lines);
     config->in = text->len ? fmemopen(text->bytes, text->len, "r") : fopen("/dev/null", "re");
     if (!config->in) {
         config_mistake_at(config, 0, "%s", strerror(errno));
         return false;
     }
-    config->lines = memory_new((config->key_count + 1) * sizeof *config->lines);
-    config->section_lines = memory_new((config->section_count + 1) * sizeof *config->section_lines);
     int line = ini_parse_stream(next_line, config, take, config);
     fclose(config->in);
     if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="

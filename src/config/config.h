@@ -83,6 +83,8 @@ void config_mistake(struct config *config, const char *section, const char *key,
     __attribute__((format(printf, 4, 5)));
 void config_mistake_at(struct config *config, unsigned line, const char *format, ...)
     __attribute__((format(printf, 3, 4)));
+// Whether the file has the key, with whatever value.
+bool config_has(const struct config *config, const char *section, const char *key);
 // Something worth a word that is no mistake.
 void config_notice(struct config *config, const char *section, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A name becomes a directory below /run, so it is nothing that could lead out of there.
+// A name becomes a directory of what is running, so it is nothing that could lead out of there.
 
 #include "config/instance.h"
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static bool is_file(const char *name_or_file)
 {
@@ -13,11 +15,26 @@ static bool is_file(const char *name_or_file)
     return strchr(name_or_file, '/') || (len > 5 && !strcmp(name_or_file + len - 5, ".conf"));
 }
 
+// The user's own file; false when there is none.
+static bool own_path(char *room, size_t size, const char *name)
+{
+    const char *config = getenv("XDG_CONFIG_HOME");
+    const char *home = getenv("HOME");
+    int len = 0;
+    if (geteuid() == 0) // whose HOME may be that of the user before sudo
+        return false;
+    if (config && *config == '/')
+        len = snprintf(room, size, "%s/usher/%s.conf", config, name);
+    else if (home && *home == '/')
+        len = snprintf(room, size, "%s/.config/usher/%s.conf", home, name);
+    return len > 0 && (size_t)len < size && access(room, F_OK) == 0;
+}
+
 void instance_config_path(char *room, size_t size, const char *name_or_file)
 {
     if (is_file(name_or_file))
         snprintf(room, size, "%s", name_or_file);
-    else
+    else if (!own_path(room, size, name_or_file))
         snprintf(room, size, "/etc/usher/%s.conf", name_or_file);
 }
 

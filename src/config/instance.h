@@ -12,7 +12,8 @@ enum { INSTANCE_NAME_MAX = 48 }; // bytes
 
 // "branch" of "branch", "/etc/usher/branch.conf" or "./branch.conf". False when it is no usable name.
 bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, struct fault *fault);
-// The configuration's path: "/etc/usher/branch.conf" of "branch"; anything with a slash or ".conf" is a path itself.
+// The configuration's path; anything with a slash or ".conf" is a path itself. "branch" is "/etc/usher/branch.conf", for
+// another user than root only if there is no "$XDG_CONFIG_HOME/usher/branch.conf" ("~/.config" where that is not set).
 void instance_config_path(char *room, size_t size, const char *name_or_file);
 
 #endif

@@ -5,9 +5,12 @@
 
 #include "base/memory.h"
 
+#include <errno.h>
 #include <net/if.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #define FIELD(name) offsetof(struct portal_conf, name)
 
@@ -16,7 +19,7 @@ static const struct config_section SECTIONS[] = {{.name = "Portal"}, {.name = "G
 static const struct config_key KEYS[] = {
     {"Portal", "Device", value_word, FIELD(device), .fallback = "usher0", .max = IFNAMSIZ - 1},
     {"Portal", "Address", value_addresses, FIELD(addresses), .list = true},
-    {"Portal", "Route", value_prefixes, FIELD(routes), .list = true, .required = true},
+    {"Portal", "Route", value_prefixes, FIELD(routes), .list = true},
     CONFIG_BOUNDED("Portal", "MTU", value_number, FIELD(mtu), "1500", 1280, 65535),
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
@@ -33,6 +36,51 @@ static const struct config_key KEYS[] = {
     {"Gate", "Address", value_host_port, FIELD(gate), .required = true},
     {"Gate", "Name", value_word, FIELD(peer_name), .max = 253},
 };
+
+// Of these a portal has one at least: else there is nothing for it to carry.
+static const struct {
+    const char *section, *key, *shown;
+} PURPOSES[] = {{"Portal", "Route", "Route"}};
+
+// What describes the TUN device and what comes out of it, and without Route would be ignored.
+static const char *const NEED_ROUTE[] = {"Device", "Address", "MTU", "QueueLength", "RouteCongestion", "ReceiveBudget"};
+
+enum {
+    PURPOSE_COUNT = sizeof PURPOSES / sizeof PURPOSES[0],
+    NEED_ROUTE_COUNT = sizeof NEED_ROUTE / sizeof NEED_ROUTE[0],
+};
+
+static bool has_purpose(const struct config *config)
+{
+    for (size_t i = 0; i < PURPOSE_COUNT; i++)
+        if (config_has(config, PURPOSES[i].section, PURPOSES[i].key))
+            return true;
+    return false;
+}
+
+static void miss_purpose(struct config *config)
+{
+    char names[128] = "";
+    FILE *out = fmemopen(names, sizeof names, "w");
+    for (size_t i = 0; out && i < PURPOSE_COUNT; i++) {
+        const char *before = i + 1 < PURPOSE_COUNT ? ", " : " or ";
+        fprintf(out, "%s%s", i ? before : "", PURPOSES[i].shown);
+    }
+    if (out)
+        fclose(out);
+    config_mistake(config, "Portal", NULL, "%s is missing in [Portal]: there would be nothing to carry", names);
+}
+
+static void check_mode(struct config *config)
+{
+    if (!has_purpose(config))
+        miss_purpose(config);
+    else if (!config_has(config, "Portal", "Route"))
+        for (size_t i = 0; i < NEED_ROUTE_COUNT; i++)
+            if (config_has(config, "Portal", NEED_ROUTE[i]))
+                config_mistake(config, "Portal", NEED_ROUTE[i],
+                               "%s is of use only with Route: without it there is no device", NEED_ROUTE[i]);
+}
 
 static unsigned count_lengths(const struct value_prefixes *prefixes, uint8_t version)
 {
@@ -60,6 +108,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
         count_lengths(&conf->routes, 6) > PORTAL_ROUTE_LENGTHS_MAX)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths",
                        PORTAL_ROUTE_LENGTHS_MAX);
+    check_mode(config);
     link_tuning_check(&conf->link, config, "Portal");
     if (!conf->peer_name && conf->gate.host)
         conf->peer_name = memory_text(conf->gate.host);
@@ -102,6 +151,45 @@ struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identi
         return conf;
     portal_conf_free(conf);
     return NULL;
+}
+
+bool portal_conf_captures(const struct portal_conf *conf)
+{
+    return conf->routes.count;
+}
+
+static bool is_own_name(const char *user)
+{
+    const struct passwd *entry = getpwuid(geteuid());
+    return entry && !strcmp(entry->pw_name, user);
+}
+
+static bool suits_user(const struct portal_conf *conf, const struct config *config, const char *name_or_file,
+                       struct fault *fault)
+{
+    if (portal_conf_captures(conf))
+        return fault_set(fault, "making an interface needs root: try sudo usher-tun up %s", name_or_file);
+    if (config_has(config, "Portal", "User") && !is_own_name(conf->user))
+        return fault_set(fault, "only root may become another user: remove User = %s, or try sudo usher-tun up %s",
+                         conf->user, name_or_file);
+    return true;
+}
+
+bool portal_conf_suits_user(const char *name_or_file, struct fault *fault)
+{
+    char path[4096];
+    struct blob text = {0};
+    instance_config_path(path, sizeof path, name_or_file);
+    if (access(path, R_OK) < 0 && errno == EACCES)
+        return fault_set(fault, "%s: only root may read it: try sudo usher-tun up %s", path, name_or_file);
+    struct config config = {.path = path};
+    struct portal_conf *conf = memory_new(sizeof *conf);
+    bool suits = !config_load(&config, &text) || !portal_conf_parse(conf, &config, &text) ||
+                 suits_user(conf, &config, name_or_file, fault);
+    config_fini(&config);
+    blob_wipe(&text);
+    portal_conf_free(conf);
+    return suits;
 }
 
 void portal_conf_free(struct portal_conf *conf)

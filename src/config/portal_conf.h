@@ -40,6 +40,12 @@ struct portal_conf {
 struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 
+// Whether there is a Route, and so a TUN device and something to capture.
+bool portal_conf_captures(const struct portal_conf *conf);
+// Whether this user may bring it up, who is not root; where not, the fault says what to do. A file with mistakes is not
+// judged: true.
+bool portal_conf_suits_user(const char *name_or_file, struct fault *fault);
+
 // The part of it that looks at no other file.
 bool portal_conf_parse(struct portal_conf *conf, struct config *config, const struct blob *text);
 

@@ -313,15 +313,13 @@ static void open_handles(struct supervisor *supervisor)
 static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
     const struct gate_conf *conf = supervisor->conf;
-    char path[RUNTIME_PATH_SIZE];
+    char root[RUNTIME_ROOT_SIZE], path[RUNTIME_PATH_SIZE];
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + SPARE_FDS);
-    if (!runtime_claim(&supervisor->runtime, RUNTIME_ROOT, conf->name, fault))
+    if (!runtime_root(root, fault) || !runtime_claim(&supervisor->runtime, root, conf->name, false, fault))
         return false;
-    if (!runtime_settle(&supervisor->runtime, fault)) // a gate that was killed has left nothing that must be cleaned up
-        return false;
-    runtime_path(path, RUNTIME_ROOT, conf->name, "control");
+    runtime_path(path, root, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
     return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            start_listening(supervisor, fault);

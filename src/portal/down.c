@@ -17,62 +17,74 @@ enum {
     PATIENCE_MS = 10000, // a portal ends within 3 s (FAREWELL_MS)
 };
 
-static bool ask(const char *name, pid_t pid, struct fault *fault)
+struct instance {
+    char root[RUNTIME_ROOT_SIZE];
+    char name[INSTANCE_NAME_MAX + 1];
+    pid_t pid;      // 0: dead
+    uint64_t slots; // whose routes may stand; none but root's has any
+};
+
+static bool is_gone(const struct instance *instance)
+{
+    return runtime_pid(instance->root, instance->name) != instance->pid;
+}
+
+static bool ask(const struct instance *instance, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
-    runtime_path(path, RUNTIME_ROOT, name, "control");
+    runtime_path(path, instance->root, instance->name, "control");
     char *answer = control_ask(path, "down", fault);
-    bool heard = answer || runtime_pid(RUNTIME_ROOT, name) != pid; // or it went while we asked
+    bool heard = answer || is_gone(instance); // or it went while we asked
     free(answer);
     return heard;
 }
 
-static bool wait_until_gone(const char *name, pid_t pid, struct fault *fault)
+static bool wait_until_gone(const struct instance *instance, struct fault *fault)
 {
     for (unsigned waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
-        if (runtime_pid(RUNTIME_ROOT, name) != pid)
+        if (is_gone(instance))
             return true;
         usleep(STEP_MS * 1000);
     }
-    return fault_set(fault, "%s (pid %d) does not end; kill -9 %d and try again", name, (int)pid, (int)pid);
+    return fault_set(fault, "%s (pid %d) does not end; kill -9 %d and try again", instance->name, (int)instance->pid,
+                     (int)instance->pid);
 }
 
-static bool clean(const char *name, uint64_t slots, struct fault *fault)
+static bool purge(uint64_t slots, struct fault *fault)
 {
-    struct netlink *nl = netlink_new(fault);
-    bool ok = nl;
-    for (unsigned slot = 0; ok && slot < RUNTIME_SLOTS; slot++)
-        if (slots >> slot & 1)
-            ok = routes_purge(slot, nl, fault);
+    struct netlink *nl = slots ? netlink_new(fault) : NULL;
+    bool ok = !slots || (nl && routes_purge_slots(slots, nl, fault));
     netlink_free(nl);
-    if (ok)
-        runtime_remove(RUNTIME_ROOT, name);
     return ok;
+}
+
+static int take_down(const struct instance *instance, struct fault *fault)
+{
+    bool is_there = instance->pid || instance->slots;
+    if (instance->pid && (!ask(instance, fault) || !wait_until_gone(instance, fault)))
+        return EXIT_FAILED;
+    if (!purge(instance->slots, fault))
+        return EXIT_FAILED;
+    runtime_remove(instance->root, instance->name); // what it was not allowed to remove itself
+    if (is_there)
+        return EXIT_DONE;
+    fault_set(fault, "%s is not running%s", instance->name, geteuid() ? " as far as you may see: try sudo" : "");
+    return EXIT_FAILED;
 }
 
 int command_down(const struct command_line *line)
 {
-    char name[INSTANCE_NAME_MAX + 1];
+    struct instance instance;
     struct fault fault = {""};
-    if (geteuid() != 0) {
-        fprintf(stderr, "usher-tun: taking an interface down needs root: try sudo usher-tun down %s\n", line->argument);
-        return EXIT_FAILED;
+    int code = EXIT_FAILED;
+    if (!instance_name(instance.name, line->argument, &fault)) {
+        code = EXIT_WRONG;
+    } else if (runtime_root(instance.root, &fault)) {
+        instance.slots = runtime_slots(instance.root, instance.name);
+        instance.pid = runtime_pid(instance.root, instance.name);
+        code = take_down(&instance, &fault);
     }
-    if (!instance_name(name, line->argument, &fault)) {
+    if (code != EXIT_DONE)
         fprintf(stderr, "usher-tun: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
-    uint64_t slots = runtime_slots(RUNTIME_ROOT, name);
-    pid_t pid = runtime_pid(RUNTIME_ROOT, name);
-    if (!pid && !slots) {
-        runtime_remove(RUNTIME_ROOT, name); // what it was not allowed to remove itself
-        fprintf(stderr, "usher-tun: %s is not running\n", name);
-        return EXIT_FAILED;
-    }
-    bool ok = !pid || (ask(name, pid, &fault) && wait_until_gone(name, pid, &fault));
-    if (!ok || !clean(name, slots, &fault)) {
-        fprintf(stderr, "usher-tun: %s\n", fault.text);
-        return EXIT_FAILED;
-    }
-    return EXIT_DONE;
+    return code;
 }

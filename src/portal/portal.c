@@ -17,22 +17,11 @@ enum {
     LOG_SIZE_MAX = 1024 * 1024, // bytes of RUNTIME/log before it starts anew
 };
 
-static void device_gone(void *owner);
-
-static void tell_evictions(struct portal *portal, usec_t now)
-{
-    log_tally(&portal->unread, portal->node.counters.sessions_evicted, now,
-              "flows reset because their applications took no data and memory ran short");
-    log_tally(&portal->unsent, capture_counters(portal->capture)->flows_evicted, now,
-              "flows reset because their far ends took no data and memory ran short");
-}
-
 void portal_turned(void *owner, usec_t now)
 {
     struct portal *portal = owner;
-    tell_evictions(portal, now);
-    if (capture_is_gone(portal->capture))
-        device_gone(portal);
+    log_tally(&portal->unread, portal->node.counters.sessions_evicted, now,
+              "flows reset because their applications took no data and memory ran short");
 }
 
 static void enter(struct portal *portal, enum portal_state state)
@@ -197,23 +186,20 @@ static void want_link(void *link, bool wanted)
 
 const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
 
-static void network_changed(void *owner)
+void portal_network_changed(void *owner)
 {
     struct portal *portal = owner;
     if (!portal->stopping && portal->path)
         path_network_changed(portal->path);
 }
 
-static void device_gone(void *owner)
+void portal_fail(struct portal *portal, const char *farewell, const struct fault *why)
 {
-    struct portal *portal = owner;
     if (portal->stopping)
         return;
-    fault_set(&portal->failure, "%s was deleted by another program", portal->tun.name);
-    stop(portal, "the portal's device is gone");
+    portal->failure = *why;
+    stop(portal, farewell);
 }
-
-const struct repair_ops PORTAL_REPAIR_OPS = {.changed = network_changed, .gone = device_gone};
 
 void portal_control(void *owner, const char *line, struct control_request *request)
 {

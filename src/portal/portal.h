@@ -7,11 +7,10 @@
 #include "cli/control.h"
 #include "cli/runtime.h"
 #include "config/portal_conf.h"
-#include "edge/capture/capture.h"
 #include "link/path/path.h"
 #include "node/node.h"
 #include "os/log_tally.h"
-#include "portal/repair.h"
+#include "os/netlink.h"
 
 #include <time.h>
 
@@ -25,17 +24,14 @@ struct portal {
 
     // In the order of set-up.
     struct runtime runtime;
-    struct netlink *nl;
-    struct tun tun;
-    struct routes plan;
+    struct netlink *nl;          // NULL: cannot be had, and is not needed
+    struct capturing *capturing; // portal/capturing.h; NULL: no Route, no TUN
     struct control *control;
-    struct repair *repair;
+    struct watch *watch; // of the network; NULL: the one that captures has its own
     struct node node;
-    struct capture *capture; // the node's
     struct path *path;
 
     struct log_tally unread; // flows that were reset: their applications took nothing
-    struct log_tally unsent; // the same: their far ends took nothing
     uv_signal_t terminate, interrupt;
     uv_timer_t patience; // how long `up`, and later the farewell, may take
     uv_poll_t command;   // the pipe to the command that waits for `up`, while it does
@@ -54,12 +50,15 @@ void portal_open(struct portal *portal, uv_loop_t *loop);
 void portal_hurry(struct portal *portal);
 void portal_close(struct portal *portal);
 
-// The steps of starting and ending, which portal.c offers to setup.c.
+// The steps of starting and ending, which portal.c offers to set-up.
 void portal_control(void *owner, const char *line, struct control_request *request);
 void portal_turned(void *owner, usec_t now);
 extern const struct node_link PORTAL_LINK;
 extern const struct path_ops PORTAL_PATH_OPS;
-extern const struct repair_ops PORTAL_REPAIR_OPS;
+// Addresses or routes of the host have changed.
+void portal_network_changed(void *owner);
+// It cannot go on: ends with 1 and says why. `farewell` is what the gate hears.
+void portal_fail(struct portal *portal, const char *farewell, const struct fault *why);
 
 const char *portal_state_text(enum portal_state state);
 // What a portal tells on the control socket; each is a facts_describe of a struct portal.

@@ -149,3 +149,11 @@ bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault)
             return false;
     return true;
 }
+
+bool routes_purge_slots(uint64_t slots, struct netlink *nl, struct fault *fault)
+{
+    for (unsigned slot = 0; slot < RUNTIME_SLOTS; slot++)
+        if ((slots >> slot & 1) && !routes_purge(slot, nl, fault))
+            return false;
+    return true;
+}

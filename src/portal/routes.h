@@ -48,5 +48,7 @@ bool routes_install(const struct routes *plan, struct netlink *nl, struct fault 
 int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *fault);
 // Removes everything a slot may hold.
 bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault);
+// The same of a set of slots, as in struct runtime.
+bool routes_purge_slots(uint64_t slots, struct netlink *nl, struct fault *fault);
 
 #endif

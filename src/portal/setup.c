@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Set-up as a list of steps, each with its undo; undone in reverse, from wherever it failed. What needs a privilege stands
-// before the step that gives them away, and every undo makes do with the CAP_NET_ADMIN that is left.
+// Set-up as a list of steps for each mode; undone in reverse, from wherever it failed. What needs a privilege stands before
+// the step that gives them away. Common steps are here, those of a portal with Route in portal/capturing.h.
 
 #include "portal/setup.h"
 
 #include "os/log.h"
 #include "os/sandbox.h"
+#include "portal/capturing.h"
+#include "portal/routes.h"
+#include "portal/watch.h"
 
-#include <stdio.h>
-#include <string.h>
-
-enum { DESCRIPTORS = 1024 }; // flows need none, so a portal needs few
+enum { SPARE_DESCRIPTORS = 1024 }; // besides those of flows: captured ones need none, those of listeners one each
 
 static bool take_runtime(struct portal *portal, struct fault *fault)
 {
-    char log[RUNTIME_PATH_SIZE];
-    if (!runtime_claim(&portal->runtime, RUNTIME_ROOT, portal->conf->name, fault))
+    char root[RUNTIME_ROOT_SIZE], log[RUNTIME_PATH_SIZE];
+    const struct portal_conf *conf = portal->conf;
+    if (!runtime_root(root, fault) ||
+        !runtime_claim(&portal->runtime, root, conf->name, portal_conf_captures(conf), fault))
         return false;
-    runtime_path(log, RUNTIME_ROOT, portal->conf->name, "log");
+    runtime_path(log, root, conf->name, "log");
     if (background_open_log(portal->background, log, fault))
         return true;
     runtime_release(&portal->runtime);
@@ -38,77 +40,29 @@ static bool take_netlink(struct portal *portal, struct fault *fault)
 static void undo_netlink(struct portal *portal)
 {
     netlink_free(portal->nl);
+    portal->nl = NULL;
 }
 
-static bool take_device(struct portal *portal, struct fault *fault)
+// A sandbox around us may have no netlink. Without it a change of the network is noticed by what it breaks, only later.
+static bool take_watch(struct portal *portal, struct fault *fault)
 {
-    return tun_open(&portal->tun, portal->conf->device, fault);
+    if (take_netlink(portal, fault))
+        portal->watch = watch_new(portal->loop, portal->nl, portal_network_changed, portal, fault);
+    if (!portal->watch)
+        log_warning("changes of the network are not noticed at once: %s", fault->text);
+    return true;
 }
 
-static void undo_device(struct portal *portal)
+static void undo_watch(struct portal *portal)
 {
-    tun_close(&portal->tun);
-}
-
-static bool take_addresses(struct portal *portal, struct fault *fault)
-{
-    const struct portal_conf *conf = portal->conf;
-    if (!netlink_link_up(portal->nl, portal->tun.index, (uint32_t)conf->mtu, (uint32_t)conf->queue_length, fault))
-        return false;
-    for (size_t i = 0; i < conf->addresses.count; i++)
-        if (!netlink_address_add(portal->nl, portal->tun.index, &conf->addresses.items[i], fault))
-            return false;
-    return true; // the addresses go with the device
-}
-
-// Connections of local applications into the TUN device run at memory speed with no loss, where bbr's pacing only costs:
-// cubic measured four times the rate. So a system that defaults to bbr gets cubic on these routes alone.
-static const char *route_congestion(const struct portal_conf *conf)
-{
-    char name[32] = "";
-    if (conf->route_congestion)
-        return link_tuning_congestion(conf->route_congestion);
-    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
-    bool bbr = in && fscanf(in, "%31s", name) == 1 && !strncmp(name, "bbr", 3);
-    if (in)
-        fclose(in);
-    return bbr ? "cubic" : NULL;
-}
-
-// Slots of a dead predecessor are purged only once our own routes stand, so nothing leaks in between.
-static bool purge_left(struct portal *portal, struct fault *fault)
-{
-    for (unsigned slot = 0; slot < RUNTIME_SLOTS; slot++)
-        if ((portal->runtime.left >> slot & 1) && !routes_purge(slot, portal->nl, fault))
-            return false;
-    return !portal->runtime.left || runtime_settle(&portal->runtime, fault);
-}
-
-static void undo_routes(struct portal *portal)
-{
-    struct fault fault;
-    if (!routes_purge(portal->runtime.slot, portal->nl, &fault)) {
-        log_error("%s", fault.text);
-        portal->runtime.stained = true;
-    }
-    routes_fini(&portal->plan);
-}
-
-static bool take_routes(struct portal *portal, struct fault *fault)
-{
-    routes_plan(&portal->plan, &portal->conf->routes, portal->runtime.slot, portal->tun.index,
-                route_congestion(portal->conf));
-    if (routes_purge(portal->runtime.slot, portal->nl, fault) && routes_install(&portal->plan, portal->nl, fault) &&
-        purge_left(portal, fault))
-        return true;
-    undo_routes(portal);
-    return false;
+    watch_free(portal->watch);
+    undo_netlink(portal);
 }
 
 static bool take_control(struct portal *portal, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
-    runtime_path(path, RUNTIME_ROOT, portal->conf->name, "control");
+    runtime_path(path, portal->runtime.dir, "control", "");
     portal->control = control_new(portal->loop, path, portal_control, portal, fault);
     return portal->control;
 }
@@ -118,36 +72,20 @@ static void undo_control(struct portal *portal)
     control_free(portal->control);
 }
 
-static bool take_repair(struct portal *portal, struct fault *fault)
-{
-    struct repair_config config = {
-        .nl = portal->nl,
-        .tun = &portal->tun,
-        .addresses = &portal->conf->addresses,
-        .plan = &portal->plan,
-        .mtu = (uint32_t)portal->conf->mtu,
-        .queue_length = (uint32_t)portal->conf->queue_length,
-    };
-    portal->repair = repair_new(portal->loop, &config, &PORTAL_REPAIR_OPS, portal, fault);
-    return portal->repair;
-}
-
-static void undo_repair(struct portal *portal)
-{
-    repair_free(portal->repair);
-}
-
-// CAP_NET_ADMIN stays: for the mark on the link's socket and for putting routes back.
+// CAP_NET_ADMIN stays where there are routes: for putting them back, and for the mark on the link's socket.
 static bool take_privileges(struct portal *portal, struct fault *fault)
 {
-    sandbox_limits(DESCRIPTORS);
-    return sandbox_drop(portal->conf->user, true, fault);
+    sandbox_limits((unsigned)portal->conf->link.max_sessions + SPARE_DESCRIPTORS);
+    return sandbox_drop(portal->conf->user, portal_conf_captures(portal->conf), fault);
 }
 
 static bool take_node(struct portal *portal, struct fault *fault)
 {
     const struct node_config config = {
-        .hold_ms = (uint32_t)portal->conf->hold, .turned = portal_turned, .owner = portal};
+        .hold_ms = (uint32_t)portal->conf->hold,
+        .turned = portal_conf_captures(portal->conf) ? capturing_turned : portal_turned,
+        .owner = portal,
+    };
     (void)fault;
     node_init(&portal->node, portal->loop, &config);
     return true;
@@ -158,31 +96,13 @@ static void undo_node(struct portal *portal)
     node_fini(&portal->node);
 }
 
-static bool take_capture(struct portal *portal, struct fault *fault)
-{
-    const struct portal_conf *conf = portal->conf;
-    struct capture_config config = {
-        .mtu = (uint32_t)conf->mtu,
-        .max_flows = (uint32_t)conf->max_flows,
-        .receive_budget = conf->receive_budget,
-        .udp_idle_ms = (uint32_t)conf->udp_idle,
-        .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
-        .udp_offload = conf->link.udp_offload,
-    };
-    portal->capture = capture_new(portal->loop, &portal->tun, &config, fault);
-    if (!portal->capture)
-        return false;
-    exchange_add(portal->node.exchange, capture_edge(portal->capture));
-    return true;
-}
-
 static bool take_path(struct portal *portal, struct fault *fault)
 {
     struct path_config config = {
         .host = portal->conf->gate.host,
         .port = portal->conf->gate.port,
         .peer_name = portal->conf->peer_name,
-        .mark = ROUTES_MARK,
+        .mark = portal_conf_captures(portal->conf) ? ROUTES_MARK : 0, // nothing to stay outside of
         .identity = portal->identity,
         .tunnel = link_tuning_tunnel(&portal->conf->link),
     };
@@ -198,40 +118,56 @@ static void undo_path(struct portal *portal)
     exchange_detach(portal->node.exchange);
 }
 
-static const struct step {
-    const char *name;
-    bool (*take)(struct portal *portal, struct fault *fault);
-    void (*undo)(struct portal *portal); // NULL: the undo of an earlier one takes it along
-} STEPS[] = {
-    {"runtime directory", take_runtime, undo_runtime},
-    {"netlink", take_netlink, undo_netlink},
-    {"device", take_device, undo_device},
-    {"addresses", take_addresses, NULL},
-    {"routes", take_routes, undo_routes},
-    {"control socket", take_control, undo_control},
-    {"route repair", take_repair, undo_repair},
-    {"privileges", take_privileges, NULL},
-    {"node", take_node, undo_node},
-    {"capture", take_capture, NULL},
-    {"link", take_path, undo_path},
+static const struct step RUNTIME = {"runtime directory", take_runtime, undo_runtime};
+static const struct step NETLINK = {"netlink", take_netlink, undo_netlink};
+static const struct step WATCH = {"network watch", take_watch, undo_watch};
+static const struct step CONTROL = {"control socket", take_control, undo_control};
+static const struct step PRIVILEGES = {"privileges", take_privileges, NULL};
+static const struct step NODE = {"node", take_node, undo_node};
+static const struct step PATH = {"link", take_path, undo_path};
+
+// With Route.
+static const struct step *const WITH_TUN[] = {
+    &RUNTIME,
+    &NETLINK,
+    &CAPTURING_DEVICE,
+    &CAPTURING_ADDRESSES,
+    &CAPTURING_ROUTES,
+    &CONTROL,
+    &CAPTURING_REPAIR,
+    &PRIVILEGES,
+    &NODE,
+    &CAPTURING_ENTRANCE,
+    &PATH,
+    NULL,
 };
 
-enum { STEP_COUNT = sizeof(STEPS) / sizeof(STEPS[0]) };
+// Without: as root or as anybody.
+static const struct step *const WITHOUT_TUN[] = {
+    &RUNTIME, &WATCH, &CAPTURING_LEFT, &CONTROL, &PRIVILEGES, &NODE, &PATH, NULL,
+};
+
+static const struct step *const *steps_of(const struct portal *portal)
+{
+    return portal_conf_captures(portal->conf) ? WITH_TUN : WITHOUT_TUN;
+}
 
 static void undo_from(struct portal *portal, size_t count)
 {
+    const struct step *const *steps = steps_of(portal);
     while (count-- > 0) {
-        log_debug("undo: %s", STEPS[count].name);
-        if (STEPS[count].undo)
-            STEPS[count].undo(portal);
+        log_debug("undo: %s", steps[count]->name);
+        if (steps[count]->undo)
+            steps[count]->undo(portal);
     }
 }
 
 bool setup_take(struct portal *portal, struct fault *fault)
 {
-    for (size_t i = 0; i < STEP_COUNT; i++) {
-        log_debug("set up: %s", STEPS[i].name);
-        if (!STEPS[i].take(portal, fault)) {
+    const struct step *const *steps = steps_of(portal);
+    for (size_t i = 0; steps[i]; i++) {
+        log_debug("set up: %s", steps[i]->name);
+        if (!steps[i]->take(portal, fault)) {
             undo_from(portal, i);
             return false;
         }
@@ -241,5 +177,8 @@ bool setup_take(struct portal *portal, struct fault *fault)
 
 void setup_undo(struct portal *portal)
 {
-    undo_from(portal, STEP_COUNT);
+    size_t count = 0;
+    while (steps_of(portal)[count])
+        count++;
+    undo_from(portal, count);
 }

@@ -27,7 +27,8 @@ static void print_status(FILE *out, const struct json_t *status)
         fprintf(out, "  cipher      %s\n", text(a, identity, "cipher"));
         fprintf(out, "  round trip  %s\n", query_text(a, VALUE_SIZE, status, "rtt_us", QUERY_MILLISECONDS));
     }
-    fprintf(out, "  device      %s\n", text(a, status, "device"));
+    if (strcmp(text(a, status, "device"), "-"))
+        fprintf(out, "  device      %s\n", a);
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));
     fprintf(out, "  bytes       %s in, %s out\n", query_text(a, VALUE_SIZE, status, "bytes_in", QUERY_BYTES),
             query_text(b, VALUE_SIZE, status, "bytes_out", QUERY_BYTES));

@@ -2,7 +2,7 @@
 // What the portal tells of itself on the control socket.
 
 #include "os/clock.h"
-#include "portal/portal.h"
+#include "portal/capturing.h"
 
 #include <stdio.h>
 #include <unistd.h>
@@ -59,7 +59,8 @@ void portal_status(const void *part, struct facts *facts)
     tell_gate(portal, tunnel, facts);
     facts_gauge(facts, "since", "when it came into this state", FACT_UNIX_SECONDS, (uint64_t)portal->since);
     facts_gauge(facts, "pid", "of the process", FACT_COUNT, (uint64_t)getpid());
-    facts_text(facts, "device", "the interface that is captured", portal->tun.name);
+    if (capturing_device(portal))
+        facts_text(facts, "device", "the interface that is captured", capturing_device(portal));
     facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
     facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));

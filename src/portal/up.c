@@ -41,14 +41,23 @@ static int run(const struct portal_conf *conf, struct tls_identity *identity, st
     return code;
 }
 
+// The child that failed may not: it has given its rights away. Slots mean that it died, and that `down` still has work.
+static void sweep(const char *name)
+{
+    char root[RUNTIME_ROOT_SIZE];
+    struct fault fault;
+    if (runtime_root(root, &fault) && !runtime_pid(root, name) && !runtime_slots(root, name))
+        runtime_remove(root, name);
+}
+
 int command_up(const struct command_line *line)
 {
     struct tls_identity *identity;
     struct fault fault = {""};
     struct background background = BACKGROUND_NONE;
     int code = EXIT_FAILED;
-    if (geteuid() != 0) {
-        fprintf(stderr, "usher-tun: making an interface needs root: try sudo usher-tun up %s\n", line->argument);
+    if (geteuid() && !portal_conf_suits_user(line->argument, &fault)) {
+        fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }
     struct portal_conf *conf = load(line->argument, &identity);
@@ -61,10 +70,8 @@ int command_up(const struct command_line *line)
     // A child has told the command that waits, which tells the person.
     if (*fault.text && (line->foreground || !stays))
         fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);
-    // The child may not: it has given its rights away. Slots mean that it died, and that `down` still has work.
-    if (!stays && code != EXIT_DONE && !runtime_pid(RUNTIME_ROOT, conf->name) &&
-        !runtime_slots(RUNTIME_ROOT, conf->name))
-        runtime_remove(RUNTIME_ROOT, conf->name);
+    if (!stays && code != EXIT_DONE)
+        sweep(conf->name);
     tls_identity_free(identity);
     portal_conf_free(conf);
     return code;

@@ -23,20 +23,25 @@ static const char EXAMPLE[] = "[Portal]\n"
 static struct portal_conf *conf;
 static char *report;
 
-static bool parse(const char *portal, const char *gate)
+static bool parse_text(char *text)
 {
-    char text[2048];
     size_t size;
-    int len = snprintf(text, sizeof(text), EXAMPLE, portal, gate);
     if (conf)
         portal_conf_free(conf);
     free(report);
     conf = calloc(1, sizeof(*conf));
     struct config config = {.path = "branch.conf", .report = open_memstream(&report, &size)};
-    bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)text, (size_t)len});
+    bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)text, strlen(text)});
     fclose(config.report);
     config_fini(&config);
     return ok;
+}
+
+static bool parse(const char *portal, const char *gate)
+{
+    char text[2048];
+    snprintf(text, sizeof(text), EXAMPLE, portal, gate);
+    return parse_text(text);
 }
 
 static void test_example_and_defaults(void **state)
@@ -107,6 +112,28 @@ static void test_lengths_are_bounded(void **state)
     assert_non_null(strstr(report, "branch.conf:25: Route: more than 16 different prefix lengths"));
 }
 
+// A whole file, for what the example cannot show; `route` and `more` stand in [Portal].
+static bool parse_mode(const char *route, const char *more)
+{
+    static const char text[] = "[Portal]\n%s\n%s\nCA = /ca\nCertificate = /crt\nKey = /key\n[Gate]\nAddress = g:1\n";
+    char whole[512];
+    snprintf(whole, sizeof whole, text, route, more);
+    return parse_text(whole);
+}
+
+static void test_what_only_a_device_needs(void **state)
+{
+    (void)state;
+    static const char *const keys[] = {
+        "Device = usher7",   "Address = 10.99.0.2",      "MTU = 1400",
+        "QueueLength = 100", "RouteCongestion = system", "ReceiveBudget = 16M",
+    };
+    assert_false(parse_mode("", ""));
+    assert_string_equal(report, "branch.conf:1: Route is missing in [Portal]: there would be nothing to carry\n");
+    for (size_t i = 0; i < COUNT(keys); i++)
+        CASE(keys[i], parse_mode("Route = 10.73.0.0/24", keys[i]) && portal_conf_captures(conf));
+}
+
 static void test_refused(void **state)
 {
     (void)state;
@@ -136,6 +163,7 @@ int main(void)
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_lengths_are_bounded),
+        cmocka_unit_test(test_what_only_a_device_needs),
         cmocka_unit_test(test_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

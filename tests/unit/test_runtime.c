@@ -19,19 +19,19 @@ static void test_claim_and_release(void **state)
     (void)state;
     struct runtime a, b;
     struct stat st;
-    assert_true(runtime_claim(&a, root, "a", &fault));
+    assert_true(runtime_claim(&a, root, "a", true, &fault));
     assert_int_equal(a.slot, 0);
     assert_int_equal(stat(a.dir, &st), 0);
     assert_int_equal(st.st_mode & 07777, 0700);
     assert_int_equal(runtime_pid(root, "a"), getpid());
     assert_int_equal(runtime_slots(root, "a"), 1);
 
-    assert_true(runtime_claim(&b, root, "b", &fault));
+    assert_true(runtime_claim(&b, root, "b", true, &fault));
     assert_int_equal(b.slot, 1);
     runtime_release(&a);
     assert_int_equal(stat(a.dir, &st), -1);
     assert_int_equal(runtime_pid(root, "a"), 0);
-    assert_true(runtime_claim(&a, root, "c", &fault));
+    assert_true(runtime_claim(&a, root, "c", true, &fault));
     assert_int_equal(a.slot, 0);
     runtime_release(&a);
     runtime_release(&b);
@@ -46,7 +46,7 @@ static pid_t live(const char *name)
     pid_t pid = fork();
     if (pid == 0) {
         struct runtime runtime;
-        if (!runtime_claim(&runtime, root, name, &fault))
+        if (!runtime_claim(&runtime, root, name, true, &fault))
             _exit(1);
         if (write(ready[1], "", 1) == 1)
             pause();
@@ -65,7 +65,7 @@ static void test_a_live_one_is_not_taken_over(void **state)
     char words[64];
     pid_t pid = live("d");
     assert_int_equal(runtime_pid(root, "d"), pid);
-    assert_false(runtime_claim(&runtime, root, "d", &fault));
+    assert_false(runtime_claim(&runtime, root, "d", true, &fault));
     snprintf(words, sizeof(words), "already running (pid %d)", (int)pid);
     assert_non_null(strstr(fault.text, words));
     kill(pid, SIGKILL);
@@ -87,7 +87,7 @@ static void test_a_dead_one_is_inherited(void **state)
         waitpid(pid, NULL, 0);
     }
     assert_int_equal(runtime_slots(root, "e"), 3); // neither of the two has settled
-    assert_true(runtime_claim(&runtime, root, "e", &fault));
+    assert_true(runtime_claim(&runtime, root, "e", true, &fault));
     assert_int_equal(runtime.slot, 2);
     assert_int_equal(runtime.left, 3);
     assert_int_equal(runtime_slots(root, "e"), 7);
@@ -103,21 +103,22 @@ static void test_slots_run_out(void **state)
     char name[16];
     for (unsigned i = 0; i < RUNTIME_SLOTS; i++) {
         snprintf(name, sizeof(name), "n%u", i);
-        assert_true(runtime_claim(&runtimes[i], root, name, &fault));
+        assert_true(runtime_claim(&runtimes[i], root, name, true, &fault));
         assert_int_equal(runtimes[i].slot, i);
     }
-    assert_false(runtime_claim(&one_more, root, "one-more", &fault));
+    assert_false(runtime_claim(&one_more, root, "one-more", true, &fault));
     assert_int_equal(runtime_pid(root, "one-more"), 0);
     for (unsigned i = 0; i < RUNTIME_SLOTS; i++)
         runtime_release(&runtimes[i]);
 }
+
+enum { NOBODY = 65534 };
 
 // One that has given its rights away cannot remove its place, but holds no slot any more, unless routes are left; the
 // next claim of whatever name sweeps it up.
 static void test_release_without_rights(void **state)
 {
     (void)state;
-    enum { NOBODY = 65534 };
     if (geteuid() != 0)
         skip();
     for (int stained = 0; stained < 2; stained++) {
@@ -126,7 +127,7 @@ static void test_release_without_rights(void **state)
         pid_t pid = fork();
         if (pid == 0) {
             struct runtime runtime;
-            if (!runtime_claim(&runtime, root, "f", &fault) || setuid(NOBODY) < 0)
+            if (!runtime_claim(&runtime, root, "f", true, &fault) || setuid(NOBODY) < 0)
                 _exit(1);
             runtime.stained = stained;
             runtime_release(&runtime);
@@ -137,7 +138,7 @@ static void test_release_without_rights(void **state)
         assert_int_equal(status, 0);
         assert_int_equal(runtime_pid(root, "f"), 0);
         assert_int_equal(runtime_slots(root, "f"), stained ? 1 : 0);
-        assert_true(runtime_claim(&other, root, "g", &fault));
+        assert_true(runtime_claim(&other, root, "g", true, &fault));
         assert_int_equal(other.slot, stained);
         char place[64];
         snprintf(place, sizeof(place), "%s/f", root);
@@ -145,6 +146,110 @@ static void test_release_without_rights(void **state)
         runtime_release(&other);
     }
     runtime_remove(root, "f");
+}
+
+// Without one it takes none of the few there are, but remembers those that a dead one has left.
+static void test_a_place_without_a_slot(void **state)
+{
+    (void)state;
+    struct runtime without, with;
+    pid_t pid = live("h");
+    kill(pid, SIGKILL);
+    waitpid(pid, NULL, 0);
+    assert_true(runtime_claim(&without, root, "h", false, &fault));
+    assert_int_equal(without.slot, RUNTIME_SLOTS);
+    assert_int_equal(without.left, 1);
+    assert_int_equal(runtime_slots(root, "h"), 1);
+    assert_true(runtime_settle(&without, &fault));
+    assert_int_equal(runtime_slots(root, "h"), 0);
+    assert_true(runtime_claim(&with, root, "i", true, &fault));
+    assert_int_equal(with.slot, 0);
+    assert_int_equal(runtime_pid(root, "h"), getpid()); // not swept, for it lives
+    runtime_release(&with);
+    runtime_release(&without);
+}
+
+// In a child of another user than root: what XDG_RUNTIME_DIR makes of the root, or the words of the fault.
+static void see_root(const char *place, char *room, size_t size)
+{
+    int ends[2];
+    assert_int_equal(pipe(ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        char seen[RUNTIME_ROOT_SIZE];
+        struct fault why = {""};
+        if ((geteuid() == 0 && setuid(NOBODY) < 0) ||
+            (place ? setenv("XDG_RUNTIME_DIR", place, 1) : unsetenv("XDG_RUNTIME_DIR")) < 0)
+            _exit(1);
+        dprintf(ends[1], "%s", runtime_root(seen, &why) ? seen : why.text);
+        _exit(0);
+    }
+    close(ends[1]);
+    ssize_t len = read(ends[0], room, size - 1);
+    room[len > 0 ? len : 0] = '\0';
+    close(ends[0]);
+    waitpid(pid, NULL, 0);
+}
+
+static void test_the_root_of_each_user(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *place, *seen;
+    } cases[] = {
+        {"/run/user/1000", "/run/user/1000/usher"},
+        {NULL, "XDG_RUNTIME_DIR is not set: set it to a directory"},
+        {"", "XDG_RUNTIME_DIR is not set"},
+        {"relative", "XDG_RUNTIME_DIR is not set"},
+        {"/run/user/1234567890123456789012345678901234", "/run/user/1234567890123456789012345678901234/usher"},
+        {"/run/user/12345678901234567890123456789012345", "XDG_RUNTIME_DIR is longer than 44 bytes"},
+    };
+    char seen[FAULT_TEXT_SIZE];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        see_root(cases[i].place, seen, sizeof seen);
+        CASE(seen, !strncmp(seen, cases[i].seen, strlen(cases[i].seen)));
+    }
+    char of_root[RUNTIME_ROOT_SIZE];
+    setenv("XDG_RUNTIME_DIR", "/run/user/1000", 1);
+    if (geteuid() == 0) {
+        assert_true(runtime_root(of_root, &fault));
+        assert_string_equal(of_root, "/run/usher");
+    }
+}
+
+// The longest name in the longest root still has a socket.
+static void test_paths_fit(void **state)
+{
+    (void)state;
+    char longest_root[RUNTIME_ROOT_SIZE], longest_name[INSTANCE_NAME_MAX + 1], path[RUNTIME_PATH_SIZE];
+    memset(longest_root, 'r', sizeof longest_root);
+    memset(longest_name, 'n', sizeof longest_name);
+    longest_root[sizeof longest_root - 1] = longest_name[sizeof longest_name - 1] = '\0';
+    runtime_path(path, longest_root, longest_name, "control");
+    assert_int_equal(strlen(path), RUNTIME_PATH_SIZE - 1);
+    assert_string_equal(path + strlen(path) - 8, "/control");
+}
+
+static void test_a_root_that_others_own_or_write(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    char shared[64], link[64];
+    snprintf(shared, sizeof shared, "%s/.shared", root);
+    snprintf(link, sizeof link, "%s/.link", root);
+    assert_int_equal(mkdir(shared, 0700), 0);
+    assert_int_equal(symlink(shared, link), 0);
+    assert_false(runtime_claim(&runtime, link, "j", false, &fault));
+    assert_int_equal(chmod(shared, 0777), 0);
+    assert_false(runtime_claim(&runtime, shared, "j", false, &fault));
+    assert_non_null(strstr(fault.text, "only its owner"));
+    assert_int_equal(chmod(shared, 0700), 0);
+    if (geteuid() == 0) {
+        assert_int_equal(chown(shared, NOBODY, NOBODY), 0);
+        assert_false(runtime_claim(&runtime, shared, "j", false, &fault));
+    }
+    unlink(link);
+    rmdir(shared);
 }
 
 static int set_up(void **state)
@@ -165,9 +270,15 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_claim_and_release),       cmocka_unit_test(test_a_live_one_is_not_taken_over),
-        cmocka_unit_test(test_a_dead_one_is_inherited), cmocka_unit_test(test_slots_run_out),
+        cmocka_unit_test(test_claim_and_release),
+        cmocka_unit_test(test_a_live_one_is_not_taken_over),
+        cmocka_unit_test(test_a_dead_one_is_inherited),
+        cmocka_unit_test(test_slots_run_out),
         cmocka_unit_test(test_release_without_rights),
+        cmocka_unit_test(test_a_place_without_a_slot),
+        cmocka_unit_test(test_the_root_of_each_user),
+        cmocka_unit_test(test_paths_fit),
+        cmocka_unit_test(test_a_root_that_others_own_or_write),
     };
     return cmocka_run_group_tests(tests, set_up, tear_down);
 }

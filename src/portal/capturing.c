@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Every undo makes do with the CAP_NET_ADMIN that is left by then.
+
+#include "portal/capturing.h"
+
+#include "base/memory.h"
+#include "edge/capture/capture.h"
+#include "os/log.h"
+#include "portal/repair.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct capturing {
+    struct tun tun;
+    struct routes plan;
+    struct repair *repair;
+    struct capture *capture; // the node's
+    struct log_tally unsent; // flows that were reset: their far ends took nothing
+};
+
+static bool take_device(struct portal *portal, struct fault *fault)
+{
+    portal->capturing = memory_new(sizeof *portal->capturing);
+    if (tun_open(&portal->capturing->tun, portal->conf->device, fault))
+        return true;
+    free(portal->capturing);
+    portal->capturing = NULL;
+    return false;
+}
+
+static void undo_device(struct portal *portal)
+{
+    tun_close(&portal->capturing->tun);
+    free(portal->capturing);
+    portal->capturing = NULL;
+}
+
+static bool take_addresses(struct portal *portal, struct fault *fault)
+{
+    const struct portal_conf *conf = portal->conf;
+    unsigned index = portal->capturing->tun.index;
+    if (!netlink_link_up(portal->nl, index, (uint32_t)conf->mtu, (uint32_t)conf->queue_length, fault))
+        return false;
+    for (size_t i = 0; i < conf->addresses.count; i++)
+        if (!netlink_address_add(portal->nl, index, &conf->addresses.items[i], fault))
+            return false;
+    return true; // the addresses go with the device
+}
+
+// Connections of local applications into the TUN device run at memory speed with no loss, where bbr's pacing only costs:
+// cubic measured four times the rate. So a system that defaults to bbr gets cubic on these routes alone.
+static const char *route_congestion(const struct portal_conf *conf)
+{
+    char name[32] = "";
+    if (conf->route_congestion)
+        return link_tuning_congestion(conf->route_congestion);
+    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
+    bool bbr = in && fscanf(in, "%31s", name) == 1 && !strncmp(name, "bbr", 3);
+    if (in)
+        fclose(in);
+    return bbr ? "cubic" : NULL;
+}
+
+static bool purge_left(struct portal *portal, struct fault *fault)
+{
+    struct runtime *runtime = &portal->runtime;
+    return !runtime->left || (routes_purge_slots(runtime->left, portal->nl, fault) && runtime_settle(runtime, fault));
+}
+
+static void undo_routes(struct portal *portal)
+{
+    struct fault fault;
+    if (!routes_purge(portal->runtime.slot, portal->nl, &fault)) {
+        log_error("%s", fault.text);
+        portal->runtime.stained = true;
+    }
+    routes_fini(&portal->capturing->plan);
+}
+
+// Slots of a dead predecessor are purged only once our own routes stand, so nothing leaks in between.
+static bool take_routes(struct portal *portal, struct fault *fault)
+{
+    struct routes *plan = &portal->capturing->plan;
+    routes_plan(plan, &portal->conf->routes, portal->runtime.slot, portal->capturing->tun.index,
+                route_congestion(portal->conf));
+    if (routes_purge(portal->runtime.slot, portal->nl, fault) && routes_install(plan, portal->nl, fault) &&
+        purge_left(portal, fault))
+        return true;
+    undo_routes(portal);
+    return false;
+}
+
+static void device_gone(void *owner)
+{
+    struct portal *portal = owner;
+    struct fault why;
+    fault_set(&why, "%s was deleted by another program", portal->capturing->tun.name);
+    portal_fail(portal, "the portal's device is gone", &why);
+}
+
+static bool take_repair(struct portal *portal, struct fault *fault)
+{
+    static const struct repair_ops ops = {.changed = portal_network_changed, .gone = device_gone};
+    struct repair_config config = {
+        .nl = portal->nl,
+        .tun = &portal->capturing->tun,
+        .addresses = &portal->conf->addresses,
+        .plan = &portal->capturing->plan,
+        .mtu = (uint32_t)portal->conf->mtu,
+        .queue_length = (uint32_t)portal->conf->queue_length,
+    };
+    portal->capturing->repair = repair_new(portal->loop, &config, &ops, portal, fault);
+    return portal->capturing->repair;
+}
+
+static void undo_repair(struct portal *portal)
+{
+    repair_free(portal->capturing->repair);
+}
+
+static bool take_entrance(struct portal *portal, struct fault *fault)
+{
+    const struct portal_conf *conf = portal->conf;
+    struct capture_config config = {
+        .mtu = (uint32_t)conf->mtu,
+        .max_flows = (uint32_t)conf->max_flows,
+        .receive_budget = conf->receive_budget,
+        .udp_idle_ms = (uint32_t)conf->udp_idle,
+        .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
+        .udp_offload = conf->link.udp_offload,
+    };
+    struct capture *capture = capture_new(portal->loop, &portal->capturing->tun, &config, fault);
+    if (!capture)
+        return false;
+    portal->capturing->capture = capture;
+    exchange_add(portal->node.exchange, capture_edge(capture));
+    return true;
+}
+
+const struct step CAPTURING_DEVICE = {"device", take_device, undo_device};
+const struct step CAPTURING_ADDRESSES = {"addresses", take_addresses, NULL};
+const struct step CAPTURING_ROUTES = {"routes", take_routes, undo_routes};
+const struct step CAPTURING_REPAIR = {"route repair", take_repair, undo_repair};
+const struct step CAPTURING_ENTRANCE = {"capture", take_entrance, NULL};
+const struct step CAPTURING_LEFT = {"routes of an earlier run", purge_left, NULL};
+
+void capturing_turned(void *owner, usec_t now)
+{
+    struct portal *portal = owner;
+    struct capturing *capturing = portal->capturing;
+    portal_turned(portal, now);
+    log_tally(&capturing->unsent, capture_counters(capturing->capture)->flows_evicted, now,
+              "flows reset because their far ends took no data and memory ran short");
+    if (capture_is_gone(capturing->capture))
+        device_gone(portal);
+}
+
+const char *capturing_device(const struct portal *portal)
+{
+    return portal->capturing ? portal->capturing->tun.name : NULL;
+}
