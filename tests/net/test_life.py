@@ -92,8 +92,9 @@ def anybodys_usher_tun():
 
 
 @pytest.mark.parametrize("command", ["up", "down", "status"])
-def test_without_rights_the_person_is_told_what_to_do(lab, anybodys_usher_tun, command):
-    done = lab.portal.run("setpriv", "--reuid=65534", "--clear-groups", anybodys_usher_tun, command, "branch", check=False)
+def test_without_rights_the_person_is_told_what_to_do(lab, pki, anybodys_usher_tun, command):
+    conf = Portal(lab, pathlib.Path(anybodys_usher_tun).parent, pki).conf
+    done = lab.portal.run("setpriv", "--reuid=65534", "--clear-groups", anybodys_usher_tun, command, conf, check=False)
     assert done.returncode == 1 and "sudo" in done.stderr
 
 
