@@ -98,10 +98,10 @@ static void finish(struct race *race, int fd, size_t which, int error)
     race->done(race->owner, &end);
 }
 
-// No way to a network says less than what a host answered.
+// No way to a network, or no address of our own to go from, says less than what a host answered.
 static bool is_vague(int error)
 {
-    return error == 0 || error == ENETUNREACH || error == EAFNOSUPPORT;
+    return error == 0 || error == ENETUNREACH || error == EAFNOSUPPORT || error == EADDRNOTAVAIL;
 }
 
 static void failed(struct race *race, size_t which, int error)
