@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 enum judge_name {
+    JUDGE_ALLOWED, // by its name; what it is resolved to is still judged
     JUDGE_RESOLVE, // its addresses may pass
     JUDGE_DENIED,  // none of them could
     JUDGE_NO_NAME, // this is no host name

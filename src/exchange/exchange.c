@@ -97,9 +97,10 @@ static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, c
     const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
     if (!host_name_is_valid(host))
         return JUDGE_NO_NAME;
-    if (!policy || policy_judge_name(policy, protocol, host, port) == POLICY_DENIED)
+    enum policy_verdict verdict = policy ? policy_judge_name(policy, protocol, host, port) : POLICY_DENIED;
+    if (verdict == POLICY_DENIED)
         return JUDGE_DENIED;
-    return JUDGE_RESOLVE;
+    return verdict == POLICY_ALLOWED ? JUDGE_ALLOWED : JUDGE_RESOLVE;
 }
 
 struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config)

@@ -124,6 +124,8 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config)
     };
     dial->edge.kind = &kind;
     dial->config = *config;
+    dial->rules = (struct remotes_rules){
+        .judge = config->judge, .translate = config->translate, .denied = &dial->counters.datagrams_denied};
     dial->relay = relay_new(&relay);
     dial_tcp_init(dial);
     dial_udp_init(dial);

@@ -17,7 +17,7 @@ struct dial_icmp {
     struct relay_flow flow; // first
     struct table_node node; // in dial->pings once it has an identifier
     struct endpoint inside; // where the latest request came from
-    struct remotes remotes; // of a session that was opened by address; ports are 0
+    struct remotes remotes; // of a session that was opened by address
     uint16_t id;            // our echo identifier
     bool listed;            // in dial->pings
 };
@@ -57,13 +57,11 @@ static uint8_t version_of(const struct dial_icmp *icmp)
     return icmp->flow.protocol == USHER_ICMPV6 ? 6 : 4;
 }
 
-static bool may_send(struct dial_icmp *icmp, const struct address *to)
+// What was opened by name was judged then.
+static bool may_send(struct dial_icmp *icmp, const struct endpoint *to, struct address *there)
 {
-    struct dial *dial = dial_of(&icmp->flow);
-    const struct endpoint key = {.addr = *to};
-    if (icmp->flow.by_name)
-        return true; // judged when it was opened
-    return remotes_may_send(&icmp->remotes, dial->config.judge, USHER_ICMP, &key, &dial->counters.datagrams_denied);
+    *there = icmp->flow.outside.addr;
+    return icmp->flow.by_name || remotes_may_send(&icmp->remotes, &dial_of(&icmp->flow)->rules, USHER_ICMP, to, there);
 }
 
 static bool send_request(const struct dial_icmp *icmp, const struct address *to, const struct usher_datagram *datagram)
@@ -84,28 +82,32 @@ static bool send_request(const struct dial_icmp *icmp, const struct address *to,
 static void datagram(void *owner, const struct usher_datagram *datagram)
 {
     struct dial_icmp *icmp = owner;
-    const struct address *to = icmp->flow.by_name ? &icmp->flow.outside.addr : &datagram->to.addr;
-    if (icmp->flow.closing || !may_send(icmp, to))
+    struct address there;
+    if (icmp->flow.closing || !may_send(icmp, &datagram->to, &there))
         return;
     icmp->inside = datagram->from;
     relay_flow_wait(&icmp->flow, RELAY_WAIT_ECHO);
-    if (!send_request(icmp, to, datagram) && reason_word(errno) == USHER_UNREACHABLE && !icmp->remotes.several)
+    if (!send_request(icmp, &there, datagram) && reason_word(errno) == USHER_UNREACHABLE && !icmp->remotes.several)
         fail(icmp, errno);
 }
 
 // From the socket to the peer
 
-static bool is_awaited(const struct dial_icmp *icmp, const struct address *from)
+// `asked` is whom the peer knows for the sender, no address for a name.
+static bool is_awaited(const struct dial_icmp *icmp, const struct echo_news *news, struct address *asked)
 {
-    if (icmp->flow.by_name)
-        return address_equal(from, &icmp->flow.outside.addr);
-    return remotes_let_in(&icmp->remotes, from);
+    const struct endpoint from = {.addr = news->from, .port = news->sequence};
+    if (!icmp->flow.by_name)
+        return remotes_let_in(&icmp->remotes, &from, asked);
+    *asked = (struct address){0};
+    return address_equal(&news->from, &icmp->flow.outside.addr);
 }
 
 static void take_news(struct dial *dial, const struct echo_news *news)
 {
     struct dial_icmp *icmp = find(dial, news->from.version, news->id);
-    if (!icmp || icmp->flow.closing || !is_awaited(icmp, &news->from))
+    struct address asked;
+    if (!icmp || icmp->flow.closing || !is_awaited(icmp, news, &asked))
         return;
     if (news->error != 0) {
         if (!icmp->remotes.several)
@@ -113,7 +115,7 @@ static void take_news(struct dial *dial, const struct echo_news *news)
         return;
     }
     const struct usher_datagram datagram = {
-        .from = {.addr = icmp->flow.by_name ? (struct address){0} : news->from, .port = icmp->flow.outside.port},
+        .from = {.addr = asked, .port = icmp->flow.outside.port},
         .to = {.addr = icmp->inside.addr, .port = news->sequence},
         .bytes = news->bytes,
         .len = news->len,

@@ -39,6 +39,7 @@ struct dial {
     struct edge edge;    // first
     struct relay *relay; // whose owner this is
     struct dial_config config;
+    struct remotes_rules rules; // for datagrams
     struct relay_kind tcp, icmp;
     struct relay_association_kind udp;
     uint32_t lookups;
@@ -73,9 +74,9 @@ void dial_udp_open(struct dial *dial, struct usher_session *session, const struc
 void dial_icmp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open);
 
 // lookup.c
-// Judged addresses, at least one, to connect to in this order, at flow->outside.port.
+// Where the far end is, which was judged: addresses, at least one, to connect to in this order, at flow->outside.port.
 typedef void dial_reach(struct relay_flow *flow, const struct address *addrs, size_t count);
-// Resolves where that is needed, judges, and calls `reach`, or refuses and abandons. The flow may be retired when this
+// Resolves where that is needed, judges, translates, and calls `reach`, or refuses and abandons. The flow may be retired when this
 // returns.
 void dial_look_up(struct relay_flow *flow, const struct usher_open *open, dial_reach *reach);
 // Gives up the lookup that is under way, if one is.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // From what the peer asked for to addresses that may be connected to. A name is resolved once, every address of it is
 // judged, and only what passed goes on to `reach`: nothing is resolved again behind the policy's back (DNS rebinding).
+// An address that the peer gave itself is judged as it is, and then may stand for another one (edge/translate.h).
 #include "edge/dial/internal.h"
 
 #include "base/memory.h"
@@ -28,25 +29,54 @@ static bool fits(const struct relay_flow *flow, const struct address *addr)
     return flow->protocol != USHER_ICMPV6 || addr->version == 6;
 }
 
-static void reach_allowed(struct relay_flow *flow, dial_reach *reach, const char *host, const struct address *addrs,
-                          size_t count)
+// Where the far end may be.
+struct ends {
+    struct address list[RESOLVER_ADDRESSES_MAX];
+    size_t count;
+    bool some_fit; // but not all that do are allowed
+};
+
+static void add_end(struct ends *ends, const struct relay_flow *flow, bool allowed, const char *host,
+                    const struct address *addr)
 {
     const struct judge *judge = dial_of(flow)->config.judge;
-    struct address allowed[RESOLVER_ADDRESSES_MAX];
-    size_t allowed_count = 0, fitting = 0;
-    for (size_t i = 0; i < count && i < RESOLVER_ADDRESSES_MAX; i++) {
-        if (!fits(flow, &addrs[i]))
-            continue;
-        fitting++;
-        if (judge->address(judge, flow->protocol, host, &addrs[i], flow->outside.port))
-            allowed[allowed_count++] = addrs[i];
-    }
-    if (allowed_count > 0)
-        reach(flow, allowed, allowed_count);
-    else if (fitting > 0)
+    if (!fits(flow, addr))
+        return;
+    ends->some_fit = true;
+    if (allowed || judge->address(judge, flow->protocol, host, addr, flow->outside.port))
+        ends->list[ends->count++] = *addr;
+}
+
+static void reach_ends(struct relay_flow *flow, dial_reach *reach, const struct ends *ends)
+{
+    if (ends->count > 0)
+        reach(flow, ends->list, ends->count);
+    else if (ends->some_fit)
         give_up(flow, USHER_DENIED, "not permitted");
     else
         give_up(flow, USHER_UNREACHABLE, "net: no address of that IP version");
+}
+
+static void reach_address(struct relay_flow *flow, dial_reach *reach, const struct address *addr)
+{
+    const struct translate *translate = dial_of(flow)->config.translate;
+    struct ends ends = {0};
+    add_end(&ends, flow, false, NULL, addr);
+    if (ends.count > 0 && translate)
+        ends.count = translate->address(translate, addr, ends.list);
+    reach_ends(flow, reach, &ends);
+}
+
+// A name that needs no resolver. If no rule allows it as such, then it is judged as that which it stands for.
+static void reach_name(struct relay_flow *flow, dial_reach *reach, bool allowed, const char *host)
+{
+    const struct translate *translate = dial_of(flow)->config.translate;
+    struct address there[TRANSLATE_MAX];
+    struct ends ends = {0};
+    size_t count = translate->name(translate, there);
+    for (size_t i = 0; i < count; i++)
+        add_end(&ends, flow, allowed, host, &there[i]);
+    reach_ends(flow, reach, &ends);
 }
 
 static void drop_lookup(struct relay_flow *flow)
@@ -73,10 +103,13 @@ static void resolved(void *owner, const struct address *addrs, size_t count, con
     char host[USHER_HOST_MAX + 1];
     strcpy(host, lookup->host);
     drop_lookup(flow);
+    struct ends ends = {0};
+    for (size_t i = 0; i < count && i < RESOLVER_ADDRESSES_MAX; i++)
+        add_end(&ends, flow, false, host, &addrs[i]);
     if (count == 0)
         give_up(flow, USHER_RESOLVE, why);
     else
-        reach_allowed(flow, reach, host, addrs, count);
+        reach_ends(flow, reach, &ends);
 }
 
 static void look_up(struct relay_flow *flow, const char *host, dial_reach *reach)
@@ -87,6 +120,8 @@ static void look_up(struct relay_flow *flow, const char *host, dial_reach *reach
         give_up(flow, USHER_RESOLVE, "not a host name");
     else if (verdict == JUDGE_DENIED)
         give_up(flow, USHER_DENIED, "not permitted");
+    else if (dial->config.translate && dial->config.translate->name)
+        reach_name(flow, reach, verdict == JUDGE_ALLOWED, host);
     else if (!dial->config.resolver)
         give_up(flow, USHER_RESOLVE, "names are not resolved here");
     else if (dial->lookups >= PENDING_LOOKUPS_MAX)
@@ -107,7 +142,7 @@ void dial_look_up(struct relay_flow *flow, const struct usher_open *open, dial_r
     struct address addr = open->addr;
     // An IPv4 address in text form comes as a host name; it is an address all the same.
     if (addr.version != 0 || address_parse(&addr, open->host))
-        reach_allowed(flow, reach, NULL, &addr, 1);
+        reach_address(flow, reach, &addr);
     else
         look_up(flow, open->host, reach);
 }

@@ -32,8 +32,7 @@ void dial_udp_init(struct dial *dial)
                  .abandon = abandon,
                  .inside = relay_association_inside,
                  .state = dial_state},
-        .judge = dial->config.judge,
-        .denied = &dial->counters.datagrams_denied,
+        .rules = &dial->rules,
     };
 }
 

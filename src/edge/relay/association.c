@@ -63,13 +63,14 @@ static void received(struct relay_port *port, const struct udp_message *message)
 {
     struct relay_association *association = association_of(port);
     struct relay_flow *flow = &association->flow;
-    if (!flow->by_name && !remotes_let_in(&association->remotes, &message->from.addr))
+    struct endpoint from = message->from; // as the peer knows it
+    if (!flow->by_name && !remotes_let_in(&association->remotes, &message->from, &from.addr))
         return;
     size_t at = 0;
     do {
         struct usher_datagram datagram = {.bytes = message->bytes + at, .len = relay_port_piece(message, at)};
         if (!flow->by_name) {
-            datagram.from = message->from;
+            datagram.from = from;
             datagram.to = association->inside;
         }
         usher_session_datagram(flow->opening.session, &datagram);
@@ -90,12 +91,14 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
     const struct relay_association_kind *kind = container_of(flow->kind, struct relay_association_kind, flow);
     if (flow->closing)
         return;
-    if (!flow->by_name && !remotes_may_send(&association->remotes, kind->judge, USHER_UDP, &datagram->to, kind->denied))
+    struct usher_datagram there = *datagram;
+    if (!flow->by_name &&
+        !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->to, &there.to.addr))
         return;
     association->inside = datagram->from;
     association->last_port = flow->by_name ? flow->outside.port : datagram->to.port;
     relay_flow_wait(flow, RELAY_WAIT_UDP);
-    relay_port_send(&association->port, datagram);
+    relay_port_send(&association->port, &there);
 }
 
 // Half an association is none.

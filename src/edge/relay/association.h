@@ -4,7 +4,6 @@
 #ifndef EDGE_RELAY_ASSOCIATION_H
 #define EDGE_RELAY_ASSOCIATION_H
 
-#include "edge/judge.h"
 #include "edge/relay/port.h"
 #include "edge/relay/remotes.h"
 
@@ -19,8 +18,7 @@ struct relay_association {
 // The flows of an edge's associations; `inside` is relay_association_inside, and `expired` relay_association_expired.
 struct relay_association_kind {
     struct relay_kind flow; // first
-    const struct judge *judge;
-    uint64_t *denied; // counts datagrams
+    const struct remotes_rules *rules;
 };
 
 // For sessions of associations; their owner is the struct relay_association.

@@ -21,12 +21,14 @@ static void bring_to_front(struct remotes *remotes, size_t i)
     remotes->list[0] = found;
 }
 
-// The entry for `to`, brought to the front; NULL when there is none.
-static const struct remote *find(struct remotes *remotes, const struct endpoint *to)
+// The entry for `to`, brought to the front; NULL when there is none. Pings have no ports.
+static struct remote *find(struct remotes *remotes, uint8_t protocol, const struct endpoint *to)
 {
     for (size_t i = 0; i < remotes->count; i++) {
         const struct remote *remote = &remotes->list[i];
-        if (remote->port != to->port || memcmp(remote->addr, to->addr.bytes, sizeof remote->addr) != 0)
+        if (remote->port != to->port && protocol != IPPROTO_ICMP)
+            continue;
+        if (memcmp(remote->asked, to->addr.bytes, sizeof remote->asked) != 0)
             continue;
         if (i > 0)
             bring_to_front(remotes, i);
@@ -35,8 +37,21 @@ static const struct remote *find(struct remotes *remotes, const struct endpoint 
     return NULL;
 }
 
-// `to` is not there yet.
-static void add(struct remotes *remotes, const struct endpoint *to, bool allowed)
+static struct remote judge(const struct remotes_rules *rules, uint8_t protocol, const struct endpoint *to)
+{
+    struct remote remote = {0};
+    struct address there[TRANSLATE_MAX] = {to->addr};
+    uint16_t port = protocol == IPPROTO_ICMP ? 0 : to->port;
+    remote.allowed = to->addr.version == 4 && rules->judge->address(rules->judge, protocol, NULL, &to->addr, port);
+    if (remote.allowed && rules->translate)
+        rules->translate->address(rules->translate, &to->addr, there);
+    memcpy(remote.asked, to->addr.bytes, sizeof remote.asked);
+    memcpy(remote.there, there[0].bytes, sizeof remote.there);
+    return remote;
+}
+
+// It is not there yet.
+static struct remote *add(struct remotes *remotes, struct remote remote)
 {
     if (remotes->count == remotes->size && remotes->size < REMOTES_MAX) {
         remotes->size = remotes->size ? remotes->size * 2 : FIRST_SIZE;
@@ -44,30 +59,35 @@ static void add(struct remotes *remotes, const struct endpoint *to, bool allowed
     }
     if (remotes->count == REMOTES_MAX)
         remotes->count--; // the one not used for longest
-    struct remote *last = &remotes->list[remotes->count++];
-    *last = (struct remote){.port = to->port, .allowed = allowed};
-    memcpy(last->addr, to->addr.bytes, sizeof last->addr);
+    remotes->list[remotes->count++] = remote;
     bring_to_front(remotes, remotes->count - 1u);
-    for (size_t i = 1; allowed && i < remotes->count; i++)
+    for (size_t i = 1; remote.allowed && i < remotes->count; i++)
         remotes->several = remotes->several || remotes->list[i].allowed;
+    return &remotes->list[0];
 }
 
-bool remotes_may_send(struct remotes *remotes, const struct judge *judge, uint8_t protocol, const struct endpoint *to,
-                      uint64_t *denied)
+bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
+                      const struct endpoint *to, struct address *there)
 {
-    const struct remote *known = find(remotes, to);
-    bool allowed =
-        known ? known->allowed : to->addr.version == 4 && judge->address(judge, protocol, NULL, &to->addr, to->port);
-    if (!known)
-        add(remotes, to, allowed);
-    *denied += !allowed;
-    return allowed;
+    struct remote *remote = find(remotes, protocol, to);
+    if (!remote)
+        remote = add(remotes, judge(rules, protocol, to));
+    remote->port = to->port;
+    *there = address_v4(remote->there);
+    *rules->denied += !remote->allowed;
+    return remote->allowed;
 }
 
-bool remotes_let_in(const struct remotes *remotes, const struct address *from)
+bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked)
 {
-    for (size_t i = 0; i < remotes->count; i++)
-        if (remotes->list[i].allowed && memcmp(remotes->list[i].addr, from->bytes, sizeof remotes->list[i].addr) == 0)
-            return true;
-    return false;
+    const struct remote *found = NULL;
+    for (size_t i = 0; i < remotes->count && (!found || found->port != from->port); i++) {
+        const struct remote *remote = &remotes->list[i];
+        bool fits = remote->allowed && memcmp(remote->there, from->addr.bytes, sizeof remote->there) == 0;
+        if (fits && (!found || remote->port == from->port))
+            found = remote;
+    }
+    if (found)
+        *asked = address_v4(found->asked);
+    return found;
 }

@@ -1,19 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Where an association has sent to, and whether it may: the last 64 IPv4 destinations, the latest first. It saves judging
-// every datagram anew, and it is the list of those from whom answers are let in (RFC 4787 section 5, address-dependent
-// filtering).
+// and translating every datagram anew, and it is the list of those from whom answers are let in (RFC 4787 section 5,
+// address-dependent filtering), and of what the peer calls them.
 #ifndef EDGE_RELAY_REMOTES_H
 #define EDGE_RELAY_REMOTES_H
 
 #include "edge/judge.h"
+#include "edge/translate.h"
 
 #include <stddef.h>
 
 enum { REMOTES_MAX = 64 };
 
 struct remote {
-    uint8_t addr[4];
-    uint16_t port;
+    uint8_t asked[4];
+    uint8_t there[4]; // where that is
+    uint16_t port;    // of pings: the latest sequence number
     bool allowed;
 };
 
@@ -24,10 +26,19 @@ struct remotes {
     bool several; // more than one was ever allowed
 };
 
+struct remotes_rules {
+    const struct judge *judge;
+    const struct translate *translate; // NULL: everything is where its address says
+    uint64_t *denied;                  // counts datagrams
+};
+
 void remotes_fini(struct remotes *remotes);
-// Whether a datagram may go there, by what was judged before or now; counts those that may not.
-bool remotes_may_send(struct remotes *remotes, const struct judge *judge, uint8_t protocol, const struct endpoint *to,
-                      uint64_t *denied);
-bool remotes_let_in(const struct remotes *remotes, const struct address *from);
+// Whether a datagram may go to `to`, by what was judged before or now, and where that is; counts those that may not. The
+// port of a ping is its sequence number.
+bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
+                      const struct endpoint *to, struct address *there);
+// Whether an answer may come from there, and what the peer calls its sender: where several are in one place, the one with
+// that port, or else the latest.
+bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked);
 
 #endif
