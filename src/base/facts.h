@@ -18,6 +18,7 @@ enum fact_unit {
     FACT_SECONDS,
     FACT_MICROSECONDS,
     FACT_UNIX_SECONDS, // since 1970
+    FACT_SWITCH,       // 1: yes, 0: no
     FACT_WORDS,        // of texts
 };
 

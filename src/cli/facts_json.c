@@ -34,6 +34,8 @@ static json_t *value_of(const struct fact *fact)
         return text_value(fact->text);
     if (fact->unit == FACT_UNIX_SECONDS)
         return json_string(moment_text(moment, (time_t)fact->value));
+    if (fact->unit == FACT_SWITCH)
+        return json_boolean(fact->value);
     return json_integer((json_int_t)fact->value);
 }
 

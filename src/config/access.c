@@ -5,6 +5,7 @@
 #include "config/access.h"
 
 #include "base/memory.h"
+#include "config/value.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -26,7 +27,10 @@ void access_fini(struct access *access)
         free(access->lines[i].name);
         free(access->lines[i].rules);
     }
+    for (size_t i = 0; i < access->portal_count; i++)
+        free(access->portals[i].name);
     free(access->lines);
+    free(access->portals);
     *access = (struct access){0};
 }
 
@@ -54,6 +58,30 @@ bool access_deny(void *field, const struct config_entry *entry, const struct con
     return parse(field, entry, false, fault);
 }
 
+static const struct access_portal *find_portal(const struct access *access, const char *name)
+{
+    for (size_t i = 0; i < access->portal_count; i++)
+        if (!strcasecmp(access->portals[i].name, name))
+            return &access->portals[i];
+    return NULL;
+}
+
+bool access_local(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access *access = field;
+    struct access_portal portal = {0};
+    if (!value_switch(&portal.local, entry, key, fault))
+        return fault_set(fault, "is neither yes nor no");
+    if (find_portal(access, entry->argument))
+        return fault_set(fault, "was given before for this portal");
+    if (access->portal_count == ACCESS_PORTALS_MAX)
+        return fault_set(fault, "is one too many: there may be %d", ACCESS_PORTALS_MAX);
+    portal.name = memory_text(entry->argument);
+    access->portals = memory_resize(access->portals, (access->portal_count + 1) * sizeof *access->portals);
+    access->portals[access->portal_count++] = portal;
+    return true;
+}
+
 static void add_of(struct policy *policy, const struct access *access, const char *name)
 {
     struct fault fault;
@@ -74,4 +102,11 @@ struct policy *access_policy(const struct access *access, const char *name)
         add_of(policy, access, name);
     add_of(policy, access, "*");
     return policy;
+}
+
+bool access_is_local(const struct access *access, const char *name)
+{
+    const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
+    const struct access_portal *said = own ? own : all;
+    return said && said->local;
 }

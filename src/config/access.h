@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The [Access NAME] sections: one flat list of their lines, in the file's order.
+// The [Access NAME] sections: one flat list of their lines, in the file's order, and what else they say of whom.
 #ifndef CONFIG_ACCESS_H
 #define CONFIG_ACCESS_H
 
 #include "config/config.h"
 #include "exchange/policy/policy.h"
 
-enum { ACCESS_RULES_MAX = 65536 }; // lines of Allow and Deny
+enum {
+    ACCESS_RULES_MAX = 65536,   // lines of Allow and Deny
+    ACCESS_PORTALS_MAX = 65536, // portals that more is said of: as many as a gate may have at once
+};
 
 struct access_line {
     char *name; // of the portal; "*" is everybody authenticated
@@ -14,17 +17,27 @@ struct access_line {
     char *rules; // comma separated, as exchange/policy/policy.h reads them
 };
 
+struct access_portal {
+    char *name; // as above
+    bool local;
+};
+
 struct access {
     struct access_line *lines;
     size_t count;
+    struct access_portal *portals;
+    size_t portal_count;
 };
 
 config_parse access_allow; // struct access, appended
 config_parse access_deny;
+config_parse access_local; // once for each name
 void access_fini(struct access *access);
 
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
 // wins, so a portal's own section can take back, and add to, what everybody may.
 struct policy *access_policy(const struct access *access, const char *name);
+// Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
+bool access_is_local(const struct access *access, const char *name);
 
 #endif

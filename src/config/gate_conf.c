@@ -41,6 +41,7 @@ static const struct config_key KEYS[] = {
     LINK_TUNING_KEYS("Gate", struct gate_conf, link),
     {"Access", "Allow", access_allow, FIELD(access), .repeats = true},
     {"Access", "Deny", access_deny, FIELD(access), .repeats = true},
+    {"Access", "Local", access_local, FIELD(access), .repeats = true},
 };
 
 bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct blob *text)

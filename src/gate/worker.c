@@ -8,6 +8,7 @@
 #include "base/text.h"
 #include "config/gate_conf.h"
 #include "edge/dial/dial.h"
+#include "edge/local/local.h"
 #include "gate/channel.h"
 #include "gate/handover.h"
 #include "node/node.h"
@@ -116,6 +117,7 @@ static void tunnel_came(void *owner)
     exchange_set_policy(worker->node.exchange, worker->policy);
     struct dial_config config = {
         .judge = exchange_judge(worker->node.exchange),
+        .translate = access_is_local(&conf->access, tls_peer_name(tls)) ? &local_translate : NULL,
         .poller = worker->node.poller,
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,

@@ -68,11 +68,44 @@ static void test_nothing_allows_nothing(void **state)
     assert_false(allows(&access, "branch", "10.1.0.1", 22));
 }
 
+static bool say_local(struct access *access, const char *name, const char *value, struct fault *fault)
+{
+    const struct config_entry entry = {.argument = name, .value = value};
+    return access_local(access, &entry, NULL, fault);
+}
+
+static void test_whose_sessions_stay_here(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        bool without, with; // everybody's section saying yes
+    } cases[] = {
+        {"branch", true, true}, {"Branch", true, true},   {"other", false, false},
+        {"third", false, true}, {"branch2", false, true}, {"*", false, true},
+    };
+    struct access access = sections();
+    struct fault fault;
+    assert_false(access_is_local(&access, "branch"));
+    assert_true(say_local(&access, "branch", "yes", &fault));
+    assert_true(say_local(&access, "other", "no", &fault));
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CASE(cases[i].name, access_is_local(&access, cases[i].name) == cases[i].without);
+    assert_true(say_local(&access, "*", "Yes", &fault));
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CASE(cases[i].name, access_is_local(&access, cases[i].name) == cases[i].with);
+    assert_false(say_local(&access, "BRANCH", "yes", &fault));
+    judge_all(&access); // the rules are what they were
+    access_fini(&access);
+    assert_false(access_is_local(&access, "branch"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_nothing_allows_nothing),
+        cmocka_unit_test(test_whose_sessions_stay_here),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -23,6 +23,7 @@ static void describe_all(const void *part, struct facts *facts)
     facts_text(facts, "identity", "of the peer", NULL);
     facts_gauge(facts, "since", "a moment", FACT_UNIX_SECONDS, 1795503037);
     facts_gauge(facts, "rtt_us", "round trip", FACT_MICROSECONDS, 250);
+    facts_gauge(facts, "local", "something is so", FACT_SWITCH, 1);
     facts_list(facts, "listen");
     facts_text(facts, "", "address", "0.0.0.0:4433");
     facts_text(facts, "", "address", "[::]:4433");
@@ -39,6 +40,7 @@ static void describe_all(const void *part, struct facts *facts)
 }
 
 static const char ALL[] = "{\"name\":\"branch\",\"identity\":null,\"since\":\"2026-11-24T06:50:37Z\",\"rtt_us\":250,"
+                          "\"local\":true,"
                           "\"listen\":[\"0.0.0.0:4433\",\"[::]:4433\"],"
                           "\"flows\":[{\"inside\":\"10.0.0.1:1\",\"bytes_in\":7},"
                           "{\"inside\":\"10.0.0.1:2\",\"bytes_in\":1099511627776}],"
@@ -151,7 +153,7 @@ static void test_what_no_worker_says(void **state)
         {"a gauge", BYTES("\4g\0\1n\0h\0\1\0\0\0\0\0\0\0\0\1\7"), true},
         {"a gauge outside", BYTES("\1n\0h\0\1\0\0\0\0\0\0\0\0\1"), false},
         {"a kind that is no number's", BYTES("\4g\0\1n\0h\0\2\0\0\0\0\0\0\0\0\1\7"), false},
-        {"a unit that is no number's", BYTES("\4g\0\1n\0h\0\1\5\0\0\0\0\0\0\0\1\7"), false},
+        {"a unit that is no number's", BYTES("\4g\0\1n\0h\0\1\6\0\0\0\0\0\0\0\1\7"), false},
         {"no text", BYTES("\4g\0\3n\0h\0\7"), true},
         {"a name with a quote", BYTES("\4g\0\3n\"\0h\0\7"), false},
         {"a name with a capital", BYTES("\4G\0\7"), false},

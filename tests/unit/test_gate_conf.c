@@ -85,6 +85,10 @@ static void test_refused(void **state)
         {"", "Deny = sctp:10.0.0.0/8", "gate.conf:10: Deny: "},
         {"", "Allow = tcp:10.0.0.0/8:0", "gate.conf:10: Allow: "},
         {"", "[Access]\nAllow = 10.0.0.0/8", "gate.conf:10: [Access NAME] needs a name"},
+        {"", "Local = maybe", "gate.conf:10: Local: is neither yes nor no"},
+        {"", "Local = yes\nLocal = yes", "gate.conf:11: Local: was given before for this portal"},
+        {"", "Local = yes\n[Access BRANCH]\nLocal = no", "gate.conf:12: Local: was given before for this portal"},
+        {"", "Local =", "gate.conf:10: Local has no value"},
         {"", "[Access a]\nPermit = 10.0.0.0/8", "gate.conf:11: unknown key \"Permit\" in [Access]"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
