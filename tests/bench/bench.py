@@ -69,7 +69,7 @@ def serve(lab):
 
 def wanted(args):
     if args.paths:
-        classes = [c for c in paths.ALL if c.name.split()[0] in args.paths]
+        classes = [c for c in paths.ALL + paths.ENTRANCES if c.name.split()[0] in args.paths]
     elif args.against:
         classes = [paths.Usher]
     else:

@@ -119,6 +119,27 @@ def before(directory):
     return type("Before", (Usher,), {"name": "usher-tun-before", "number": 7, **programs})
 
 
+class Socks(Usher):
+    """Through a SOCKS entrance of the portal; no connection of the client's own goes into the TUN device."""
+
+    name, number = "usher-socks", 8
+    udp = version6 = holds = False
+    portal_extra = "Socks = 10.1.0.1:1080\nSocksAllow = 10.1.0.0/24"
+    load_options = ("--socks", "10.1.0.1:1080")
+
+
+class Forward(Usher):
+    """Through a port of the portal's that leads to the server's."""
+
+    name, number = "usher-forward", 9
+    udp = version6 = holds = False
+    portal_extra = f"Forward = tcp 10.1.0.1:9009 -> 10.80.9.2:{PORT}"
+    port = 9009
+
+    def target(self, version=4):
+        return "10.1.0.1"
+
+
 class Relay(Path):
     """A TLS relay on both ends with haproxy, one TLS connection per flow, no TUN: what user space makes of TLS alone."""
 
@@ -204,3 +225,4 @@ class Sshuttle(Path):
 
 
 ALL = [Direct, Usher, Relay, WireguardGo, OpenVpn, Sshuttle]
+ENTRANCES = [Socks, Forward]  # beside the captured one, where --paths names them

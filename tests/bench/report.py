@@ -70,7 +70,7 @@ def ratios(summary, ours="usher-tun"):
         rows.append((f"echo rate at {most:,} flows to 100", value, ">= 0.6", value >= 0.6))
     if "hold10000_bytes_per_flow" in mine:
         value = mine["hold10000_bytes_per_flow"]["median"]
-        rows.append(("memory of both ends per held flow, bytes", value, "<= 1024", value <= 1024))
+        rows.append(("memory of both ends per held flow, bytes", value, "<= 800", value <= 800))
     for figure in ("up1", "down1", "up8"):
         if f"{figure}_v6_gbits" in mine:
             value = mine[f"{figure}_v6_gbits"]["median"] / mine[f"{figure}_gbits"]["median"]
