@@ -88,16 +88,26 @@ static const char *protocol_text(uint8_t protocol)
     }
 }
 
+enum { FAR_TEXT_SIZE = USHER_HOST_MAX + sizeof ":65535" };
+
+static const char *far_text(const struct flow_info *info, char room[FAR_TEXT_SIZE])
+{
+    if (!info->host)
+        return endpoint_text(&info->outside, room);
+    snprintf(room, FAR_TEXT_SIZE, "%s:%u", info->host, info->outside.port);
+    return room;
+}
+
 static void tell_flow(void *arg, const struct flow_info *info)
 {
     struct facts *facts = arg;
     char inside[ENDPOINT_TEXT_SIZE];
-    char far[ENDPOINT_TEXT_SIZE];
+    char far[FAR_TEXT_SIZE];
     struct fact_label label = {.name = "inside", .value = endpoint_text(&info->inside, inside)};
     facts_item(facts, &label);
     facts_text(facts, "protocol", "tcp, udp, icmp or icmpv6", protocol_text(info->protocol));
     facts_text(facts, "inside", "the end before the portal", inside);
-    facts_text(facts, "far", "the end behind the gate", endpoint_text(&info->outside, far));
+    facts_text(facts, "far", "the end behind the gate", far_text(info, far));
     facts_text(facts, "state", "what the flow is at", info->state);
     facts_counter(facts, "bytes_out", "payload to the far end", FACT_BYTES, info->bytes_out);
     facts_counter(facts, "bytes_in", "payload from the far end", FACT_BYTES, info->bytes_in);

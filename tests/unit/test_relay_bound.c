@@ -30,7 +30,7 @@ static struct relay_kind kind = {
 
 static struct relay_source *open_source(const struct endpoint *inside, const struct usher_open *open)
 {
-    struct relay_source *source = relay_source_add(&bound, &kind, inside, open);
+    struct relay_source *source = relay_source_add(&bound, &kind, sizeof(struct relay_source), inside, open);
     source->flow.opening.session = usher_session_open(rig->portal, open, &relay_source_ops, source);
     assert_non_null(source->flow.opening.session);
     opens++;

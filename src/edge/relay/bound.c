@@ -54,12 +54,22 @@ const struct endpoint *relay_source_inside(const struct relay_flow *flow)
 
 // Ends
 
+static struct early *early_of(struct list *node)
+{
+    return container_of(node, struct early, node);
+}
+
+static void drop(struct relay_source *source, struct early *early)
+{
+    list_remove(&early->node);
+    free(early);
+    source->early_count--;
+}
+
 static void drop_early(struct relay_source *source)
 {
-    struct list *node;
-    while ((node = list_pop_front(&source->early)))
-        free(container_of(node, struct early, node));
-    source->early_count = 0;
+    list_for_each(node, &source->early)
+        drop(source, early_of(node));
 }
 
 void relay_source_close(struct relay_source *source)
@@ -79,7 +89,7 @@ void relay_source_expired(struct relay_flow *flow)
     struct relay_source *source = (struct relay_source *)flow;
     table_remove(&source->bound->sources, &source->by_inside);
     if (relay_flow_idle(flow))
-        relay_source_close(source);
+        flow->kind->abandon(flow);
 }
 
 // From the application to the peer
@@ -208,10 +218,10 @@ const struct usher_session_ops relay_source_ops = {
 
 // The beginning
 
-struct relay_source *relay_source_add(struct relay_bound *bound, const struct relay_kind *kind,
+struct relay_source *relay_source_add(struct relay_bound *bound, const struct relay_kind *kind, size_t size,
                                       const struct endpoint *inside, const struct usher_open *open)
 {
-    struct relay_source *source = (struct relay_source *)relay_flow_add(kind, sizeof *source, open);
+    struct relay_source *source = (struct relay_source *)relay_flow_add(kind, size, open);
     source->bound = bound;
     source->inside = *inside;
     list_init(&source->early);

@@ -48,8 +48,9 @@ void relay_bound_close(struct relay_bound *bound);
 // The source of that application towards `outside`; whichever comes first, if that is NULL. NULL when there is none.
 struct relay_source *relay_source_find(const struct relay_bound *bound, const struct endpoint *inside,
                                        const struct endpoint *outside);
-// A new one, for a session yet to be opened with relay_source_ops; it is to be put into flow.opening.session.
-struct relay_source *relay_source_add(struct relay_bound *bound, const struct relay_kind *kind,
+// A new one of `size` bytes that begins with a struct relay_source, for a session yet to be opened with relay_source_ops; it
+// is to be put into flow.opening.session.
+struct relay_source *relay_source_add(struct relay_bound *bound, const struct relay_kind *kind, size_t size,
                                       const struct endpoint *inside, const struct usher_open *open);
 // To the application.
 void relay_source_send(struct relay_source *source, const uint8_t *bytes, size_t len);

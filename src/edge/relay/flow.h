@@ -65,6 +65,8 @@ struct relay_kind {
     void (*abandon)(struct relay_flow *flow);
     // The end inside: the application, or who the peer says it is; NULL for TCP of the peer's, where only the peer knows.
     const struct endpoint *(*inside)(const struct relay_flow *flow);
+    // The far end's name; NULL, or a kind without this: `outside` has its address.
+    const char *(*host)(const struct relay_flow *flow);
     // What a flow that is not answered is doing; NULL: the session's own word.
     const char *(*state)(const struct relay_flow *flow);
     // Of our own sessions, else NULL. The peer has accepted: what is to be said to the application before it hears the far

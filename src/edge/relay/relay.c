@@ -102,6 +102,8 @@ static void describe(const struct relay_flow *flow, struct flow_info *info, usec
     };
     if (flow->kind->inside)
         info->inside = *flow->kind->inside(flow);
+    if (flow->kind->host)
+        info->host = flow->kind->host(flow);
     if (!flow->opening.session)
         return;
     uint64_t sent = usher_session_sent(flow->opening.session), received = usher_session_received(flow->opening.session);
