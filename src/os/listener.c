@@ -25,6 +25,7 @@ struct listener {
     listener_accepted *accepted;
     void *owner;
     unsigned handles;
+    bool is_short; // since nobody waited last; the log has said so
 };
 
 static void ready(uv_poll_t *poll, int status, int events);
@@ -33,6 +34,15 @@ static void resume(uv_timer_t *timer)
 {
     struct listener *listener = timer->data;
     uv_poll_start(&listener->poll, UV_READABLE, ready);
+}
+
+static void pause_accepting(struct listener *listener, int error)
+{
+    if (!listener->is_short)
+        log_error("cannot accept connections: %s", strerror(error));
+    listener->is_short = true;
+    uv_poll_stop(&listener->poll);
+    uv_timer_start(&listener->pause, resume, SHORTAGE_PAUSE_MS, 0);
 }
 
 static void ready(uv_poll_t *poll, int status, int events)
@@ -50,11 +60,10 @@ static void ready(uv_poll_t *poll, int status, int events)
         } else if (fd >= 0) {
             close(fd);
         } else if (errno == EAGAIN) {
+            listener->is_short = false;
             return;
         } else if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM) {
-            log_error("cannot accept connections: %s", strerror(errno));
-            uv_poll_stop(poll);
-            uv_timer_start(&listener->pause, resume, SHORTAGE_PAUSE_MS, 0);
+            pause_accepting(listener, errno);
             return;
         } // else: the connection was gone before we took it
     }

@@ -14,11 +14,10 @@
 static bool judge_privacy(const struct stat *st, const char *path, struct fault *fault)
 {
     if (st->st_uid != 0 && st->st_uid != geteuid())
-        return fault_set(fault,
-                         "%s: a private key must belong to root or to the user that runs this program: chown root %s",
+        return fault_set(fault, "%s: a secret must belong to root or to the user that runs this program: chown root %s",
                          path, path);
     if (st->st_mode & (S_IRWXG | S_IRWXO))
-        return fault_set(fault, "%s: others can use this private key (mode %04o): chmod 600 %s", path,
+        return fault_set(fault, "%s: others can read or change this secret (mode %04o): chmod 600 %s", path,
                          (unsigned)(st->st_mode & 07777), path);
     return true;
 }
@@ -60,7 +59,7 @@ static bool read_whole(struct blob *out, bool private, const char *path, size_t 
     // O_NONBLOCK: a pipe in the place of the file must not hang the start before it is judged.
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (private ? O_NOFOLLOW : 0));
     if (fd < 0 && private && errno == ELOOP)
-        return fault_set(fault, "%s: a private key must not be a symbolic link", path);
+        return fault_set(fault, "%s: a secret must not be a symbolic link", path);
     if (fd < 0)
         return fault_errno(fault, errno, "%s: open", path);
 
