@@ -31,6 +31,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
     CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
+    SOCKS_KEYS("Portal", struct portal_conf, socks),
     CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
     LINK_TUNING_KEYS("Portal", struct portal_conf, link),
     {"Gate", "Address", value_host_port, FIELD(gate), .required = true},
@@ -40,7 +41,7 @@ static const struct config_key KEYS[] = {
 // Of these a portal has one at least: else there is nothing for it to carry.
 static const struct {
     const char *section, *key, *shown;
-} PURPOSES[] = {{"Portal", "Route", "Route"}};
+} PURPOSES[] = {{"Portal", "Route", "Route"}, {"Portal", "Socks", "Socks"}};
 
 // What describes the TUN device and what comes out of it, and without Route would be ignored.
 static const char *const NEED_ROUTE[] = {"Device", "Address", "MTU", "QueueLength", "RouteCongestion", "ReceiveBudget"};
@@ -110,6 +111,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
                        PORTAL_ROUTE_LENGTHS_MAX);
     check_mode(config);
     link_tuning_check(&conf->link, config, "Portal");
+    socks_keys_check(&conf->socks, config, "Portal");
     if (!conf->peer_name && conf->gate.host)
         conf->peer_name = memory_text(conf->gate.host);
     return !config->mistakes;
@@ -130,6 +132,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     if (config_load(&config, &text)) {
         struct credentials credentials = {0};
         portal_conf_parse(conf, &config, &text);
+        socks_keys_read(&conf->socks, &config, "Portal");
         if (credentials_read(&credentials, &config, "Portal", &conf->credentials))
             identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
         credentials_wipe(&credentials);
@@ -196,6 +199,7 @@ void portal_conf_free(struct portal_conf *conf)
 {
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
+    socks_keys_fini(&conf->socks);
     value_target_fini(&conf->gate);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);

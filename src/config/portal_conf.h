@@ -6,6 +6,7 @@
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
+#include "config/socks_keys.h"
 #include "config/value_net.h"
 #include "os/log.h"
 
@@ -31,8 +32,10 @@ struct portal_conf {
     uint64_t hold;           // ms
     uint64_t udp_idle;       // ms
     uint64_t dns_idle;       // ms
-    uint64_t max_flows;      // captured at once
+    uint64_t max_flows;      // at once, of each entrance
     uint64_t receive_budget; // bytes
+
+    struct socks_keys socks;
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success

@@ -28,6 +28,8 @@ struct portal {
     struct capturing *capturing; // portal/capturing.h; NULL: no Route, no TUN
     struct control *control;
     struct watch *watch; // of the network; NULL: the one that captures has its own
+    int *socks_fds;      // that listen, until the entrance takes them
+    size_t socks_count;
     struct node node;
     struct path *path;
 

@@ -8,6 +8,7 @@
 #include "os/sandbox.h"
 #include "portal/capturing.h"
 #include "portal/routes.h"
+#include "portal/socks.h"
 #include "portal/watch.h"
 
 enum { SPARE_DESCRIPTORS = 1024 }; // besides those of flows: captured ones need none, those of listeners one each
@@ -75,8 +76,9 @@ static void undo_control(struct portal *portal)
 // CAP_NET_ADMIN stays where there are routes: for putting them back, and for the mark on the link's socket.
 static bool take_privileges(struct portal *portal, struct fault *fault)
 {
-    sandbox_limits((unsigned)portal->conf->link.max_sessions + SPARE_DESCRIPTORS);
-    return sandbox_drop(portal->conf->user, portal_conf_captures(portal->conf), fault);
+    const struct portal_conf *conf = portal->conf;
+    sandbox_limits((unsigned)conf->link.max_sessions + SPARE_DESCRIPTORS + socks_descriptors(conf));
+    return sandbox_drop(conf->user, portal_conf_captures(conf), fault);
 }
 
 static bool take_node(struct portal *portal, struct fault *fault)
@@ -135,16 +137,18 @@ static const struct step *const WITH_TUN[] = {
     &CAPTURING_ROUTES,
     &CONTROL,
     &CAPTURING_REPAIR,
+    &SOCKS_SOCKETS,
     &PRIVILEGES,
     &NODE,
     &CAPTURING_ENTRANCE,
+    &SOCKS_ENTRANCE,
     &PATH,
     NULL,
 };
 
 // Without: as root or as anybody.
 static const struct step *const WITHOUT_TUN[] = {
-    &RUNTIME, &WATCH, &CAPTURING_LEFT, &CONTROL, &PRIVILEGES, &NODE, &PATH, NULL,
+    &RUNTIME, &WATCH, &CAPTURING_LEFT, &CONTROL, &SOCKS_SOCKETS, &PRIVILEGES, &NODE, &SOCKS_ENTRANCE, &PATH, NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)

@@ -64,10 +64,11 @@ struct rig {
     struct resolver *resolver; // NULL: none
     struct poller *poller;
     struct exchange *exchange;
-    struct dial *dial;   // the exchange's
-    struct relay *relay; // of the portal, where a test wants one
-    bool blocked;        // nothing goes from gate to portal
-    uint64_t skew_ms;    // dial is told a time so much later, once
+    struct dial *dial;          // the exchange's
+    struct relay *relay;        // of the portal, where a test wants one
+    struct exchange *entrances; // the same
+    bool blocked;               // nothing goes from gate to portal
+    uint64_t skew_ms;           // dial is told a time so much later, once
     size_t descriptors;
 };
 
@@ -226,7 +227,11 @@ static inline void turn(struct rig *rig, uv_run_mode mode)
     usec_t now = clock_now();
     if (rig->relay)
         relay_turn(rig->relay, now + rig->skew_ms * USEC_PER_MSEC);
+    if (rig->entrances)
+        exchange_before_pull(rig->entrances, now + rig->skew_ms * USEC_PER_MSEC);
     carry(rig, rig->portal, rig->gate, now);
+    if (rig->entrances)
+        exchange_after_pull(rig->entrances, false, now + rig->skew_ms * USEC_PER_MSEC);
     exchange_before_pull(rig->exchange, now + rig->skew_ms * USEC_PER_MSEC);
     rig->skew_ms = 0;
     if (!rig->blocked)
@@ -335,6 +340,15 @@ static inline struct relay *rig_add_relay(struct rig *rig)
     return rig->relay = relay_new(&config);
 }
 
+// For edges of the portal's end.
+static inline struct exchange *rig_add_entrances(struct rig *rig, uint32_t hold_ms)
+{
+    const struct exchange_config config = {.hold_ms = hold_ms, .wake = rig_wake, .owner = rig};
+    rig->entrances = exchange_new(&rig->loop, &config);
+    exchange_attach(rig->entrances, rig->portal);
+    return rig->entrances;
+}
+
 // The tunnel goes first, as in the programs; then nothing may be left anywhere.
 static inline void rig_free(struct rig *rig)
 {
@@ -343,6 +357,10 @@ static inline void rig_free(struct rig *rig)
     if (rig->resolver)
         resolver_free(rig->resolver);
     exchange_free(rig->exchange);
+    if (rig->entrances) {
+        exchange_detach(rig->entrances);
+        exchange_free(rig->entrances);
+    }
     if (rig->relay)
         relay_free(rig->relay);
     poller_free(rig->poller);

@@ -1,11 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A portal's configuration: the documented example, the defaults that usher.conf(5) promises, and what is refused.
+#include "base/memory.h"
 #include "config/portal_conf.h"
 #include "unit.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 static const char EXAMPLE[] = "[Portal]\n"
                               "Device = usher7                  ; the TUN interface\n"
@@ -100,6 +103,60 @@ static void test_keys(void **state)
     assert_string_equal(conf->peer_name, "other.example");
 }
 
+static void test_socks(void **state)
+{
+    (void)state;
+    assert_true(parse("", ""));
+    assert_int_equal(conf->socks.listen.count, 0);
+    assert_true(parse("Socks = 127.0.0.1:1080, 127.0.0.9:1080, [::1]:1080", ""));
+    assert_int_equal(conf->socks.listen.count, 3);
+    assert_int_equal(conf->socks.allow.count, 2); // loopback
+    assert_int_equal(conf->socks.allow.items[0].len, 8);
+    assert_int_equal(conf->socks.allow.items[1].len, 128);
+    assert_null(conf->socks.user);
+    assert_true(parse("Socks = 0.0.0.0:1080\nSocksAllow = 10.0.0.0/8", ""));
+    assert_int_equal(conf->socks.allow.count, 1);
+    assert_true(parse("Socks = 127.0.0.1:1\nSocksUser = the user\nSocksPasswordFile = /etc/usher/secret", ""));
+    assert_string_equal(conf->socks.user, "the user");
+}
+
+// What the file may say, and who may read it.
+static void test_socks_password(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *text;
+        mode_t mode;
+        const char *password, *words;
+    } cases[] = {
+        {"open sesame\n", 0600, "open sesame", ""},
+        {"open sesame", 0400, "open sesame", ""},
+        {"first\r\nsecond\n", 0600, "first", ""},
+        {"\n", 0600, NULL, "x.conf: SocksPasswordFile: "},
+        {"secret\n", 0644, NULL, "others can read or change this secret (mode 0644): chmod 600"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        char path[] = "/tmp/test_portal_conf.XXXXXX";
+        char *words;
+        size_t size;
+        int fd = mkstemp(path);
+        assert_int_equal(write(fd, cases[i].text, strlen(cases[i].text)), (ssize_t)strlen(cases[i].text));
+        assert_int_equal(fchmod(fd, cases[i].mode), 0);
+        close(fd);
+        struct socks_keys keys = {.password_file = memory_text(path)};
+        struct config config = {.path = "x.conf", .report = open_memstream(&words, &size)};
+        bool ok = socks_keys_read(&keys, &config, "Portal");
+        fclose(config.report);
+        CASE(words, ok == (cases[i].password != NULL) && strstr(words, cases[i].words));
+        if (ok)
+            assert_string_equal(keys.password, cases[i].password);
+        socks_keys_fini(&keys);
+        config_fini(&config);
+        free(words);
+        unlink(path);
+    }
+}
+
 static void test_lengths_are_bounded(void **state)
 {
     (void)state;
@@ -129,7 +186,8 @@ static void test_what_only_a_device_needs(void **state)
         "QueueLength = 100", "RouteCongestion = system", "ReceiveBudget = 16M",
     };
     assert_false(parse_mode("", ""));
-    assert_string_equal(report, "branch.conf:1: Route is missing in [Portal]: there would be nothing to carry\n");
+    assert_string_equal(report,
+                        "branch.conf:1: Route or Socks is missing in [Portal]: there would be nothing to carry\n");
     for (size_t i = 0; i < COUNT(keys); i++)
         CASE(keys[i], parse_mode("Route = 10.73.0.0/24", keys[i]) && portal_conf_captures(conf));
 }
@@ -148,6 +206,13 @@ static void test_refused(void **state)
         {"MaxSessions = 32767", "", "branch.conf:9: MaxSessions"},
         {"Device = usher1", "", "branch.conf:9: Device was given before, in line 2"},
         {"", "Name = a b", "branch.conf:12: Name"},
+        {"Socks = 1080", "", "branch.conf:9: Socks"},
+        {"Socks = 0.0.0.0:1080", "", "branch.conf:9: Socks: others than this host reach 0.0.0.0:1080"},
+        {"SocksAllow = 10.0.0.0/8", "", "branch.conf:9: SocksAllow means nothing without Socks"},
+        {"Socks = 127.0.0.1:1\nSocksAllow = 10.0.0.1/8", "", "branch.conf:10: SocksAllow"},
+        {"Socks = 127.0.0.1:1\nSocksUser = a", "", "branch.conf:10: SocksUser needs a SocksPasswordFile"},
+        {"Socks = 127.0.0.1:1\nSocksPasswordFile = /a", "", "branch.conf:10: SocksPasswordFile needs a SocksUser"},
+        {"Socks = 127.0.0.1:1\nSocksPasswordFile = a", "", "branch.conf:10: SocksPasswordFile: \"a\""},
         {"", "Device = usher1", "branch.conf:12: unknown key \"Device\" in [Gate]"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -162,6 +227,8 @@ int main(void)
         cmocka_unit_test(test_what_sessions_may_hold),
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_keys),
+        cmocka_unit_test(test_socks),
+        cmocka_unit_test(test_socks_password),
         cmocka_unit_test(test_lengths_are_bounded),
         cmocka_unit_test(test_what_only_a_device_needs),
         cmocka_unit_test(test_refused),

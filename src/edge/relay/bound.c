@@ -72,6 +72,18 @@ static void drop_early(struct relay_source *source)
         drop(source, early_of(node));
 }
 
+bool relay_source_move_on(struct relay_source *source)
+{
+    list_for_each(node, &source->early) {
+        if (endpoint_equal(&early_of(node)->to, &source->flow.outside))
+            drop(source, early_of(node));
+    }
+    if (list_is_empty(&source->early))
+        return false;
+    source->flow.outside = early_of(source->early.next)->to;
+    return true;
+}
+
 void relay_source_close(struct relay_source *source)
 {
     drop_early(source);

@@ -52,6 +52,9 @@ struct relay_source *relay_source_find(const struct relay_bound *bound, const st
 // is to be put into flow.opening.session.
 struct relay_source *relay_source_add(struct relay_bound *bound, const struct relay_kind *kind, size_t size,
                                       const struct endpoint *inside, const struct usher_open *open);
+// The far end that it was to be opened for has refused. What waits for that one is lost; true when something waits for
+// another, which is flow.outside from now on: a session is to be opened once more.
+bool relay_source_move_on(struct relay_source *source);
 // To the application.
 void relay_source_send(struct relay_source *source, const uint8_t *bytes, size_t len);
 // Retires the flow. Its session is gone.

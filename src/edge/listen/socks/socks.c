@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Its life, who may use it, and its face to the exchange.
+#include "edge/listen/socks/socks.h"
+
+#include "base/memory.h"
+#include "edge/listen/socks/connect.h"
+#include "edge/listen/socks/handshake.h"
+#include "edge/listen/socks/internal.h"
+#include "edge/listen/socks/udp.h"
+#include "os/listener.h"
+#include "os/socket.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+struct door {
+    struct list node; // in socks->doors
+    struct listener *listener;
+    struct endpoint at;
+};
+
+static struct door *door_of(struct list *node)
+{
+    return container_of(node, struct door, node);
+}
+
+static bool may_enter(const struct socks *socks, const struct address *client)
+{
+    size_t i = 0;
+    while (i < socks->config.allow_count && !prefix_contains(&socks->config.allow[i], client))
+        i++;
+    return i < socks->config.allow_count;
+}
+
+static void accepted(void *owner, int fd, const struct endpoint *client)
+{
+    struct socks *socks = owner;
+    if (may_enter(socks, &client->addr)) {
+        handshake_begin(socks, fd, client);
+        return;
+    }
+    socks->counters.socks_strangers++;
+    socket_close_reset(fd);
+}
+
+void socks_listen(struct socks *socks, int fd)
+{
+    struct door *door = memory_new(sizeof *door);
+    socket_local(fd, &door->at);
+    door->listener = listener_new(socks->loop, fd, accepted, socks);
+    list_push_back(&socks->doors, &door->node);
+}
+
+static void wake(void *owner)
+{
+    struct socks *socks = owner;
+    edge_wake(&socks->edge);
+}
+
+static bool is_udp(const struct opening *opening)
+{
+    return container_of(opening, const struct relay_flow, opening)->protocol == USHER_UDP;
+}
+
+static void want(const struct opening *opening, struct want *out)
+{
+    if (is_udp(opening))
+        udp_want(opening, out);
+    else
+        connect_want(opening, out);
+}
+
+static void placed(struct opening *opening)
+{
+    if (is_udp(opening))
+        udp_placed(opening);
+    else
+        connect_placed(opening);
+}
+
+static void refused(struct opening *opening, enum usher_word word, const char *text)
+{
+    if (is_udp(opening))
+        udp_refused(opening);
+    else
+        connect_refused(opening, word, text);
+}
+
+static void before_pull(struct edge *edge, usec_t now)
+{
+    struct socks *socks = socks_of(edge);
+    handshake_expire(socks, now);
+    relay_turn(socks->relay, now);
+}
+
+static uint32_t flows(const struct edge *edge)
+{
+    return container_of(edge, const struct socks, edge)->relay->count;
+}
+
+static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
+{
+    relay_each_flow(socks_of(edge)->relay, visit, arg, now);
+}
+
+static void describe(const struct edge *edge, struct facts *facts)
+{
+    const struct socks *socks = container_of(edge, const struct socks, edge);
+    char text[ENDPOINT_TEXT_SIZE];
+    facts_list(facts, "socks");
+    list_for_each(node, &socks->doors)
+        facts_text(facts, "", "where SOCKS clients are heard", endpoint_text(&door_of(node)->at, text));
+    facts_end(facts);
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, socks->counters.name);
+    SOCKS_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void stop(struct edge *edge)
+{
+    struct socks *socks = socks_of(edge);
+    list_for_each(node, &socks->doors) {
+        listener_free(door_of(node)->listener);
+        free(door_of(node));
+    }
+    handshake_end_all(socks);
+    udp_end_all(socks);
+    relay_free(socks->relay);
+    explicit_bzero(&socks->password, sizeof socks->password);
+    uv_close((uv_handle_t *)&socks->alarm, closed);
+}
+
+static const struct edge_kind kind = {
+    .name = "socks",
+    .want = want,
+    .placed = placed,
+    .refused = refused,
+    .before_pull = before_pull,
+    .flows = flows,
+    .each_flow = each_flow,
+    .describe = describe,
+    .stop = stop,
+};
+
+static void set_password(struct socks *socks, const struct socks_config *config)
+{
+    socks->has_password = config->password;
+    if (!config->password)
+        return;
+    strncpy(socks->password.user, config->user, SOCKS_TEXT_MAX);
+    strncpy(socks->password.password, config->password, SOCKS_TEXT_MAX);
+}
+
+struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
+{
+    struct socks *socks = memory_new(sizeof *socks);
+    const struct relay_config relay = {
+        .loop = loop,
+        .poller = config->poller,
+        .wake = wake,
+        .owner = socks,
+        .udp_offload = config->udp_offload,
+        .udp_idle_ms = config->udp_idle_ms,
+        .udp_dns_idle_ms = config->udp_dns_idle_ms,
+    };
+    socks->edge.kind = &kind;
+    socks->loop = loop;
+    socks->config = *config;
+    set_password(socks, config);
+    socks->relay = relay_new(&relay);
+    list_init(&socks->doors);
+    uv_timer_init(loop, &socks->alarm);
+    socks->alarm.data = socks;
+    handshake_init(socks);
+    connect_init(socks);
+    udp_init(socks);
+    return socks;
+}
+
+struct edge *socks_edge(struct socks *socks)
+{
+    return &socks->edge;
+}

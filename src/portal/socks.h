@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The steps of set-up that are SOCKS. Without the key Socks they do nothing.
+#ifndef PORTAL_SOCKS_H
+#define PORTAL_SOCKS_H
+
+#include "portal/portal.h"
+#include "portal/step.h"
+
+// While there is a privilege, for ports below 1024.
+extern const struct step SOCKS_SOCKETS;
+// Once there is a node.
+extern const struct step SOCKS_ENTRANCE;
+
+// That it may need, flows included.
+unsigned socks_descriptors(const struct portal_conf *conf);
+
+#endif
