@@ -14,7 +14,7 @@
 
 #define FIELD(name) offsetof(struct portal_conf, name)
 
-static const struct config_section SECTIONS[] = {{.name = "Portal"}, {.name = "Gate"}};
+static const struct config_section SECTIONS[] = {{.name = "Portal"}, {.name = "Gate"}, {.name = "Accept"}};
 
 static const struct config_key KEYS[] = {
     {"Portal", "Device", value_word, FIELD(device), .fallback = "usher0", .max = IFNAMSIZ - 1},
@@ -23,6 +23,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "MTU", value_number, FIELD(mtu), "1500", 1280, 65535),
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
+    {"Portal", "Forward", value_forwards, FIELD(forwards), .list = true},
     {"Portal", "User", value_word, FIELD(user), .fallback = "nobody"},
     {"Portal", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     CONFIG_BOUNDED("Portal", "UpTimeout", value_duration, FIELD(up_timeout), "15s", 0, 3600000),
@@ -36,12 +37,19 @@ static const struct config_key KEYS[] = {
     LINK_TUNING_KEYS("Portal", struct portal_conf, link),
     {"Gate", "Address", value_host_port, FIELD(gate), .required = true},
     {"Gate", "Name", value_word, FIELD(peer_name), .max = 253},
+    {"Accept", "Allow", access_allow, FIELD(accept), .repeats = true},
+    {"Accept", "Deny", access_deny, FIELD(accept), .repeats = true},
 };
 
 // Of these a portal has one at least: else there is nothing for it to carry.
 static const struct {
     const char *section, *key, *shown;
-} PURPOSES[] = {{"Portal", "Route", "Route"}, {"Portal", "Socks", "Socks"}};
+} PURPOSES[] = {
+    {"Portal", "Route", "Route"},
+    {"Portal", "Socks", "Socks"},
+    {"Portal", "Forward", "Forward"},
+    {"Accept", "Allow", "[Accept]"},
+};
 
 // What describes the TUN device and what comes out of it, and without Route would be ignored.
 static const char *const NEED_ROUTE[] = {"Device", "Address", "MTU", "QueueLength", "RouteCongestion", "ReceiveBudget"};
@@ -203,6 +211,8 @@ void portal_conf_free(struct portal_conf *conf)
     value_target_fini(&conf->gate);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);
+    value_forwards_fini(&conf->forwards);
+    access_fini(&conf->accept);
     free(conf->peer_name);
     free(conf->device);
     free(conf->route_congestion);

@@ -3,10 +3,12 @@
 #ifndef CONFIG_PORTAL_CONF_H
 #define CONFIG_PORTAL_CONF_H
 
+#include "config/access.h"
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
 #include "config/socks_keys.h"
+#include "config/value_forward.h"
 #include "config/value_net.h"
 #include "os/log.h"
 
@@ -25,6 +27,8 @@ struct portal_conf {
     uint64_t mtu;           // bytes
     uint64_t queue_length;  // packets
     char *route_congestion; // NULL: cubic where the system's own is bbr
+    struct value_forwards forwards;
+    struct access accept; // what the gate's side may open towards us; its lines are nobody's in particular
 
     char *user;
     enum log_level log_level;

@@ -5,9 +5,9 @@
 
 #include "base/host_name.h"
 #include "base/memory.h"
-#include "config/value_net.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -124,19 +124,84 @@ static bool parse(struct value_forward *out, char *text, struct fault *fault)
     return true;
 }
 
+static bool is_any(const struct address *addr)
+{
+    static const uint8_t zeros[sizeof addr->bytes];
+    return !memcmp(addr->bytes, zeros, sizeof zeros);
+}
+
+// 0.0.0.0 is every address of its version.
+static bool have_address_in_common(const struct address *a, const struct address *b)
+{
+    return a->version == b->version && (is_any(a) || is_any(b) || address_equal(a, b));
+}
+
 static bool is_same_place(const struct value_forward *a, const struct value_forward *b)
 {
-    return a->protocol == b->protocol && address_equal(&a->listen.addr, &b->listen.addr) &&
+    return a->protocol == b->protocol && have_address_in_common(&a->listen.addr, &b->listen.addr) &&
            a->listen.port < b->listen.port + b->count && b->listen.port < a->listen.port + a->count;
+}
+
+static bool value_forwards_meet(const struct value_forwards *forwards, const struct value_forward *forward)
+{
+    for (size_t i = 0; i < forwards->count; i++)
+        if (is_same_place(&forwards->items[i], forward))
+            return true;
+    return false;
+}
+
+size_t value_forwards_ports(const struct value_forwards *forwards)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < forwards->count; i++)
+        count += forwards->items[i].count;
+    return count;
+}
+
+struct value_forward value_forwards_port(const struct value_forwards *forwards, size_t index)
+{
+    size_t i = 0;
+    for (; index >= forwards->items[i].count; i++)
+        index -= forwards->items[i].count;
+    struct value_forward port = forwards->items[i];
+    port.listen.port = (uint16_t)(port.listen.port + index);
+    port.port = (uint16_t)(port.port + index);
+    port.count = 1;
+    return port;
+}
+
+// "-8009" behind the first port of a range.
+static const char *range_text(uint16_t first, uint16_t count, char room[8])
+{
+    *room = '\0';
+    if (count > 1)
+        snprintf(room, 8, "-%u", (unsigned)first + count - 1);
+    return room;
+}
+
+const char *value_forward_text(const struct value_forward *forward, char room[VALUE_FORWARD_TEXT_SIZE])
+{
+    char listen[ENDPOINT_TEXT_SIZE], far[ENDPOINT_TEXT_SIZE], ranges[2][8];
+    const struct endpoint to = {.addr = forward->address, .port = forward->port};
+    const char *protocol = forward->protocol == IPPROTO_TCP ? "tcp" : "udp";
+    const char *from_to = range_text(forward->listen.port, forward->count, ranges[0]);
+    const char *to_to = range_text(forward->port, forward->count, ranges[1]);
+    endpoint_text(&forward->listen, listen);
+    if (forward->host)
+        snprintf(room, VALUE_FORWARD_TEXT_SIZE, "%s %s%s -> %s:%u%s", protocol, listen, from_to, forward->host,
+                 forward->port, to_to);
+    else
+        snprintf(room, VALUE_FORWARD_TEXT_SIZE, "%s %s%s -> %s%s", protocol, listen, from_to, endpoint_text(&to, far),
+                 to_to);
+    return room;
 }
 
 static bool append(struct value_forwards *out, const struct value_forward *forward, struct fault *fault)
 {
-    if (out->count == VALUE_LIST_MAX)
-        return fault_set(fault, "is one too many: the list holds %d", VALUE_LIST_MAX);
-    for (size_t i = 0; i < out->count; i++)
-        if (is_same_place(&out->items[i], forward))
-            return fault_set(fault, "listens where an earlier one does");
+    if (value_forwards_meet(out, forward))
+        return fault_set(fault, "listens where an earlier one does");
+    if (value_forwards_ports(out) + forward->count > VALUE_FORWARD_PORTS_MAX)
+        return fault_set(fault, "makes more than %d ports", VALUE_FORWARD_PORTS_MAX);
     out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
     out->items[out->count++] = *forward;
     return true;
@@ -145,7 +210,7 @@ static bool append(struct value_forwards *out, const struct value_forward *forwa
 bool value_forwards(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     (void)key;
-    struct value_forward forward = {0};
+    struct value_forward forward = {.line = entry->line};
     char *text = memory_text(entry->value);
     bool ok = parse(&forward, text, fault) && append(field, &forward, fault);
     free(text);

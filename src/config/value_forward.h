@@ -7,7 +7,13 @@
 #include "base/address.h"
 #include "config/config.h"
 
+enum {
+    VALUE_FORWARD_PORTS_MAX = 1024, // of one list: each is a socket, and a service of that many ports is a route
+    VALUE_FORWARD_TEXT_SIZE = 352,  // protocol, address and port, arrow, a name of 253, ranges
+};
+
 struct value_forward {
+    unsigned line;          // of the file
     uint8_t protocol;       // IPPROTO_TCP or IPPROTO_UDP
     uint16_t count;         // of ports, at both ends
     struct endpoint listen; // with the first port
@@ -23,5 +29,11 @@ struct value_forwards {
 
 config_parse value_forwards; // struct value_forwards, appended
 void value_forwards_fini(struct value_forwards *forwards);
+
+// How many ports all of them have, and each of these, in order, as a forward of its own. Its name is borrowed.
+size_t value_forwards_ports(const struct value_forwards *forwards);
+struct value_forward value_forwards_port(const struct value_forwards *forwards, size_t index);
+// As it is written in a file.
+const char *value_forward_text(const struct value_forward *forward, char room[VALUE_FORWARD_TEXT_SIZE]);
 
 #endif

@@ -69,7 +69,9 @@ int socket_listen(const struct endpoint *at, int backlog, struct fault *fault)
               (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
               bind(fd, (struct sockaddr *)&sa, len) == 0 && listen(fd, backlog) == 0;
     if (!ok) {
-        fault_errno(fault, errno, "listen on %s", endpoint_text(at, text));
+        int error = errno;
+        fault_errno(fault, error, "listen on %s", endpoint_text(at, text));
+        errno = error;
         return give_up(fd);
     }
     return fd;
@@ -87,6 +89,23 @@ int socket_datagram(uint8_t version)
         return -1;
     bool ok = version == 6 ? set_int(fd, IPPROTO_IPV6, IPV6_RECVERR, 1) : set_int(fd, IPPROTO_IP, IP_RECVERR, 1);
     return ok ? fd : give_up(fd);
+}
+
+int socket_bound_datagram(const struct endpoint *at, struct fault *fault)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    struct sockaddr_storage sa;
+    socklen_t len = endpoint_to_sockaddr(at, &sa);
+    int fd = socket_datagram(at->addr.version);
+    if (fd >= 0 && (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
+        bind(fd, (struct sockaddr *)&sa, len) == 0)
+        return fd;
+    int error = errno;
+    fault_errno(fault, error, "listen on UDP %s", endpoint_text(at, text));
+    if (fd >= 0)
+        close(fd);
+    errno = error;
+    return -1;
 }
 
 // The filter is set before anybody can read: what came in between passed no filter, so it is thrown away.

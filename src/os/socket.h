@@ -10,6 +10,7 @@
 
 // Each returns a descriptor, or -1 with errno (the faulting forms leave a sentence).
 int socket_listen(const struct endpoint *at, int backlog, struct fault *fault); // v6 sockets are v6 only
+int socket_bound_datagram(const struct endpoint *at, struct fault *fault);      // the same, for UDP
 int socket_stream(uint8_t version);                                             // TCP
 int socket_datagram(uint8_t version);                                           // UDP, with error queue reporting on
 int socket_raw_icmp(uint8_t version); // echo replies and errors only (ICMP_FILTER / ICMP6_FILTER); needs CAP_NET_RAW

@@ -30,6 +30,8 @@ struct portal {
     struct watch *watch; // of the network; NULL: the one that captures has its own
     int *socks_fds;      // that listen, until the entrance takes them
     size_t socks_count;
+    int *forward_fds;      // one for each port of conf->forwards, until the node has them
+    struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
     struct path *path;
 

@@ -6,7 +6,9 @@
 
 #include "os/log.h"
 #include "os/sandbox.h"
+#include "portal/accept.h"
 #include "portal/capturing.h"
+#include "portal/forwarding.h"
 #include "portal/routes.h"
 #include "portal/socks.h"
 #include "portal/watch.h"
@@ -73,11 +75,20 @@ static void undo_control(struct portal *portal)
     control_free(portal->control);
 }
 
+// How many files may be open at once.
+static unsigned descriptors_needed(const struct portal_conf *conf)
+{
+    uint64_t count = conf->link.max_sessions + SPARE_DESCRIPTORS;
+    if (conf->forwards.count) // what waits for a tunnel has no session yet
+        count += value_forwards_ports(&conf->forwards) + conf->max_flows;
+    return (unsigned)count;
+}
+
 // CAP_NET_ADMIN stays where there are routes: for putting them back, and for the mark on the link's socket.
 static bool take_privileges(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
-    sandbox_limits((unsigned)conf->link.max_sessions + SPARE_DESCRIPTORS + socks_descriptors(conf));
+    sandbox_limits(descriptors_needed(conf) + socks_descriptors(conf));
     return sandbox_drop(conf->user, portal_conf_captures(conf), fault);
 }
 
@@ -138,17 +149,23 @@ static const struct step *const WITH_TUN[] = {
     &CONTROL,
     &CAPTURING_REPAIR,
     &SOCKS_SOCKETS,
+    &FORWARDING_SOCKETS,
+    &ACCEPT_RIGHTS,
     &PRIVILEGES,
     &NODE,
     &CAPTURING_ENTRANCE,
     &SOCKS_ENTRANCE,
+    &FORWARDING_ENTRANCE,
+    &ACCEPT_EXIT,
     &PATH,
     NULL,
 };
 
 // Without: as root or as anybody.
 static const struct step *const WITHOUT_TUN[] = {
-    &RUNTIME, &WATCH, &CAPTURING_LEFT, &CONTROL, &SOCKS_SOCKETS, &PRIVILEGES, &NODE, &SOCKS_ENTRANCE, &PATH, NULL,
+    &RUNTIME,       &WATCH,      &CAPTURING_LEFT, &CONTROL,        &SOCKS_SOCKETS,       &FORWARDING_SOCKETS,
+    &ACCEPT_RIGHTS, &PRIVILEGES, &NODE,           &SOCKS_ENTRANCE, &FORWARDING_ENTRANCE, &ACCEPT_EXIT,
+    &PATH,          NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)

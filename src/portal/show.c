@@ -30,6 +30,7 @@ static void print_status(FILE *out, const struct json_t *status)
     if (strcmp(text(a, status, "device"), "-"))
         fprintf(out, "  device      %s\n", a);
     query_lines(out, "  socks       ", query_part(status, "socks"));
+    query_lines(out, "  forwards    ", query_part(status, "forwards"));
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));
     fprintf(out, "  bytes       %s in, %s out\n", query_text(a, VALUE_SIZE, status, "bytes_in", QUERY_BYTES),
             query_text(b, VALUE_SIZE, status, "bytes_out", QUERY_BYTES));

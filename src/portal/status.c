@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the portal tells of itself on the control socket.
 
+#include "cli/forwards.h"
 #include "os/clock.h"
 #include "portal/capturing.h"
 
@@ -61,6 +62,7 @@ void portal_status(const void *part, struct facts *facts)
     facts_gauge(facts, "pid", "of the process", FACT_COUNT, (uint64_t)getpid());
     if (capturing_device(portal))
         facts_text(facts, "device", "the interface that is captured", capturing_device(portal));
+    forwards_describe(&portal->conf->forwards, facts);
     facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
     facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));

@@ -157,6 +157,23 @@ static void test_socks_password(void **state)
     }
 }
 
+static void test_forwards_and_what_is_accepted(void **state)
+{
+    (void)state;
+    char text[VALUE_FORWARD_TEXT_SIZE];
+    assert_true(parse("Forward = tcp 127.0.0.1:2222 -> db.corp.example:22, udp [::1]:53 -> 10.73.0.53:53\n"
+                      "Forward = tcp 127.0.0.1:8000-8009 -> [fd73::5]:9000-9009",
+                      "[Accept]\nDeny = 10.71.0.66\nAllow = 10.71.0.0/24"));
+    assert_int_equal(conf->forwards.count, 3);
+    assert_string_equal(value_forward_text(&conf->forwards.items[1], text), "udp [::1]:53 -> 10.73.0.53:53");
+    assert_int_equal(conf->forwards.items[1].line, 9);
+    assert_int_equal(conf->forwards.items[2].line, 10);
+    assert_int_equal(conf->accept.count, 2);
+    assert_true(parse("", ""));
+    assert_int_equal(conf->forwards.count, 0);
+    assert_int_equal(conf->accept.count, 0); // nothing is accepted that was not asked for
+}
+
 static void test_lengths_are_bounded(void **state)
 {
     (void)state;
@@ -187,9 +204,15 @@ static void test_what_only_a_device_needs(void **state)
     };
     assert_false(parse_mode("", ""));
     assert_string_equal(report,
-                        "branch.conf:1: Route or Socks is missing in [Portal]: there would be nothing to carry\n");
-    for (size_t i = 0; i < COUNT(keys); i++)
+                        "branch.conf:1: Route, Socks, Forward or [Accept] is missing in [Portal]: there would be "
+                        "nothing to carry\n");
+    assert_true(parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", ""));
+    assert_false(portal_conf_captures(conf));
+    for (size_t i = 0; i < COUNT(keys); i++) {
         CASE(keys[i], parse_mode("Route = 10.73.0.0/24", keys[i]) && portal_conf_captures(conf));
+        CASE(keys[i], !parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", keys[i]));
+        CASE(keys[i], strstr(report, " is of use only with Route"));
+    }
 }
 
 static void test_refused(void **state)
@@ -198,6 +221,17 @@ static void test_refused(void **state)
     static const struct {
         const char *portal, *gate, *words;
     } cases[] = {
+        {"Forward = tcp 127.0.0.1 -> db:22", "",
+         "branch.conf:9: Forward: \"tcp 127.0.0.1 -> db:22\" does not listen on"},
+        {"Forward = tcp 127.0.0.1:1 -> db:22\nForward = tcp 127.0.0.1:1 -> db:23", "",
+         "branch.conf:10: Forward: \"tcp 127.0.0.1:1 -> db:23\" listens where an earlier one does"},
+        {"Forward = udp 127.0.0.1:1-2000 -> db:1-2000", "",
+         "branch.conf:9: Forward: \"udp 127.0.0.1:1-2000 -> db:1-2000\""
+         " makes more than 1024 ports"},
+        {"", "[Accept]\nAllow = 10.71.0.1/24", "branch.conf:13: Allow: "},
+        {"", "[Accept]\nDeny = sctp:10.71.0.0/24", "branch.conf:13: Deny: "},
+        {"", "[Accept]\nForward = tcp 127.0.0.1:1 -> db:22", "branch.conf:13: unknown key \"Forward\" in [Accept]"},
+        {"", "[Accept branch]", "branch.conf:12: [Accept] takes no name"},
         {"LogLevel = loud", "", "branch.conf:9: LogLevel"},
         {"MinimumTLS = 1.1", "", "branch.conf:9: MinimumTLS: \"1.1\" is neither 1.2 nor 1.3"},
         {"MTU = 1279", "", "branch.conf:9: MTU"},
@@ -229,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_socks),
         cmocka_unit_test(test_socks_password),
+        cmocka_unit_test(test_forwards_and_what_is_accepted),
         cmocka_unit_test(test_lengths_are_bounded),
         cmocka_unit_test(test_what_only_a_device_needs),
         cmocka_unit_test(test_refused),

@@ -368,3 +368,11 @@ bool relay_stream_join(struct relay_stream *stream, int fd)
     return poller_add(stream->flow.kind->relay->config.poller, &stream->watch, fd, RELAY_STREAM_EVENTS | EPOLLET,
                       on_ready);
 }
+
+// Of what the socket said before there was a session no edge will tell again.
+void relay_stream_placed(struct relay_stream *stream)
+{
+    relay_flow_rest(&stream->flow);
+    stream->flow.readable = true;
+    usher_session_ready(stream->flow.opening.session);
+}

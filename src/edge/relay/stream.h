@@ -29,6 +29,8 @@ void relay_stream_prepare(int fd);
 void relay_stream_begin(struct relay_stream *stream, uint32_t events);
 // The same for a connected socket that is not in the poller yet. False with errno; the socket is the stream's all the same.
 bool relay_stream_join(struct relay_stream *stream, int fd);
+// Its session is there, of a flow that was joined before: what has come meanwhile is to be read.
+void relay_stream_placed(struct relay_stream *stream);
 // Closes the socket, if there is one yet, hard (RST) or in order, and retires the flow. Its session is gone.
 void relay_stream_close(struct relay_stream *stream, bool hard);
 // What a stream waited for has not come: the rest of what is to be written, or of a broken connection, is lost.

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The edge, and its ports.
+#include "edge/listen/forward/forward.h"
+
+#include "base/memory.h"
+#include "edge/listen/forward/internal.h"
+#include "edge/relay/relay.h"
+#include "edge/relay/stream.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+enum {
+    REFUSED_MS = 1000, // what a source waits that was refused, before another of its datagrams is tried
+    LINES_PER_S = 2,   // of the log, for refusals
+    LINES_BURST = 20,  // a screenful: enough to see what is going on
+};
+
+static struct forward *of_edge(struct edge *edge)
+{
+    return container_of(edge, struct forward, edge);
+}
+
+static struct relay_flow *flow_of(const struct opening *opening)
+{
+    return container_of(opening, struct relay_flow, opening);
+}
+
+static const struct forward_port *port_of(const struct relay_flow *flow)
+{
+    return flow->protocol == USHER_TCP ? forward_tcp_port(flow) : forward_udp_port(flow);
+}
+
+static void want(const struct opening *opening, struct want *out)
+{
+    const struct relay_flow *flow = flow_of(opening);
+    out->open = port_of(flow)->to;
+    out->origin = *flow->kind->inside(flow);
+    out->ops = flow->protocol == USHER_TCP ? &relay_stream_ops : &relay_source_ops;
+}
+
+static void placed(struct opening *opening)
+{
+    struct relay_flow *flow = flow_of(opening);
+    if (flow->protocol == USHER_TCP)
+        forward_tcp_placed(flow);
+    else
+        forward_udp_placed(flow);
+}
+
+static void refused(struct opening *opening, enum usher_word word, const char *text)
+{
+    struct relay_flow *flow = flow_of(opening);
+    flow->kind->refused(flow, word, text);
+}
+
+static void wake(void *owner)
+{
+    struct forward *forward = owner;
+    edge_wake(&forward->edge);
+}
+
+static void before_pull(struct edge *edge, usec_t now)
+{
+    relay_turn(of_edge(edge)->relay, now);
+}
+
+static uint32_t flows(const struct edge *edge)
+{
+    return container_of(edge, const struct forward, edge)->relay->count;
+}
+
+static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
+{
+    relay_each_flow(of_edge(edge)->relay, visit, arg, now);
+}
+
+static void describe(const struct edge *edge, struct facts *facts)
+{
+    const struct forward_counters *counters = &container_of(edge, const struct forward, edge)->counters;
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
+    FORWARD_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+}
+
+static void close_port(struct forward_port *port)
+{
+    list_remove(&port->node);
+    listener_free(port->listener);
+    if (port->to.protocol == USHER_UDP)
+        relay_bound_close(&port->bound);
+    free(port);
+}
+
+static void stop(struct edge *edge)
+{
+    struct forward *forward = of_edge(edge);
+    relay_free(forward->relay); // takes the sources off their ports; itself it goes when the loop runs next
+    list_for_each(node, &forward->ports)
+        close_port(container_of(node, struct forward_port, node));
+    free(forward);
+}
+
+static const struct edge_kind kind = {
+    .name = "forward",
+    .want = want,
+    .placed = placed,
+    .refused = refused,
+    .before_pull = before_pull,
+    .flows = flows,
+    .each_flow = each_flow,
+    .describe = describe,
+    .stop = stop,
+};
+
+struct forward *forward_new(const struct forward_config *config)
+{
+    struct forward *forward = memory_new(sizeof *forward);
+    const struct relay_config relay = {
+        .loop = config->loop,
+        .poller = config->poller,
+        .wake = wake,
+        .owner = forward,
+        .udp_offload = config->udp_offload,
+        .connect_timeout_ms = REFUSED_MS, // nothing connects here
+        .udp_idle_ms = config->udp_idle_ms,
+        .udp_dns_idle_ms = config->udp_dns_idle_ms,
+    };
+    forward->edge.kind = &kind;
+    forward->config = *config;
+    forward->relay = relay_new(&relay);
+    list_init(&forward->ports);
+    bucket_init(&forward->lines, LINES_PER_S, LINES_BURST, clock_now());
+    forward_tcp_init(forward);
+    forward_udp_init(forward);
+    return forward;
+}
+
+struct edge *forward_edge(struct forward *forward)
+{
+    return &forward->edge;
+}
+
+bool forward_add(struct forward *forward, int fd, const struct usher_open *to)
+{
+    struct forward_port *port = memory_new(sizeof *port);
+    port->forward = forward;
+    port->to = *to;
+    socket_local(fd, &port->at);
+    list_push_back(&forward->ports, &port->node);
+    if (to->protocol == USHER_TCP ? forward_tcp_begin(port, fd) : forward_udp_begin(port, fd))
+        return true;
+    int error = errno;
+    close_port(port);
+    errno = error;
+    return false;
+}

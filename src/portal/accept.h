@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the gate's side may open towards this portal, [Accept]: an exit with rules of its own. Names are resolved as this
+// machine does, and its own addresses count as such for as long as they are.
+#ifndef PORTAL_ACCEPT_H
+#define PORTAL_ACCEPT_H
+
+#include "portal/step.h"
+
+extern const struct step ACCEPT_RIGHTS; // what needs privileges: raw sockets
+extern const struct step ACCEPT_EXIT;   // after the node
+
+#endif
