@@ -6,15 +6,16 @@
 #define CLI_RUNTIME_H
 
 #include "config/instance.h"
+#include "os/routes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 enum {
-    RUNTIME_SLOTS = 64,      // portals with routes at once on one host
-    RUNTIME_PATH_SIZE = 108, // of a socket's path
-    RUNTIME_FILE_SIZE = 9,   // "/control" and its end, the longest there is
+    RUNTIME_SLOTS = ROUTES_SLOTS, // portals with routes at once on one host
+    RUNTIME_PATH_SIZE = 108,      // of a socket's path
+    RUNTIME_FILE_SIZE = 9,        // "/control" and its end, the longest there is
     RUNTIME_DIR_SIZE = RUNTIME_PATH_SIZE - RUNTIME_FILE_SIZE + 1,
     RUNTIME_ROOT_SIZE = RUNTIME_DIR_SIZE - 1 - INSTANCE_NAME_MAX,
 };

@@ -4,6 +4,7 @@
 #include "config/portal_conf.h"
 
 #include "base/memory.h"
+#include "os/routes.h"
 
 #include <errno.h>
 #include <net/if.h>
@@ -113,10 +114,8 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     config->key_count = sizeof KEYS / sizeof KEYS[0];
     config->into = conf;
     config_read(config, text);
-    if (count_lengths(&conf->routes, 4) > PORTAL_ROUTE_LENGTHS_MAX ||
-        count_lengths(&conf->routes, 6) > PORTAL_ROUTE_LENGTHS_MAX)
-        config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths",
-                       PORTAL_ROUTE_LENGTHS_MAX);
+    if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
+        config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
     check_mode(config);
     link_tuning_check(&conf->link, config, "Portal");
     socks_keys_check(&conf->socks, config, "Portal");

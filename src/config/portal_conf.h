@@ -12,8 +12,6 @@
 #include "config/value_net.h"
 #include "os/log.h"
 
-enum { PORTAL_ROUTE_LENGTHS_MAX = 16 }; // different prefix lengths of one family
-
 struct portal_conf {
     char name[INSTANCE_NAME_MAX + 1];
     struct credential_keys credentials;

@@ -5,9 +5,9 @@
 #include "base/memory.h"
 #include "edge/dial/dial.h"
 #include "os/netlink.h"
+#include "os/routes.h"
 #include "os/socket.h"
 #include "portal/portal.h"
-#include "portal/routes.h"
 #include "portal/watch.h"
 
 #include <stdlib.h>

@@ -83,8 +83,12 @@ static void undo_routes(struct portal *portal)
 static bool take_routes(struct portal *portal, struct fault *fault)
 {
     struct routes *plan = &portal->capturing->plan;
-    routes_plan(plan, &portal->conf->routes, portal->runtime.slot, portal->capturing->tun.index,
-                route_congestion(portal->conf));
+    const struct value_prefixes *prefixes = &portal->conf->routes;
+    struct routes_target *targets = memory_new(prefixes->count * sizeof *targets);
+    for (size_t i = 0; i < prefixes->count; i++)
+        targets[i] = (struct routes_target){.to = prefixes->items[i], .ifindex = portal->capturing->tun.index};
+    routes_plan(plan, targets, prefixes->count, portal->runtime.slot, route_congestion(portal->conf));
+    free(targets);
     if (routes_purge(portal->runtime.slot, portal->nl, fault) && routes_install(plan, portal->nl, fault) &&
         purge_left(portal, fault))
         return true;

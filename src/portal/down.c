@@ -4,8 +4,8 @@
 
 #include "cli/control.h"
 #include "cli/runtime.h"
+#include "os/routes.h"
 #include "portal/commands.h"
-#include "portal/routes.h"
 
 #include <signal.h>
 #include <stdio.h>

@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "cli/forwards.h"
+#include "os/routes.h"
 #include "os/socket.h"
 #include "portal/portal.h"
-#include "portal/routes.h"
 
 #include <stdlib.h>
 

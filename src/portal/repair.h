@@ -4,8 +4,9 @@
 #ifndef PORTAL_REPAIR_H
 #define PORTAL_REPAIR_H
 
+#include "config/value_net.h"
+#include "os/routes.h"
 #include "os/tun.h"
-#include "portal/routes.h"
 
 #include <uv.h>
 

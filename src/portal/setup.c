@@ -5,11 +5,11 @@
 #include "portal/setup.h"
 
 #include "os/log.h"
+#include "os/routes.h"
 #include "os/sandbox.h"
 #include "portal/accept.h"
 #include "portal/capturing.h"
 #include "portal/forwarding.h"
-#include "portal/routes.h"
 #include "portal/socks.h"
 #include "portal/watch.h"
 

@@ -2,6 +2,7 @@
 // A portal's configuration: the documented example, the defaults that usher.conf(5) promises, and what is refused.
 #include "base/memory.h"
 #include "config/portal_conf.h"
+#include "os/routes.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -177,8 +178,8 @@ static void test_forwards_and_what_is_accepted(void **state)
 static void test_lengths_are_bounded(void **state)
 {
     (void)state;
-    char routes[1024] = "Route = 128.0.0.0/1";             // another family's lengths are its own
-    for (int i = 0; i < PORTAL_ROUTE_LENGTHS_MAX - 1; i++) // the example has a /64
+    char routes[1024] = "Route = 128.0.0.0/1";  // another family's lengths are its own
+    for (int i = 0; i < ROUTES_LEVELS - 1; i++) // the example has a /64
         sprintf(routes + strlen(routes), "\nRoute = 8000::/%d", 100 + i);
     assert_true(parse(routes, ""));
     strcat(routes, "\nRoute = 8000::/1");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The routing plan as a value: fail closed, longest prefix first, the link outside, slots apart.
-#include "portal/routes.h"
+#include "os/routes.h"
 #include "unit.h"
 
 #include <sys/socket.h>
@@ -14,10 +14,9 @@ static struct prefix prefix(const char *text)
 
 static struct routes plan_of(unsigned slot, const char *a, const char *b, const char *c)
 {
-    struct prefix items[] = {prefix(a), prefix(b), prefix(c)};
-    struct value_prefixes prefixes = {.items = items, .count = 3};
+    const struct routes_target targets[] = {{prefix(a), 42}, {prefix(b), 42}, {prefix(c), 42}};
     struct routes plan;
-    routes_plan(&plan, &prefixes, slot, 42, "cubic");
+    routes_plan(&plan, targets, COUNT(targets), slot, "cubic");
     return plan;
 }
 
@@ -89,7 +88,7 @@ static void test_what_is_captured(void **state)
         uint32_t table = walk(&plan, cases[i].dst, cases[i].main_len, cases[i].mark);
         uint32_t expected = cases[i].level == -1   ? 254
                             : cases[i].level == -2 ? 0
-                                                   : ROUTES_TABLE + 3 + (uint32_t)cases[i].level * RUNTIME_SLOTS;
+                                                   : ROUTES_TABLE + 3 + (uint32_t)cases[i].level * ROUTES_SLOTS;
         if (table != expected)
             fail_msg("case %zu, %s: table %u instead of %u", i, cases[i].dst, table, expected);
     }
@@ -100,7 +99,7 @@ static void test_what_is_captured(void **state)
     assert_int_equal(walk(&plan, "192.0.2.1", 24, 0), 254);
     assert_int_equal(walk(&plan, "192.0.2.1", 0, ROUTES_MARK), 0);
     assert_int_equal(walk(&plan, "fd73::1", 0, 0), ROUTES_TABLE);
-    assert_int_equal(walk(&plan, "2001:db8::1", 0, 0), ROUTES_TABLE + RUNTIME_SLOTS);
+    assert_int_equal(walk(&plan, "2001:db8::1", 0, 0), ROUTES_TABLE + ROUTES_SLOTS);
     routes_fini(&plan);
 }
 
@@ -109,20 +108,19 @@ static void test_what_is_captured(void **state)
 static void test_slots_are_apart(void **state)
 {
     (void)state;
-    struct prefix items[ROUTES_LEVELS];
-    struct value_prefixes prefixes = {.items = items, .count = ROUTES_LEVELS};
+    struct routes_target targets[ROUTES_LEVELS];
     for (unsigned i = 0; i < ROUTES_LEVELS; i++)
-        items[i] = (struct prefix){.addr = {.version = 4}, .len = (uint8_t)i};
-    for (unsigned slot = 0; slot < RUNTIME_SLOTS; slot++) {
+        targets[i] = (struct routes_target){.to = {.addr = {.version = 4}, .len = (uint8_t)i}, .ifindex = 42};
+    for (unsigned slot = 0; slot < ROUTES_SLOTS; slot++) {
         struct routes plan;
-        routes_plan(&plan, &prefixes, slot, 42, NULL);
+        routes_plan(&plan, targets, ROUTES_LEVELS, slot, NULL);
         uint32_t first = ROUTES_PRIORITY + slot * ROUTES_PRIORITIES;
         for (size_t i = 0; i < plan.rule_count; i++) {
             assert_in_range(plan.rules[i].priority, first, first + ROUTES_PRIORITIES - 1);
             assert_true(plan.rules[i].priority < 32766);
         }
         for (size_t i = 0; i < plan.route_count; i++)
-            assert_int_equal((plan.routes[i].table - ROUTES_TABLE) % RUNTIME_SLOTS, slot);
+            assert_int_equal((plan.routes[i].table - ROUTES_TABLE) % ROUTES_SLOTS, slot);
         routes_fini(&plan);
     }
 }

@@ -2,7 +2,7 @@
 // Invariant: the order of the plan is the order in which it is safe to install: for each prefix the unreachable route
 // before the one into the device, all routes before the rules that lead to them.
 
-#include "portal/routes.h"
+#include "os/routes.h"
 
 #include "base/memory.h"
 
@@ -11,26 +11,32 @@
 
 enum { TABLE_MAIN = 254 }; // RT_TABLE_MAIN of linux/rtnetlink.h
 
-static bool is_level(const struct value_prefixes *prefixes, uint8_t version, unsigned len)
+// What is to be captured.
+struct targets {
+    const struct routes_target *items;
+    size_t count;
+};
+
+static bool is_level(const struct targets *targets, uint8_t version, unsigned len)
 {
-    for (size_t i = 0; i < prefixes->count; i++)
-        if (prefixes->items[i].addr.version == version && prefixes->items[i].len == len)
+    for (size_t i = 0; i < targets->count; i++)
+        if (targets->items[i].to.addr.version == version && targets->items[i].to.len == len)
             return true;
     return false;
 }
 
 // How many levels come before the prefixes of this length.
-static unsigned level_of(const struct value_prefixes *prefixes, uint8_t version, unsigned len)
+static unsigned level_of(const struct targets *targets, uint8_t version, unsigned len)
 {
     unsigned level = 0;
     for (unsigned longer = len + 1; longer <= 128; longer++)
-        level += is_level(prefixes, version, longer);
+        level += is_level(targets, version, longer);
     return level;
 }
 
 static uint32_t table_of(unsigned slot, unsigned level)
 {
-    return ROUTES_TABLE + slot + level * RUNTIME_SLOTS;
+    return ROUTES_TABLE + slot + level * ROUTES_SLOTS;
 }
 
 static uint32_t priority_of(unsigned slot, unsigned level)
@@ -80,27 +86,28 @@ static void plan_level(struct routes *plan, uint8_t version, unsigned slot, unsi
     };
 }
 
-static void plan_family(struct routes *plan, const struct value_prefixes *prefixes, uint8_t version, unsigned slot)
+static void plan_family(struct routes *plan, const struct targets *targets, uint8_t version, unsigned slot)
 {
     for (unsigned len = 0; len <= 128; len++)
-        if (is_level(prefixes, version, len))
-            plan_level(plan, version, slot, level_of(prefixes, version, len));
+        if (is_level(targets, version, len))
+            plan_level(plan, version, slot, level_of(targets, version, len));
 }
 
-void routes_plan(struct routes *plan, const struct value_prefixes *prefixes, unsigned slot, unsigned ifindex,
+void routes_plan(struct routes *plan, const struct routes_target *targets, size_t count, unsigned slot,
                  const char *congestion)
 {
-    size_t most_rules = prefixes->count + 2 * ROUTES_LEVELS;
+    const struct targets all = {targets, count};
+    size_t most_rules = count + 2 * ROUTES_LEVELS;
     *plan = (struct routes){
-        .routes = memory_new((2 * prefixes->count + 1) * sizeof(*plan->routes)),
+        .routes = memory_new((2 * count + 1) * sizeof(*plan->routes)),
         .rules = memory_new(most_rules * sizeof(*plan->rules)),
     };
-    for (size_t i = 0; i < prefixes->count; i++) {
-        const struct prefix *to = &prefixes->items[i];
-        plan_prefix(plan, to, slot, level_of(prefixes, to->addr.version, to->len), ifindex, congestion);
+    for (size_t i = 0; i < count; i++) {
+        const struct prefix *to = &targets[i].to;
+        plan_prefix(plan, to, slot, level_of(&all, to->addr.version, to->len), targets[i].ifindex, congestion);
     }
-    plan_family(plan, prefixes, 4, slot);
-    plan_family(plan, prefixes, 6, slot);
+    plan_family(plan, &all, 4, slot);
+    plan_family(plan, &all, 6, slot);
 }
 
 void routes_fini(struct routes *plan)
@@ -152,7 +159,7 @@ bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault)
 
 bool routes_purge_slots(uint64_t slots, struct netlink *nl, struct fault *fault)
 {
-    for (unsigned slot = 0; slot < RUNTIME_SLOTS; slot++)
+    for (unsigned slot = 0; slot < ROUTES_SLOTS; slot++)
         if ((slots >> slot & 1) && !routes_purge(slot, nl, fault))
             return false;
     return true;

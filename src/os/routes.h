@@ -12,17 +12,16 @@
 // The link to the gate carries the mark and stays outside. The second rule has no "to P", for the kernel's "not" turns
 // the whole rule round: "not (to P and MARK)" would take marked packets to other prefixes. And a level needs its own
 // table, for an unreachable route of a shorter prefix would end the search before that prefix's exceptions are judged.
-#ifndef PORTAL_ROUTES_H
-#define PORTAL_ROUTES_H
+#ifndef OS_ROUTES_H
+#define OS_ROUTES_H
 
-#include "cli/runtime.h"
-#include "config/portal_conf.h"
 #include "os/netlink.h"
 
 enum {
-    ROUTES_MARK = 0x7573, // "us"
-    ROUTES_LEVELS = PORTAL_ROUTE_LENGTHS_MAX,
-    ROUTES_TABLE = 30067,   // of slot 0 and its longest prefixes; one up for each slot, RUNTIME_SLOTS for a level
+    ROUTES_MARK = 0x7573,   // "us"
+    ROUTES_LEVELS = 16,     // different prefix lengths of one family
+    ROUTES_SLOTS = 64,      // plans at once on one host
+    ROUTES_TABLE = 30067,   // of slot 0 and its longest prefixes; one up for each slot, ROUTES_SLOTS for a level
     ROUTES_PRIORITY = 7500, // first of slot 0
     ROUTES_PRIORITIES = 2 * ROUTES_LEVELS, // of a slot
 };
@@ -37,8 +36,14 @@ struct routes {
     size_t rule_count;
 };
 
-// `prefixes` have no more than ROUTES_LEVELS different lengths. `congestion` as in struct netlink_route, borrowed.
-void routes_plan(struct routes *plan, const struct value_prefixes *prefixes, unsigned slot, unsigned ifindex,
+// A prefix, and the TUN device that it is captured by.
+struct routes_target {
+    struct prefix to;
+    unsigned ifindex;
+};
+
+// The targets have no more than ROUTES_LEVELS different lengths. `congestion` as in struct netlink_route, borrowed.
+void routes_plan(struct routes *plan, const struct routes_target *targets, size_t count, unsigned slot,
                  const char *congestion);
 void routes_fini(struct routes *plan);
 
@@ -48,7 +53,7 @@ bool routes_install(const struct routes *plan, struct netlink *nl, struct fault 
 int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *fault);
 // Removes everything a slot may hold.
 bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault);
-// The same of a set of slots, as in struct runtime.
+// The same of a set of slots, bit n is slot n.
 bool routes_purge_slots(uint64_t slots, struct netlink *nl, struct fault *fault);
 
 #endif
