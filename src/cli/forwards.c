@@ -9,7 +9,7 @@
 
 enum { BACKLOG = 1024 }; // connections that come between two turns of a busy loop
 
-static int forwards_socket(const struct value_forward *port, struct fault *fault)
+int forwards_socket(const struct value_forward *port, struct fault *fault)
 {
     return port->protocol == IPPROTO_TCP ? socket_listen(&port->listen, BACKLOG, fault)
                                          : socket_bound_datagram(&port->listen, fault);

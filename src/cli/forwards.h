@@ -8,7 +8,9 @@
 #include "config/value_forward.h"
 #include "edge/listen/forward/forward.h"
 
-// The sockets of all ports, into `fds`, which has room for value_forwards_ports. False with a sentence, and then none is left.
+// The socket of one port, -1 with errno and a sentence.
+int forwards_socket(const struct value_forward *port, struct fault *fault);
+// Those of all, into `fds`, which has room for value_forwards_ports. False with a sentence, and then none is left.
 bool forwards_listen(const struct value_forwards *forwards, int *fds, struct fault *fault);
 void forwards_close(const int *fds, size_t count);
 

@@ -27,8 +27,10 @@ void access_fini(struct access *access)
         free(access->lines[i].name);
         free(access->lines[i].rules);
     }
-    for (size_t i = 0; i < access->portal_count; i++)
+    for (size_t i = 0; i < access->portal_count; i++) {
         free(access->portals[i].name);
+        value_forwards_fini(&access->portals[i].forwards);
+    }
     free(access->lines);
     free(access->portals);
     *access = (struct access){0};
@@ -66,20 +68,56 @@ static const struct access_portal *find_portal(const struct access *access, cons
     return NULL;
 }
 
+// The one of that name, made if need be; NULL when there are too many.
+static struct access_portal *portal_of(struct access *access, const char *name, struct fault *fault)
+{
+    const struct access_portal *found = find_portal(access, name);
+    if (found)
+        return &access->portals[found - access->portals];
+    if (access->portal_count == ACCESS_PORTALS_MAX) {
+        fault_set(fault, "is one too many: there may be %d", ACCESS_PORTALS_MAX);
+        return NULL;
+    }
+    access->portals = memory_resize(access->portals, (access->portal_count + 1) * sizeof *access->portals);
+    access->portals[access->portal_count] = (struct access_portal){.name = memory_text(name)};
+    return &access->portals[access->portal_count++];
+}
+
 bool access_local(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
-    struct access *access = field;
-    struct access_portal portal = {0};
-    if (!value_switch(&portal.local, entry, key, fault))
+    bool local;
+    if (!value_switch(&local, entry, key, fault))
         return fault_set(fault, "is neither yes nor no");
-    if (find_portal(access, entry->argument))
+    struct access_portal *portal = portal_of(field, entry->argument, fault);
+    if (!portal)
+        return false;
+    if (portal->says_local)
         return fault_set(fault, "was given before for this portal");
-    if (access->portal_count == ACCESS_PORTALS_MAX)
-        return fault_set(fault, "is one too many: there may be %d", ACCESS_PORTALS_MAX);
-    portal.name = memory_text(entry->argument);
-    access->portals = memory_resize(access->portals, (access->portal_count + 1) * sizeof *access->portals);
-    access->portals[access->portal_count++] = portal;
+    portal->says_local = true;
+    portal->local = local;
     return true;
+}
+
+// Another portal that listens where the newest forward of `portal` does.
+static const struct access_portal *find_rival(const struct access *access, const struct access_portal *portal)
+{
+    const struct value_forward *newest = &portal->forwards.items[portal->forwards.count - 1];
+    for (size_t i = 0; i < access->portal_count; i++)
+        if (&access->portals[i] != portal && value_forwards_meet(&access->portals[i].forwards, newest))
+            return &access->portals[i];
+    return NULL;
+}
+
+bool access_forward(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access *access = field;
+    if (!strcmp(entry->argument, "*"))
+        return fault_set(fault, "leads to one portal, but [Access *] is all of them");
+    struct access_portal *portal = portal_of(access, entry->argument, fault);
+    if (!portal || !value_forwards(&portal->forwards, entry, key, fault))
+        return false;
+    const struct access_portal *rival = find_rival(access, portal);
+    return !rival || fault_set(fault, "listens where one of [Access %.200s] does", rival->name);
 }
 
 static void add_of(struct policy *policy, const struct access *access, const char *name)
@@ -107,6 +145,12 @@ struct policy *access_policy(const struct access *access, const char *name)
 bool access_is_local(const struct access *access, const char *name)
 {
     const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
-    const struct access_portal *said = own ? own : all;
+    const struct access_portal *said = own && own->says_local ? own : all;
     return said && said->local;
+}
+
+const struct value_forwards *access_forwards(const struct access *access, const char *name)
+{
+    const struct access_portal *portal = find_portal(access, name);
+    return portal && portal->forwards.count ? &portal->forwards : NULL;
 }

@@ -4,6 +4,7 @@
 #define CONFIG_ACCESS_H
 
 #include "config/config.h"
+#include "config/value_forward.h"
 #include "exchange/policy/policy.h"
 
 enum {
@@ -19,7 +20,8 @@ struct access_line {
 
 struct access_portal {
     char *name; // as above
-    bool local;
+    bool says_local, local;
+    struct value_forwards forwards; // listen at the gate, lead to the portal's side; "*" has none
 };
 
 struct access {
@@ -32,6 +34,7 @@ struct access {
 config_parse access_allow; // struct access, appended
 config_parse access_deny;
 config_parse access_local; // once for each name
+config_parse access_forward;
 void access_fini(struct access *access);
 
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
@@ -39,5 +42,7 @@ void access_fini(struct access *access);
 struct policy *access_policy(const struct access *access, const char *name);
 // Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
 bool access_is_local(const struct access *access, const char *name);
+// The forwards that lead to the portal; NULL when there are none.
+const struct value_forwards *access_forwards(const struct access *access, const char *name);
 
 #endif

@@ -142,7 +142,7 @@ static bool is_same_place(const struct value_forward *a, const struct value_forw
            a->listen.port < b->listen.port + b->count && b->listen.port < a->listen.port + a->count;
 }
 
-static bool value_forwards_meet(const struct value_forwards *forwards, const struct value_forward *forward)
+bool value_forwards_meet(const struct value_forwards *forwards, const struct value_forward *forward)
 {
     for (size_t i = 0; i < forwards->count; i++)
         if (is_same_place(&forwards->items[i], forward))

@@ -30,6 +30,8 @@ struct value_forwards {
 config_parse value_forwards; // struct value_forwards, appended
 void value_forwards_fini(struct value_forwards *forwards);
 
+// Whether one of them listens where `forward` does.
+bool value_forwards_meet(const struct value_forwards *forwards, const struct value_forward *forward);
 // How many ports all of them have, and each of these, in order, as a forward of its own. Its name is borrowed.
 size_t value_forwards_ports(const struct value_forwards *forwards);
 struct value_forward value_forwards_port(const struct value_forwards *forwards, size_t index);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static void put_locals(struct writer *w, const struct channel_message *message)
 {
@@ -94,6 +95,9 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         writer_u64(&w, message->facts.bytes_out);
         writer_bytes(&w, message->facts.bytes, message->facts.len);
         break;
+    case CHANNEL_FORWARDS:
+        writer_u32(&w, message->forwards.first);
+        break;
     }
     return w.failed ? 0 : size - writer_left(&w);
 }
@@ -121,21 +125,55 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
     case CHANNEL_FACTS:
         get_facts(&r, out);
         break;
+    case CHANNEL_FORWARDS:
+        out->forwards.first = reader_u32(&r);
+        break;
     default:
         return false;
     }
     return !r.failed && reader_left(&r) == 0;
 }
 
-bool channel_send(int fd, const struct channel_message *message)
+// Room for the descriptors of one message, aligned as the kernel wants it.
+union fds_room {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
+};
+
+bool channel_send_fds(int fd, const struct channel_message *message, const int *fds, size_t count)
 {
     uint8_t room[CHANNEL_BYTES_MAX];
-    size_t len = channel_encode(message, room, sizeof room);
-    if (!len) {
+    union fds_room control = {0};
+    struct iovec iov = {.iov_base = room, .iov_len = channel_encode(message, room, sizeof room)};
+    struct msghdr header = {.msg_iov = &iov, .msg_iovlen = 1};
+    if (!iov.iov_len || count > CHANNEL_FDS_MAX) {
         errno = EMSGSIZE;
         return false;
     }
-    return send(fd, room, len, MSG_NOSIGNAL) == (ssize_t)len;
+    if (count) {
+        header.msg_control = &control;
+        header.msg_controllen = CMSG_SPACE(count * sizeof *fds);
+        struct cmsghdr *c = CMSG_FIRSTHDR(&header);
+        *c = (struct cmsghdr){
+            .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof *fds)};
+        memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
+    }
+    return sendmsg(fd, &header, MSG_NOSIGNAL) == (ssize_t)iov.iov_len;
+}
+
+bool channel_send(int fd, const struct channel_message *message)
+{
+    return channel_send_fds(fd, message, NULL, 0);
+}
+
+// What a receiving call brought: `len` bytes, -1 with errno.
+static enum channel_result take(struct channel_message *out, const uint8_t room[CHANNEL_BYTES_MAX], ssize_t len)
+{
+    if (len < 0)
+        return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
+    if (len == 0)
+        return CHANNEL_CLOSED;
+    return len <= CHANNEL_BYTES_MAX && channel_decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
 }
 
 enum channel_result channel_receive(int fd, struct channel_message *out)
@@ -145,9 +183,33 @@ enum channel_result channel_receive(int fd, struct channel_message *out)
     do
         len = recv(fd, room, sizeof room, MSG_TRUNC);
     while (len < 0 && errno == EINTR);
-    if (len < 0)
-        return errno == EAGAIN ? CHANNEL_EMPTY : CHANNEL_CLOSED;
-    if (len == 0)
-        return CHANNEL_CLOSED;
-    return (size_t)len <= sizeof room && channel_decode(out, room, (size_t)len) ? CHANNEL_TAKEN : CHANNEL_BROKEN;
+    return take(out, room, len);
+}
+
+static size_t get_fds(struct msghdr *header, int fds[CHANNEL_FDS_MAX])
+{
+    const struct cmsghdr *c = CMSG_FIRSTHDR(header);
+    if (!c || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+        return 0;
+    size_t size = c->cmsg_len - CMSG_LEN(0);
+    memcpy(fds, CMSG_DATA(c), size);
+    return size / sizeof *fds;
+}
+
+enum channel_result channel_receive_fds(int fd, struct channel_message *out, int fds[CHANNEL_FDS_MAX], size_t *count)
+{
+    uint8_t room[CHANNEL_BYTES_MAX];
+    union fds_room control;
+    struct iovec iov = {.iov_base = room, .iov_len = sizeof room};
+    struct msghdr header = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t len;
+    do
+        len = recvmsg(fd, &header, MSG_TRUNC | MSG_CMSG_CLOEXEC);
+    while (len < 0 && errno == EINTR);
+    *count = len > 0 ? get_fds(&header, fds) : 0;
+    enum channel_result result = take(out, room, len);
+    for (; result != CHANNEL_TAKEN && *count > 0; --*count)
+        close(fds[*count - 1]);
+    return result;
 }

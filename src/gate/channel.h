@@ -11,6 +11,7 @@
 enum {
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
+    CHANNEL_FDS_MAX = 250,     // of one message; what the kernel takes is 253 (SCM_MAX_FD)
 };
 
 enum channel_type {
@@ -22,6 +23,8 @@ enum channel_type {
     CHANNEL_UP,      // authenticated
     CHANNEL_REFUSED, // the handshake failed; `text` says why. The last message
     CHANNEL_FACTS,
+    // To the worker, with sockets: ports of its portal's forwards, from the one at `first` on (value_forwards_port).
+    CHANNEL_FORWARDS,
 };
 
 struct channel_message {
@@ -44,6 +47,9 @@ struct channel_message {
             size_t len;
             uint8_t bytes[FACTS_WIRE_MAX]; // of its parts, as gate/facts_wire.h writes them
         } facts;
+        struct {
+            uint32_t first;
+        } forwards;
     };
 };
 
@@ -57,6 +63,8 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
 
 // False with errno; EAGAIN when the other end does not read.
 bool channel_send(int fd, const struct channel_message *message);
+// With descriptors, which stay the caller's.
+bool channel_send_fds(int fd, const struct channel_message *message, const int *fds, size_t count);
 
 enum channel_result {
     CHANNEL_TAKEN,  // `out` holds a message
@@ -65,6 +73,9 @@ enum channel_result {
     CHANNEL_BROKEN, // it sent what is no message; text in a message that is one is never without its NUL
 };
 
+// Descriptors that come along are none of ours and are gone.
 enum channel_result channel_receive(int fd, struct channel_message *out);
+// For who takes them: close-on-exec, the caller's when a message was taken.
+enum channel_result channel_receive_fds(int fd, struct channel_message *out, int fds[CHANNEL_FDS_MAX], size_t *count);
 
 #endif

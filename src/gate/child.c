@@ -117,12 +117,17 @@ static void exited(uv_process_t *process, int64_t code, int signal)
     uv_close((uv_handle_t *)&child->channel, closed);
 }
 
-void child_tell(struct child *child, const struct channel_message *message)
+void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count)
 {
-    if (channel_send(child->channel_fd, message) || errno == EPIPE || errno == ECONNRESET)
+    if (channel_send_fds(child->channel_fd, message, fds, count) || errno == EPIPE || errno == ECONNRESET)
         return;
     log_error("worker %d does not listen: killed", (int)child->process.pid);
     child_kill(child);
+}
+
+void child_tell(struct child *child, const struct channel_message *message)
+{
+    child_hand(child, message, NULL, 0);
 }
 
 void child_poll(struct child *child)
@@ -134,6 +139,7 @@ void child_poll(struct child *child)
 void child_end(struct child *child, const char *reason)
 {
     struct channel_message *message = memory_new(sizeof *message);
+    child->ending = true;
     message->type = CHANNEL_END;
     strncpy(message->text, reason, sizeof message->text - 1);
     child_tell(child, message);

@@ -24,7 +24,9 @@ struct child {
     struct endpoint peer;
     time_t since;
     bool up;
-    bool polled; // owes an answer to child_poll
+    bool polled;  // owes an answer to child_poll
+    bool ending;  // was told to end
+    bool listens; // has the sockets of its portal's forwards
     char name[TLS_NAME_SIZE];
     char serial[TLS_SERIAL_SIZE];
     char cipher[TLS_SERIAL_SIZE];
@@ -48,6 +50,8 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
                         struct fault *fault);
 // Tells it something; one that cannot hear it is killed, since it might go by what is no longer true.
 void child_tell(struct child *child, const struct channel_message *message);
+// The same with descriptors, which stay the caller's.
+void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count);
 void child_poll(struct child *child);
 void child_end(struct child *child, const char *reason);
 void child_kill(struct child *child);

@@ -3,11 +3,14 @@
 
 #include "cli/command.h"
 #include "cli/query.h"
+#include "cli/runtime.h"
+#include "gate/handout.h"
 #include "gate/load.h"
 #include "gate/supervisor.h"
 #include "gate/worker.h"
 #include "os/log.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,15 +20,31 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "       usher-gate --version\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
 
+// Ports of a gate that runs are taken by itself, and who may only read the file may not listen everywhere.
+static bool check_forwards(const struct gate_conf *conf, const char *name_or_file)
+{
+    char root[RUNTIME_ROOT_SIZE], path[4096];
+    struct fault fault, no_root;
+    unsigned at;
+    if (handout_try(&conf->access, &fault, &at) || errno == EACCES)
+        return true;
+    if (errno == EADDRINUSE && runtime_root(root, &no_root) && runtime_pid(root, conf->name))
+        return true;
+    instance_config_path(path, sizeof(path), name_or_file);
+    fprintf(stderr, "%s:%u: Forward: %s\n", path, at, fault.text);
+    return false;
+}
+
 static int check(const struct command_line *line)
 {
     struct handover handover;
     struct gate_conf *conf = gate_load(line->argument, &handover);
     if (!conf)
         return EXIT_WRONG;
+    bool ok = check_forwards(conf, line->argument);
     handover_fini(&handover);
     gate_conf_free(conf);
-    return EXIT_DONE;
+    return ok ? EXIT_DONE : EXIT_WRONG;
 }
 
 static int run(const struct command_line *line)

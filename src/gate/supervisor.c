@@ -12,6 +12,7 @@
 #include "cli/watchdog.h"
 #include "gate/admission.h"
 #include "gate/child.h"
+#include "gate/handout.h"
 #include "gate/survey.h"
 #include "os/clock.h"
 #include "os/listener.h"
@@ -48,6 +49,7 @@ struct supervisor {
     struct runtime runtime;
     struct control *control;
     struct survey *survey;
+    struct handout *handout;
     struct watchdog *watchdog;
     struct admission *admission;
     struct listener **listeners;
@@ -114,16 +116,15 @@ static void portal_up(void *owner, struct child *child)
     struct supervisor *supervisor = owner;
     char name[TLS_NAME_SIZE];
     admission_leave(supervisor->admission, &child->peer.addr, clock_now());
-    if (!supervisor->conf->replace)
-        return;
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
-        if (other == child || !other->up || strcasecmp(other->name, child->name))
+        if (!supervisor->conf->replace || other == child || !other->up || strcasecmp(other->name, child->name))
             continue;
         log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name),
                  (int)other->process.pid);
         child_end(other, "replaced by a newer login of the same name");
     }
+    handout_look(supervisor->handout);
 }
 
 static void portal_refused(void *owner, struct child *child, const char *why)
@@ -163,7 +164,9 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     supervisor->child_count--;
     child->polled = false;
     survey_heard(supervisor->survey);
-    if (supervisor->stopping && !supervisor->child_count)
+    if (!supervisor->stopping)
+        handout_look(supervisor->handout);
+    else if (!supervisor->child_count)
         uv_stop(&supervisor->loop);
 }
 
@@ -307,6 +310,7 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
+    supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
 }
 
@@ -316,13 +320,13 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
     char root[RUNTIME_ROOT_SIZE], path[RUNTIME_PATH_SIZE];
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
-    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + SPARE_FDS);
+    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + VALUE_FORWARD_PORTS_MAX + SPARE_FDS);
     if (!runtime_root(root, fault) || !runtime_claim(&supervisor->runtime, root, conf->name, false, fault))
         return false;
     runtime_path(path, root, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
     return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
-           start_listening(supervisor, fault);
+           handout_try(&conf->access, fault, NULL) && start_listening(supervisor, fault);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -338,6 +342,7 @@ static void finish(struct supervisor *supervisor)
     stop_listening(supervisor);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
+    handout_free(supervisor->handout);
     watchdog_free(supervisor->watchdog);
     uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);

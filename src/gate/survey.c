@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/forwards.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -37,6 +38,8 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
         struct fact_label label = {.name = "portal", .value = text_escape(name, sizeof name, child->name)};
         facts_item(facts, &label);
         child_describe(child, facts);
+        if (child->listens)
+            forwards_describe(access_forwards(&survey->conf->access, child->name), facts);
         if (access_is_local(&survey->conf->access, child->name))
             facts_gauge(facts, "local", "its sessions go to the gate's own host", FACT_SWITCH, 1);
         facts_item_end(facts);

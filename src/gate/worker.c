@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/forwards.h"
 #include "config/gate_conf.h"
 #include "edge/dial/dial.h"
 #include "edge/local/local.h"
@@ -41,8 +42,9 @@ struct worker {
     struct tls_identity *identity;
     struct tunnel *tunnel;
     struct resolver *resolver;
-    struct policy *policy; // of the portal, once we know it
-    struct dial *dial;     // the node's, from then on
+    struct policy *policy;   // of the portal, once we know it
+    struct dial *dial;       // the node's, from then on
+    struct forward *forward; // the node's, once there are any
     int icmp4_fd, icmp6_fd;
 
     char peer[ENDPOINT_TEXT_SIZE];
@@ -176,9 +178,43 @@ static void take_locals(struct worker *worker, const struct channel_message *mes
         policy_set_local(worker->policy, worker->locals, worker->local_count);
 }
 
-static void act_on(struct worker *worker, const struct channel_message *message)
+// Whatever it opens is the portal's to judge.
+static void add_forward(struct worker *worker)
+{
+    const struct gate_conf *conf = worker->conf;
+    const struct forward_config config = {
+        .loop = &worker->loop,
+        .poller = worker->node.poller,
+        .max_flows = (uint32_t)conf->link.max_sessions,
+        .udp_idle_ms = (uint32_t)conf->udp_idle,
+        .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
+        .udp_offload = conf->link.udp_offload,
+    };
+    worker->forward = forward_new(&config);
+    exchange_add(worker->node.exchange, forward_edge(worker->forward));
+}
+
+static void take_forwards(struct worker *worker, size_t first, const int *fds, size_t count)
+{
+    const char *name = tls_peer_name(tunnel_tls(worker->tunnel));
+    const struct value_forwards *forwards = access_forwards(&worker->conf->access, name);
+    assert(forwards && first + count <= value_forwards_ports(forwards));
+    if (!worker->forward)
+        add_forward(worker);
+    for (size_t i = 0; i < count; i++) {
+        const struct value_forward port = value_forwards_port(forwards, first + i);
+        struct fault fault;
+        if (!forwards_add(worker->forward, &port, fds[i], &fault))
+            log_error("%s: %s", worker->who, fault.text);
+    }
+}
+
+static void act_on(struct worker *worker, const struct channel_message *message, const int *fds, size_t count)
 {
     switch (message->type) {
+    case CHANNEL_FORWARDS:
+        take_forwards(worker, message->forwards.first, fds, count);
+        break;
     case CHANNEL_LOCALS:
         take_locals(worker, message);
         break;
@@ -199,16 +235,29 @@ static void channel_event(uv_poll_t *poll, int status, int events)
     struct worker *worker = poll->data;
     struct channel_message *message = memory_new(sizeof(*message));
     enum channel_result result;
+    int fds[CHANNEL_FDS_MAX];
+    size_t count;
     (void)status;
     (void)events;
-    while ((result = channel_receive(WORKER_CHANNEL_FD, message)) == CHANNEL_TAKEN)
-        act_on(worker, message);
+    while ((result = channel_receive_fds(WORKER_CHANNEL_FD, message, fds, &count)) == CHANNEL_TAKEN)
+        act_on(worker, message, fds, count);
     free(message);
     if (result == CHANNEL_EMPTY)
         return;
     log_warning("%s: the supervisor is gone", *worker->who ? worker->who : worker->peer);
     uv_poll_stop(poll);
     uv_stop(&worker->loop);
+}
+
+// How many files may be open at once. Flows that the portal opens and those that are opened towards it have limits of their
+// own, though a session each.
+static unsigned descriptors_needed(const struct gate_conf *conf)
+{
+    unsigned count = (unsigned)conf->link.max_sessions + SPARE_DESCRIPTORS;
+    for (size_t i = 0; i < conf->access.portal_count; i++)
+        if (conf->access.portals[i].forwards.count)
+            return count + (unsigned)conf->link.max_sessions + VALUE_FORWARD_PORTS_MAX;
+    return count;
 }
 
 // What needs privileges or files.
@@ -228,7 +277,7 @@ static bool prepare(struct worker *worker, struct fault *fault)
     };
     if (servers && !(worker->resolver = resolver_new(&worker->loop, &config, fault)))
         return false;
-    sandbox_limits((unsigned)conf->link.max_sessions + SPARE_DESCRIPTORS);
+    sandbox_limits(descriptors_needed(conf));
     return tls_library_start(fault);
 }
 

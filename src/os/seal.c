@@ -78,6 +78,7 @@ static const struct rule allowed[] = {
     CALL_IF_BOTH(socket, IS(0, AF_INET6), BITS(1, 0xf, SOCK_DGRAM)),
     CALL(connect),
     CALL(bind),
+    CALL(accept4), // on sockets that were handed over: listen(2) is not among these
     CALL(getsockname),
     CALL(getpeername),
     CALL(getsockopt),

@@ -73,8 +73,9 @@ class Program:
 
 
 class Gate(Program):
-    def __init__(self, lab, directory, pki, certificate=GATE_NAME, access=ALLOW_ALL, extra="", listen=None):
-        super().__init__(lab.gate, "gate", directory)
+    def __init__(self, lab, directory, pki, certificate=GATE_NAME, access=ALLOW_ALL, extra="", listen=None,
+                 name="gate"):
+        super().__init__(lab.gate, name, directory)
         self.conf.write_text(f"""[Gate]
 Listen = {listen or "0.0.0.0:4433, [::]:4433"}
 CA = {pki}/ca.crt

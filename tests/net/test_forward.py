@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
-"""Forwards as applications use them that know nothing of a tunnel: at the portal towards the gate's side, and at the gate
-towards the portal's."""
+"""Forwards of a portal, as applications use them that know nothing of a tunnel."""
 
-import contextlib
 import errno
 import getpass
 import glob
@@ -19,8 +17,8 @@ import pytest
 import lab as net
 from lab import NAMESERVER4, SERVER2, SERVER4, SERVER6, patience, wait_until
 from programs import USHER_TUN, Gate, Portal, descriptors
-from traffic import (PAGE, Server, datagram, each_connection, listener, pattern, receive_all, reset, serve_echo, serve_page,
-                     stream)
+from traffic import (PAGE, Server, datagram, each_connection, fetch, listener, outcome, pattern, receive_all, reset, serve_echo,
+                     serve_page, stream)
 
 HERE = "10.1.0.1"  # of the portal, towards its client
 
@@ -67,23 +65,6 @@ def tunnel(lab, pki, nameserver, tmp_path_factory):
         portal.down(check=False)
         gate.stop()
 
-
-def fetch(host, url):
-    return host.run("curl", "-sS", "--max-time", patience(10), url).stdout
-
-
-def outcome(host, where, say=b"GET / HTTP/1.0\r\n\r\n"):
-    """What an application sees that connects, says something and reads: the bytes, or its errno."""
-    with stream(host)(where[0]) as sock:
-        try:
-            sock.connect(where)
-            sock.sendall(say)
-            return receive_all(sock)
-        except OSError as error:
-            return error.errno
-
-
-# At the portal
 
 def test_what_is_forwarded_is_told(tunnel):
     portal, _ = tunnel

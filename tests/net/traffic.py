@@ -103,6 +103,21 @@ def refusal(lab, address, port):
     return error, statistics.median(seconds for _, seconds in results)
 
 
+def outcome(host, where, say=b"GET / HTTP/1.0\r\n\r\n"):
+    """What an application sees that connects, says something and reads: the bytes, or its errno."""
+    with stream(host)(where[0]) as sock:
+        try:
+            sock.connect(where)
+            sock.sendall(say)
+            return receive_all(sock)
+        except OSError as error:
+            return error.errno
+
+
+def fetch(host, url, *options):
+    return host.run("curl", "-sS", "--max-time", patience(10), *options, url).stdout
+
+
 def pattern(seed, length):
     return random.Random(seed).randbytes(length)
 

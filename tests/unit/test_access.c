@@ -100,12 +100,42 @@ static void test_whose_sessions_stay_here(void **state)
     assert_false(access_is_local(&access, "branch"));
 }
 
+static bool say_forward(struct access *access, const char *name, const char *value, struct fault *fault)
+{
+    const struct config_entry entry = {.argument = name, .value = value};
+    return access_forward(access, &entry, NULL, fault);
+}
+
+static void test_whose_forwards_they_are(void **state)
+{
+    (void)state;
+    struct access access = sections();
+    struct fault fault;
+    assert_null(access_forwards(&access, "branch"));
+    assert_true(say_forward(&access, "branch", "tcp 10.0.0.1:80 -> web:80", &fault));
+    assert_true(say_forward(&access, "BRANCH", "tcp 10.0.0.1:1-9 -> web:1-9", &fault));
+    assert_true(say_forward(&access, "other", "udp 10.0.0.1:80 -> web:80", &fault));
+    assert_int_equal(access_forwards(&access, "Branch")->count, 2);
+    assert_int_equal(access_forwards(&access, "other")->count, 1);
+    assert_false(say_forward(&access, "other", "tcp 0.0.0.0:9-10 -> web:1-2", &fault));
+    assert_string_equal(fault.text, "listens where one of [Access branch] does");
+    assert_false(say_forward(&access, "*", "tcp 10.0.0.2:80 -> web:80", &fault));
+    assert_true(say_local(&access, "*", "yes", &fault)); // a section that says nothing of it leaves that to everybody's
+    assert_true(access_is_local(&access, "branch"));
+    assert_true(say_local(&access, "branch", "no", &fault));
+    assert_false(access_is_local(&access, "branch"));
+    assert_null(access_forwards(&access, "*"));
+    judge_all(&access);
+    access_fini(&access);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
         cmocka_unit_test(test_nothing_allows_nothing),
         cmocka_unit_test(test_whose_sessions_stay_here),
+        cmocka_unit_test(test_whose_forwards_they_are),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

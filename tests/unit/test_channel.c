@@ -3,6 +3,8 @@
 #include "gate/channel.h"
 #include "unit.h"
 
+#include <dirent.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -74,14 +76,71 @@ static void test_round_trips(void **state)
     strcpy(in.text, "going down");
     assert_true(decode(room, encode()));
     assert_string_equal(out.text, "going down");
+
+    in = (struct channel_message){.type = CHANNEL_FORWARDS, .forwards.first = 250};
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.forwards.first, 250);
+}
+
+static size_t count_descriptors(void)
+{
+    size_t count = 0;
+    DIR *dir = opendir("/proc/self/fd");
+    assert_non_null(dir);
+    while (readdir(dir))
+        count++;
+    closedir(dir);
+    return count;
+}
+
+// Descriptors reach who asks for them, as many as a message may have; nobody else is left with any.
+static void test_descriptors(void **state)
+{
+    (void)state;
+    int fds[CHANNEL_FDS_MAX + 1], got[CHANNEL_FDS_MAX], pipes[2];
+    size_t count, before = count_descriptors();
+    assert_int_equal(pipe(pipes), 0);
+    for (size_t i = 0; i <= CHANNEL_FDS_MAX; i++)
+        fds[i] = pipes[1];
+    in = (struct channel_message){.type = CHANNEL_FORWARDS};
+    assert_false(channel_send_fds(ends[0], &in, fds, CHANNEL_FDS_MAX + 1));
+    assert_true(channel_send_fds(ends[0], &in, fds, CHANNEL_FDS_MAX));
+    assert_int_equal(channel_receive_fds(ends[1], &out, got, &count), CHANNEL_TAKEN);
+    assert_int_equal(count, CHANNEL_FDS_MAX);
+    assert_int_equal(write(got[CHANNEL_FDS_MAX - 1], "x", 1), 1);
+    assert_int_equal(read(pipes[0], room, sizeof(room)), 1);
+    assert_int_equal(fcntl(got[0], F_GETFD), FD_CLOEXEC);
+    for (size_t i = 0; i < count; i++)
+        close(got[i]);
+
+    assert_true(channel_send_fds(ends[0], &in, fds, 2));
+    assert_int_equal(channel_receive(ends[1], &out), CHANNEL_TAKEN);
+    struct iovec iov = {.iov_base = "nonsense", .iov_len = 8};
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {.align = {.cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(sizeof(int))}};
+    memcpy(CMSG_DATA(&control.align), &pipes[1], sizeof(int));
+    const struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof(control)};
+    assert_int_equal(sendmsg(ends[0], &message, 0), 8);
+    assert_int_equal(channel_receive_fds(ends[1], &out, got, &count), CHANNEL_BROKEN);
+    assert_int_equal(count, 0);
+    assert_true(channel_send(ends[0], &in));
+    assert_int_equal(channel_receive_fds(ends[1], &out, got, &count), CHANNEL_TAKEN);
+    assert_int_equal(count, 0);
+    assert_int_equal(channel_receive_fds(ends[1], &out, got, &count), CHANNEL_EMPTY);
+    close(pipes[0]);
+    close(pipes[1]);
+    assert_int_equal(count_descriptors(), before);
 }
 
 // Every message cut short anywhere, and with a byte too many, is refused.
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS, CHANNEL_POLL,    CHANNEL_END,
-                                              CHANNEL_UP,     CHANNEL_REFUSED, CHANNEL_FACTS};
+    static const enum channel_type types[] = {CHANNEL_LOCALS,  CHANNEL_POLL,  CHANNEL_END,     CHANNEL_UP,
+                                              CHANNEL_REFUSED, CHANNEL_FACTS, CHANNEL_FORWARDS};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {
@@ -142,10 +201,8 @@ static void test_sockets(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_round_trips),
-        cmocka_unit_test(test_wrong_lengths),
-        cmocka_unit_test(test_hostile_bytes),
-        cmocka_unit_test(test_sockets),
+        cmocka_unit_test(test_round_trips),   cmocka_unit_test(test_descriptors), cmocka_unit_test(test_wrong_lengths),
+        cmocka_unit_test(test_hostile_bytes), cmocka_unit_test(test_sockets),
     };
     return cmocka_run_group_tests(tests, open_ends, NULL);
 }

@@ -128,9 +128,9 @@ static long try_raw(void)
 {
     return socket(AF_INET, SOCK_RAW, IPPROTO_ICMP);
 }
-static long try_accept(void)
+static long try_listen(void)
 {
-    return accept4(3, NULL, NULL, 0);
+    return listen(3, 1);
 }
 static long try_kill(void)
 {
@@ -189,7 +189,7 @@ static const struct {
     {"AF_NETLINK", try_netlink, FAILS, false},
     {"AF_UNIX", try_unix, FAILS, false},
     {"SOCK_RAW", try_raw, FAILS, false},
-    {"accept4", try_accept, FAILS, false},
+    {"listen", try_listen, FAILS, false},
     {"kill", try_kill, FAILS, true},
     {"tgkill another", try_tgkill, FAILS, true},
     {"setrlimit", try_setrlimit, FAILS, false},
