@@ -6,6 +6,7 @@
 
 #include "base/memory.h"
 #include "config/value.h"
+#include "os/routes.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -30,6 +31,7 @@ void access_fini(struct access *access)
     for (size_t i = 0; i < access->portal_count; i++) {
         free(access->portals[i].name);
         value_forwards_fini(&access->portals[i].forwards);
+        value_prefixes_fini(&access->portals[i].exports);
     }
     free(access->lines);
     free(access->portals);
@@ -120,6 +122,48 @@ bool access_forward(void *field, const struct config_entry *entry, const struct 
     return !rival || fault_set(fault, "listens where one of [Access %.200s] does", rival->name);
 }
 
+static bool is_exported(const struct access_portal *portal, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < portal->exports.count; i++) {
+        const struct prefix *other = &portal->exports.items[i];
+        if (other->len == prefix->len && address_equal(&other->addr, &prefix->addr))
+            return true;
+    }
+    return false;
+}
+
+// How many lengths the exports of that version have, of all portals.
+static unsigned export_lengths(const struct access *access, uint8_t version)
+{
+    bool seen[129] = {false};
+    unsigned count = 0;
+    for (size_t i = 0; i < access->portal_count; i++) {
+        for (size_t n = 0; n < access->portals[i].exports.count; n++) {
+            const struct prefix *prefix = &access->portals[i].exports.items[n];
+            count += prefix->addr.version == version && !seen[prefix->len];
+            seen[prefix->len] |= prefix->addr.version == version;
+        }
+    }
+    return count;
+}
+
+bool access_export(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access *access = field;
+    if (!strcmp(entry->argument, "*"))
+        return fault_set(fault, "lies behind one portal, but [Access *] is all of them");
+    struct access_portal *portal = portal_of(access, entry->argument, fault);
+    if (!portal || !value_prefixes(&portal->exports, entry, key, fault))
+        return false;
+    const struct prefix *newest = &portal->exports.items[portal->exports.count - 1];
+    for (size_t i = 0; i < access->portal_count; i++)
+        if (&access->portals[i] != portal && is_exported(&access->portals[i], newest))
+            return fault_set(fault, "is exported by [Access %.200s] already", access->portals[i].name);
+    if (export_lengths(access, newest->addr.version) > ROUTES_LEVELS)
+        return fault_set(fault, "is of one prefix length more than the %d that there may be", ROUTES_LEVELS);
+    return true;
+}
+
 static void add_of(struct policy *policy, const struct access *access, const char *name)
 {
     struct fault fault;
@@ -153,4 +197,18 @@ const struct value_forwards *access_forwards(const struct access *access, const 
 {
     const struct access_portal *portal = find_portal(access, name);
     return portal && portal->forwards.count ? &portal->forwards : NULL;
+}
+
+const struct value_prefixes *access_exported(const struct access *access, const char *name)
+{
+    const struct access_portal *portal = find_portal(access, name);
+    return portal && portal->exports.count ? &portal->exports : NULL;
+}
+
+bool access_exports(const struct access *access)
+{
+    for (size_t i = 0; i < access->portal_count; i++)
+        if (access->portals[i].exports.count)
+            return true;
+    return false;
 }

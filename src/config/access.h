@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/value_forward.h"
+#include "config/value_net.h"
 #include "exchange/policy/policy.h"
 
 enum {
@@ -22,6 +23,7 @@ struct access_portal {
     char *name; // as above
     bool says_local, local;
     struct value_forwards forwards; // listen at the gate, lead to the portal's side; "*" has none
+    struct value_prefixes exports;  // are captured at the gate, lie behind the portal; "*" has none
 };
 
 struct access {
@@ -35,6 +37,7 @@ config_parse access_allow; // struct access, appended
 config_parse access_deny;
 config_parse access_local; // once for each name
 config_parse access_forward;
+config_parse access_export;
 void access_fini(struct access *access);
 
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
@@ -42,7 +45,11 @@ void access_fini(struct access *access);
 struct policy *access_policy(const struct access *access, const char *name);
 // Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
 bool access_is_local(const struct access *access, const char *name);
+// Whether any portal exports anything.
+bool access_exports(const struct access *access);
 // The forwards that lead to the portal; NULL when there are none.
 const struct value_forwards *access_forwards(const struct access *access, const char *name);
+// The networks behind the portal that are routed to it here; NULL when there are none.
+const struct value_prefixes *access_exported(const struct access *access, const char *name);
 
 #endif

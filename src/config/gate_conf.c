@@ -41,6 +41,7 @@ static const struct config_key KEYS[] = {
     LINK_TUNING_KEYS("Gate", struct gate_conf, link),
     {"Access", "Allow", access_allow, FIELD(access), .repeats = true},
     {"Access", "Deny", access_deny, FIELD(access), .repeats = true},
+    {"Access", "Export", access_export, FIELD(access), .list = true},
     {"Access", "Forward", access_forward, FIELD(access), .list = true},
     {"Access", "Local", access_local, FIELD(access), .repeats = true},
 };

@@ -51,6 +51,13 @@ static void get_text(struct reader *r, char *room, size_t size)
     strcpy(room, text);
 }
 
+static bool get_switch(struct reader *r)
+{
+    uint8_t value = reader_u8(r);
+    r->failed |= value > 1;
+    return value;
+}
+
 static void get_facts(struct reader *r, struct channel_message *out)
 {
     out->facts.sessions = reader_u32(r);
@@ -98,6 +105,12 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
     case CHANNEL_FORWARDS:
         writer_u32(&w, message->forwards.first);
         break;
+    case CHANNEL_EXPORT:
+        writer_text(&w, message->export.device);
+        writer_u32(&w, message->export.index);
+        writer_u8(&w, message->export.offload);
+        writer_u8(&w, message->export.uso);
+        break;
     }
     return w.failed ? 0 : size - writer_left(&w);
 }
@@ -127,6 +140,12 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_FORWARDS:
         out->forwards.first = reader_u32(&r);
+        break;
+    case CHANNEL_EXPORT:
+        get_text(&r, out->export.device, sizeof out->export.device);
+        out->export.index = reader_u32(&r);
+        out->export.offload = get_switch(&r);
+        out->export.uso = get_switch(&r);
         break;
     default:
         return false;

@@ -8,10 +8,13 @@
 #include "gate/facts_wire.h"
 #include "link/tls/tls.h"
 
+#include <net/if.h>
+
 enum {
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
     CHANNEL_FDS_MAX = 250,     // of one message; what the kernel takes is 253 (SCM_MAX_FD)
+    CHANNEL_EXPORT_MTU = 1500, // bytes, of an export's device: as others have; segments come whole all the same (TSO)
 };
 
 enum channel_type {
@@ -25,6 +28,8 @@ enum channel_type {
     CHANNEL_FACTS,
     // To the worker, with sockets: ports of its portal's forwards, from the one at `first` on (value_forwards_port).
     CHANNEL_FORWARDS,
+    // To the worker, with a TUN device: what is routed into it lies behind the portal.
+    CHANNEL_EXPORT,
 };
 
 struct channel_message {
@@ -50,6 +55,11 @@ struct channel_message {
         struct {
             uint32_t first;
         } forwards;
+        struct {
+            char device[IFNAMSIZ];
+            uint32_t index;
+            bool offload, uso; // as in struct tun
+        } export;
     };
 };
 

@@ -24,9 +24,10 @@ struct child {
     struct endpoint peer;
     time_t since;
     bool up;
-    bool polled;  // owes an answer to child_poll
-    bool ending;  // was told to end
-    bool listens; // has the sockets of its portal's forwards
+    bool polled;   // owes an answer to child_poll
+    bool ending;   // was told to end
+    bool listens;  // has the sockets of its portal's forwards
+    bool captures; // has the device of its portal's exports
     char name[TLS_NAME_SIZE];
     char serial[TLS_SERIAL_SIZE];
     char cipher[TLS_SERIAL_SIZE];

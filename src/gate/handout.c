@@ -17,10 +17,11 @@ struct handout {
     uv_timer_t retry;
     const struct access *access;
     const struct list *children;
-    bool *told; // for each of access->portals: that its forwards cannot listen
+    struct exports *exports; // NULL: none
+    bool *told;              // for each of access->portals: that something of it cannot be had
 };
 
-// The worker that has the forwards of that portal, or else the latest that may have them.
+// The worker that has what is that portal's, or else the latest that may have it.
 static struct child *find(const struct handout *handout, const char *name)
 {
     struct child *latest = NULL;
@@ -28,7 +29,7 @@ static struct child *find(const struct handout *handout, const char *name)
         struct child *child = container_of(node, struct child, node);
         if (!child->up || strcasecmp(child->name, name))
             continue;
-        if (child->listens)
+        if (child->listens || child->captures)
             return child;
         if (!child->ending)
             latest = child;
@@ -62,9 +63,39 @@ static bool serve(struct child *child, const struct value_forwards *forwards, st
     return ok;
 }
 
+static bool export(struct exports *exports, size_t index, struct child *child, struct fault *fault)
+{
+    struct tun tun;
+    if (!exports_open(exports, index, &tun, fault))
+        return false;
+    struct channel_message *message = memory_new(sizeof *message);
+    message->type = CHANNEL_EXPORT;
+    memcpy(message->export.device, tun.name, sizeof message->export.device);
+    message->export.index = tun.index;
+    message->export.offload = tun.offload;
+    message->export.uso = tun.uso;
+    child_hand(child, message, &tun.fd, 1);
+    free(message);
+    tun_close(&tun);
+    child->captures = true;
+    return true;
+}
+
 static void look(uv_timer_t *timer)
 {
     handout_look(timer->data);
+}
+
+// False with a fault when something cannot be had now.
+static bool hand_out(struct handout *handout, size_t index, struct child *child, struct fault *fault)
+{
+    const struct access_portal *portal = &handout->access->portals[index];
+    bool ok = true;
+    if (portal->forwards.count && !child->listens)
+        ok = serve(child, &portal->forwards, fault);
+    if (portal->exports.count && handout->exports && !child->captures)
+        ok &= export(handout->exports, index, child, fault);
+    return ok;
 }
 
 void handout_look(struct handout *handout)
@@ -72,12 +103,14 @@ void handout_look(struct handout *handout)
     struct fault fault;
     for (size_t i = 0; i < handout->access->portal_count; i++) {
         const struct access_portal *portal = &handout->access->portals[i];
-        struct child *child = portal->forwards.count ? find(handout, portal->name) : NULL;
-        if (!child || child->listens)
+        struct child *child = find(handout, portal->name);
+        if (handout->exports && (!child || !child->captures))
+            exports_gone(handout->exports, i);
+        if (!child)
             continue;
-        bool ok = serve(child, &portal->forwards, &fault);
+        bool ok = hand_out(handout, i, child, &fault);
         if (!ok && !handout->told[i])
-            log_error("%s: no forward to it is served until this can be done: %s", portal->name, fault.text);
+            log_error("%s: not all that leads to it is served until this can be done: %s", portal->name, fault.text);
         handout->told[i] = !ok;
         if (!ok)
             uv_timer_start(&handout->retry, look, RETRY_MS, 0);
@@ -118,6 +151,11 @@ struct handout *handout_new(uv_loop_t *loop, const struct access *access, const 
     uv_timer_init(loop, &handout->retry);
     handout->retry.data = handout;
     return handout;
+}
+
+void handout_set_exports(struct handout *handout, struct exports *exports)
+{
+    handout->exports = exports;
 }
 
 void handout_free(struct handout *handout)

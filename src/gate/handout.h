@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Forwards that listen at the gate: their sockets are made when the portal that they lead to has logged in, are handed to
-// its worker and go with it. So nobody listens while there is no portal, and a connection is refused, as it should be.
+// What a gate listens on and captures for a portal: the sockets of its forwards and the device of its exports are made
+// when it has logged in, are handed to its worker and go with it. So nobody listens while there is no portal, and a
+// connection is refused, as it should be.
 //
 // One worker has them: of several logins of a name the latest that may stay. Where a login replaces another, whose worker
 // has them still, they are made when that one has ended, within a second or so. A second set at the same time
@@ -10,12 +11,15 @@
 
 #include "config/access.h"
 #include "gate/child.h"
+#include "gate/exports.h"
 
 struct handout;
 
 // Both borrowed.
 struct handout *handout_new(uv_loop_t *loop, const struct access *access, const struct list *children);
 void handout_free(struct handout *handout);
+// Without it no device is handed out. Borrowed.
+void handout_set_exports(struct handout *handout, struct exports *exports);
 // A portal has come or gone.
 void handout_look(struct handout *handout);
 

@@ -12,6 +12,7 @@
 #include "cli/watchdog.h"
 #include "gate/admission.h"
 #include "gate/child.h"
+#include "gate/exports.h"
 #include "gate/handout.h"
 #include "gate/survey.h"
 #include "os/clock.h"
@@ -20,6 +21,7 @@
 #include "os/netlink.h"
 #include "os/notify.h"
 #include "os/resolver.h"
+#include "os/routes.h"
 #include "os/sandbox.h"
 #include "os/socket.h"
 
@@ -50,6 +52,7 @@ struct supervisor {
     struct control *control;
     struct survey *survey;
     struct handout *handout;
+    struct exports *exports; // NULL: no portal exports anything
     struct watchdog *watchdog;
     struct admission *admission;
     struct listener **listeners;
@@ -85,8 +88,10 @@ static void network_changed(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     // A prefix that the host answers for as a whole is a route and no address.
-    if (!(netlink_watch_read(supervisor->nl) & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE)) ||
-        !refresh_locals(supervisor))
+    unsigned changed = netlink_watch_read(supervisor->nl);
+    if (supervisor->exports && changed & (NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE))
+        exports_repair(supervisor->exports);
+    if (!(changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE)) || !refresh_locals(supervisor))
         return;
     list_for_each(node, &supervisor->children)
         child_tell(container_of(node, struct child, node), supervisor->locals);
@@ -314,6 +319,20 @@ static void open_handles(struct supervisor *supervisor)
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
 }
 
+// What a gate that was killed has left goes only when ours stands.
+static bool export_networks(struct supervisor *supervisor, struct fault *fault)
+{
+    struct runtime *runtime = &supervisor->runtime;
+    if (access_exports(&supervisor->conf->access)) {
+        supervisor->exports = exports_new(&supervisor->conf->access, supervisor->nl, runtime->slot, fault);
+        if (!supervisor->exports)
+            return false;
+        handout_set_exports(supervisor->handout, supervisor->exports);
+    }
+    return !runtime->left ||
+           (routes_purge_slots(runtime->left, supervisor->nl, fault) && runtime_settle(runtime, fault));
+}
+
 static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
     const struct gate_conf *conf = supervisor->conf;
@@ -321,12 +340,14 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
     signal(SIGPIPE, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
     sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + VALUE_FORWARD_PORTS_MAX + SPARE_FDS);
-    if (!runtime_root(root, fault) || !runtime_claim(&supervisor->runtime, root, conf->name, false, fault))
+    if (!runtime_root(root, fault) ||
+        !runtime_claim(&supervisor->runtime, root, conf->name, access_exports(&conf->access), fault))
         return false;
     runtime_path(path, root, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
     return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
-           handout_try(&conf->access, fault, NULL) && start_listening(supervisor, fault);
+           export_networks(supervisor, fault) && handout_try(&conf->access, fault, NULL) &&
+           start_listening(supervisor, fault);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)
@@ -348,6 +369,7 @@ static void finish(struct supervisor *supervisor)
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor->loop);
     admission_free(supervisor->admission);
+    exports_free(supervisor->exports);
     netlink_free(supervisor->nl);
     if (supervisor->handover_fd >= 0)
         close(supervisor->handover_fd);

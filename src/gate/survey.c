@@ -27,6 +27,15 @@ struct survey {
     time_t since;
 };
 
+static void tell_exports(const struct value_prefixes *exports, struct facts *facts)
+{
+    char text[PREFIX_TEXT_SIZE];
+    facts_list(facts, "exports");
+    for (size_t i = 0; i < exports->count; i++)
+        facts_text(facts, "", "what is routed into the portal's tunnel here", prefix_text(&exports->items[i], text));
+    facts_end(facts);
+}
+
 static void tell_portals(const struct survey *survey, struct facts *facts)
 {
     facts_list(facts, "portals");
@@ -40,6 +49,8 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
         child_describe(child, facts);
         if (child->listens)
             forwards_describe(access_forwards(&survey->conf->access, child->name), facts);
+        if (child->captures)
+            tell_exports(access_exported(&survey->conf->access, child->name), facts);
         if (access_is_local(&survey->conf->access, child->name))
             facts_gauge(facts, "local", "its sessions go to the gate's own host", FACT_SWITCH, 1);
         facts_item_end(facts);

@@ -6,11 +6,11 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "cli/forwards.h"
 #include "config/gate_conf.h"
 #include "edge/dial/dial.h"
 #include "edge/local/local.h"
 #include "gate/channel.h"
+#include "gate/entrances.h"
 #include "gate/handover.h"
 #include "node/node.h"
 #include "os/log_tally.h"
@@ -42,9 +42,9 @@ struct worker {
     struct tls_identity *identity;
     struct tunnel *tunnel;
     struct resolver *resolver;
-    struct policy *policy;   // of the portal, once we know it
-    struct dial *dial;       // the node's, from then on
-    struct forward *forward; // the node's, once there are any
+    struct policy *policy; // of the portal, once we know it
+    struct dial *dial;     // the node's, from then on
+    struct entrances entrances;
     int icmp4_fd, icmp6_fd;
 
     char peer[ENDPOINT_TEXT_SIZE];
@@ -66,6 +66,8 @@ static void turned(void *owner, usec_t now)
     struct worker *worker = owner;
     if (worker->dial)
         tell_counts(worker, now);
+    if (entrances_lost(&worker->entrances))
+        tunnel_end(worker->tunnel, "the device of its exports is gone"); // the next login gets a new one
 }
 
 static void report_up(const struct tls *tls)
@@ -133,6 +135,8 @@ static void tunnel_came(void *owner)
     };
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
+    worker->entrances =
+        (struct entrances){.conf = conf, .node = &worker->node, .portal = tls_peer_name(tls), .who = worker->who};
     node_tunnel_came(&worker->node, worker->tunnel);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
              tls_alpn_agreed(tls) ? "" : ", plain protocol");
@@ -178,42 +182,15 @@ static void take_locals(struct worker *worker, const struct channel_message *mes
         policy_set_local(worker->policy, worker->locals, worker->local_count);
 }
 
-// Whatever it opens is the portal's to judge.
-static void add_forward(struct worker *worker)
-{
-    const struct gate_conf *conf = worker->conf;
-    const struct forward_config config = {
-        .loop = &worker->loop,
-        .poller = worker->node.poller,
-        .max_flows = (uint32_t)conf->link.max_sessions,
-        .udp_idle_ms = (uint32_t)conf->udp_idle,
-        .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
-        .udp_offload = conf->link.udp_offload,
-    };
-    worker->forward = forward_new(&config);
-    exchange_add(worker->node.exchange, forward_edge(worker->forward));
-}
-
-static void take_forwards(struct worker *worker, size_t first, const int *fds, size_t count)
-{
-    const char *name = tls_peer_name(tunnel_tls(worker->tunnel));
-    const struct value_forwards *forwards = access_forwards(&worker->conf->access, name);
-    assert(forwards && first + count <= value_forwards_ports(forwards));
-    if (!worker->forward)
-        add_forward(worker);
-    for (size_t i = 0; i < count; i++) {
-        const struct value_forward port = value_forwards_port(forwards, first + i);
-        struct fault fault;
-        if (!forwards_add(worker->forward, &port, fds[i], &fault))
-            log_error("%s: %s", worker->who, fault.text);
-    }
-}
-
 static void act_on(struct worker *worker, const struct channel_message *message, const int *fds, size_t count)
 {
     switch (message->type) {
     case CHANNEL_FORWARDS:
-        take_forwards(worker, message->forwards.first, fds, count);
+        entrances_take_forwards(&worker->entrances, message->forwards.first, fds, count);
+        break;
+    case CHANNEL_EXPORT:
+        assert(count == 1);
+        entrances_take_export(&worker->entrances, message, fds[0]);
         break;
     case CHANNEL_LOCALS:
         take_locals(worker, message);

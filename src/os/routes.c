@@ -58,12 +58,13 @@ static void plan_prefix(struct routes *plan, const struct prefix *to, unsigned s
         .metric = ROUTES_LAST_RESORT,
         .unreachable = true,
     };
-    plan->routes[plan->route_count++] = (struct netlink_route){
-        .to = *to,
-        .table = table_of(slot, level),
-        .ifindex = ifindex,
-        .congestion = congestion,
-    };
+    if (ifindex)
+        plan->routes[plan->route_count++] = (struct netlink_route){
+            .to = *to,
+            .table = table_of(slot, level),
+            .ifindex = ifindex,
+            .congestion = congestion,
+        };
     if (to->len < (to->addr.version == 4 ? 32 : 128)) // nothing is more specific than a whole address
         plan->rules[plan->rule_count++] = (struct netlink_rule){
             .family = family_of(to->addr.version),

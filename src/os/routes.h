@@ -39,7 +39,7 @@ struct routes {
 // A prefix, and the TUN device that it is captured by.
 struct routes_target {
     struct prefix to;
-    unsigned ifindex;
+    unsigned ifindex; // 0: there is none at the moment, and it fails
 };
 
 // The targets have no more than ROUTES_LEVELS different lengths. `congestion` as in struct netlink_route, borrowed.

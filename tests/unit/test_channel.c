@@ -80,6 +80,12 @@ static void test_round_trips(void **state)
     in = (struct channel_message){.type = CHANNEL_FORWARDS, .forwards.first = 250};
     assert_true(decode(room, encode()));
     assert_int_equal(out.forwards.first, 250);
+
+    in = (struct channel_message){.type = CHANNEL_EXPORT, .export = {.device = "ux0", .index = 7, .offload = true}};
+    assert_true(decode(room, encode()));
+    assert_string_equal(out.export.device, "ux0");
+    assert_int_equal(out.export.index, 7);
+    assert_true(out.export.offload && !out.export.uso);
 }
 
 static size_t count_descriptors(void)
@@ -139,8 +145,8 @@ static void test_descriptors(void **state)
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS,  CHANNEL_POLL,  CHANNEL_END,     CHANNEL_UP,
-                                              CHANNEL_REFUSED, CHANNEL_FACTS, CHANNEL_FORWARDS};
+    static const enum channel_type types[] = {CHANNEL_LOCALS,  CHANNEL_POLL,  CHANNEL_END,      CHANNEL_UP,
+                                              CHANNEL_REFUSED, CHANNEL_FACTS, CHANNEL_FORWARDS, CHANNEL_EXPORT};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One plan for all portals (os/routes.h), made anew whenever a device comes or goes: a prefix without a device has its
+// unreachable route alone.
+#include "gate/exports.h"
+
+#include "base/memory.h"
+#include "gate/channel.h"
+#include "os/log.h"
+#include "os/routes.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { QUEUE_LENGTH = 2000 }; // packets: what a portal's device has
+
+struct exports {
+    const struct access *access;
+    struct netlink *nl;
+    unsigned slot;
+    unsigned *devices; // ifindex, for each of access->portals; 0: none
+    struct routes plan;
+};
+
+static size_t count_prefixes(const struct access *access)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < access->portal_count; i++)
+        count += access->portals[i].exports.count;
+    return count;
+}
+
+static void plan(struct exports *exports)
+{
+    const struct access *access = exports->access;
+    struct routes_target *targets = memory_new((count_prefixes(access) + 1) * sizeof *targets);
+    size_t count = 0;
+    for (size_t i = 0; i < access->portal_count; i++)
+        for (size_t n = 0; n < access->portals[i].exports.count; n++)
+            targets[count++] =
+                (struct routes_target){.to = access->portals[i].exports.items[n], .ifindex = exports->devices[i]};
+    routes_fini(&exports->plan);
+    routes_plan(&exports->plan, targets, count, exports->slot, NULL);
+    free(targets);
+}
+
+struct exports *exports_new(const struct access *access, struct netlink *nl, unsigned slot, struct fault *fault)
+{
+    struct exports *exports = memory_new(sizeof *exports);
+    exports->access = access;
+    exports->nl = nl;
+    exports->slot = slot;
+    exports->devices = memory_new((access->portal_count + 1) * sizeof *exports->devices);
+    plan(exports);
+    if (routes_purge(slot, nl, fault) && routes_install(&exports->plan, nl, fault))
+        return exports;
+    exports_free(exports);
+    return NULL;
+}
+
+void exports_free(struct exports *exports)
+{
+    struct fault fault;
+    if (!exports)
+        return;
+    if (!routes_purge(exports->slot, exports->nl, &fault))
+        log_error("%s", fault.text);
+    routes_fini(&exports->plan);
+    free(exports->devices);
+    free(exports);
+}
+
+bool exports_open(struct exports *exports, size_t index, struct tun *out, struct fault *fault)
+{
+    char name[IFNAMSIZ];
+    snprintf(name, sizeof name, "ux%zu", index);
+    if (!tun_open(out, name, fault))
+        return false;
+    exports->devices[index] = out->index;
+    plan(exports);
+    if (netlink_link_up(exports->nl, out->index, CHANNEL_EXPORT_MTU, QUEUE_LENGTH, fault) &&
+        routes_install(&exports->plan, exports->nl, fault))
+        return true;
+    tun_close(out);
+    exports_gone(exports, index);
+    return false;
+}
+
+void exports_gone(struct exports *exports, size_t index)
+{
+    exports->devices[index] = 0; // its routes went with it
+    plan(exports);
+}
+
+void exports_repair(struct exports *exports)
+{
+    struct fault fault;
+    int repaired = routes_repair(&exports->plan, exports->nl, &fault);
+    if (repaired < 0)
+        log_error("%s", fault.text);
+    else if (repaired > 0)
+        log_warning("%d routes or rules of exports were gone and are back", repaired);
+}

@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Networks behind portals, routed on the gate's host: a TUN device for each portal that exports some. Rules and
+// unreachable routes stand as long as the gate, so that what goes there fails honestly while the portal is away; the device
+// and the routes into it come and go with the worker that has it.
+#ifndef GATE_EXPORTS_H
+#define GATE_EXPORTS_H
+
+#include "config/access.h"
+#include "os/netlink.h"
+#include "os/tun.h"
+
+struct exports;
+
+// Both borrowed. `slot` as in struct runtime. Installs what stands without any portal; NULL with a fault.
+struct exports *exports_new(const struct access *access, struct netlink *nl, unsigned slot, struct fault *fault);
+// Removes everything that is not a device.
+void exports_free(struct exports *exports);
+
+// Makes the device of access->portals[index] and routes its prefixes there; the device is the caller's. False with a fault,
+// and nothing left behind: the device may still be with a worker that is leaving.
+bool exports_open(struct exports *exports, size_t index, struct tun *out, struct fault *fault);
+// That device is gone.
+void exports_gone(struct exports *exports, size_t index);
+// Puts back what another program has removed.
+void exports_repair(struct exports *exports);
+
+#endif
