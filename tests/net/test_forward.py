@@ -258,6 +258,19 @@ def test_a_new_connection_waits_for_the_tunnel(tunnel, lab):
         wait_until(lambda: not [flow for flow in portal.flows() if flow["protocol"] == "tcp"], 10, "no flow left")
 
 
+def test_applications_that_break_off_harm_nobody(tunnel, lab):
+    """Sessions that end before they begin are abuse to the gate, which ends the tunnel after a thousand of them."""
+    portal, _ = tunnel
+    before = portal.status()["since"]
+    for _ in range(1500):
+        sock = stream(lab.client)(HERE)
+        sock.connect((HERE, 8000))
+        reset(sock)
+    with Server(listener(lab.server, SERVER4, 9000), each_connection(serve_page)):
+        assert fetch(lab.client, f"http://{HERE}:8000/") == PAGE
+    assert (portal.status()["since"], portal.status()["state"]) == (before, "up")
+
+
 def test_500_at_once(tunnel, lab):
     portal, gate = tunnel
     pids = portal.pid(), gate.worker_pids()[0]

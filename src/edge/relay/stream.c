@@ -91,12 +91,24 @@ static void lose(struct relay_stream *stream, int error)
     relay_stream_close(stream, true);
 }
 
+// An application that breaks off before it is answered stays, seen by nobody, until the answer comes: a session that ends
+// before it begins is abuse to the peer, which ends the tunnel over a flood of them.
+static void await_answer(struct relay_flow *flow, int error)
+{
+    flow->broken = true;
+    flow->error = error;
+}
+
 // A connection that its end has broken. What it sent before is read first when the peer has credit for it: an answer
-// often comes just before the reset that unread input causes. An application that breaks off before it is answered is gone.
+// often comes just before the reset that unread input causes.
 static void break_off(struct relay_stream *stream, int error)
 {
     struct relay_flow *flow = &stream->flow;
     drop_queue(stream);
+    if (flow->pending && flow->opening.session && relay_flow_is_ours(flow)) {
+        await_answer(flow, error);
+        return;
+    }
     if (!flow->opening.session || flow->pending || flow->eof || flow->peer_stopped ||
         usher_session_send_room(flow->opening.session) == 0) {
         lose(stream, error);
@@ -308,7 +320,9 @@ static void opened(void *owner)
 {
     struct relay_stream *stream = owner;
     relay_flow_answered(&stream->flow);
-    if (stream->flow.kind->opened)
+    if (stream->flow.broken)
+        lose(stream, stream->flow.error);
+    else if (stream->flow.kind->opened)
         stream->flow.kind->opened(&stream->flow);
 }
 
@@ -317,7 +331,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     struct relay_stream *stream = owner;
     struct relay_flow *flow = &stream->flow;
     flow->opening.session = NULL;
-    if (flow->pending && relay_flow_is_ours(flow)) {
+    if (flow->pending && relay_flow_is_ours(flow) && !flow->broken) {
         flow->kind->refused(flow, word, text);
     } else if (ending != USHER_ENDED_CLOSED || !flow->connected || flow->broken) {
         flow->kind->abandon(flow);
