@@ -15,7 +15,6 @@ PORTAL = """[Portal]
 CA = /etc/usher/pki/ca.crt
 Certificate = /etc/usher/pki/branch.crt
 Key = /etc/usher/pki/branch.key
-Route = 10.73.0.0/24
 [Gate]
 Address = gate.example.net:4433
 """
