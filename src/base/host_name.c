@@ -3,7 +3,7 @@
 // "2130706433"): such spellings would walk around every rule about addresses.
 #include "base/host_name.h"
 
-#include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 enum {
@@ -63,4 +63,10 @@ bool host_name_is_valid(const char *host)
             return !label_is_numeric(label, label_len);
         label = dot + 1;
     }
+}
+
+const char *host_port_text(char *room, size_t size, const char *host, uint16_t port)
+{
+    snprintf(room, size, strchr(host, ':') ? "[%s]:%u" : "%s:%u", host, port);
+    return room;
 }

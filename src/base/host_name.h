@@ -6,9 +6,14 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 bool host_name_is_valid(const char *host);
 // Bytes of it without the dot at its end.
 size_t host_name_length(const char *host);
+
+// "gate.example.net:4433", "[fd00::1]:4433": a name or an address with its port.
+#define HOST_PORT_TEXT_SIZE 264
+const char *host_port_text(char *room, size_t size, const char *host, uint16_t port);
 
 #endif

@@ -36,8 +36,9 @@ static const struct config_key KEYS[] = {
     SOCKS_KEYS("Portal", struct portal_conf, socks),
     CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
     LINK_TUNING_KEYS("Portal", struct portal_conf, link),
-    {"Gate", "Address", value_host_port, FIELD(gate), .required = true},
+    {"Gate", "Address", value_targets, FIELD(gates), .list = true, .required = true},
     {"Gate", "Name", value_word, FIELD(peer_name), .max = 253},
+    PROXY_KEYS("Gate", struct portal_conf, proxy),
     {"Accept", "Allow", access_allow, FIELD(accept), .repeats = true},
     {"Accept", "Deny", access_deny, FIELD(accept), .repeats = true},
 };
@@ -119,8 +120,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     check_mode(config);
     link_tuning_check(&conf->link, config, "Portal");
     socks_keys_check(&conf->socks, config, "Portal");
-    if (!conf->peer_name && conf->gate.host)
-        conf->peer_name = memory_text(conf->gate.host);
+    proxy_keys_check(&conf->proxy, config, "Gate", &conf->gates);
     return !config->mistakes;
 }
 
@@ -140,6 +140,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
         struct credentials credentials = {0};
         portal_conf_parse(conf, &config, &text);
         socks_keys_read(&conf->socks, &config, "Portal");
+        proxy_keys_read(&conf->proxy, &config, "Gate");
         if (credentials_read(&credentials, &config, "Portal", &conf->credentials))
             identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
         credentials_wipe(&credentials);
@@ -166,6 +167,11 @@ struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identi
 bool portal_conf_captures(const struct portal_conf *conf)
 {
     return conf->routes.count;
+}
+
+bool portal_conf_has_proxy(const struct portal_conf *conf)
+{
+    return conf->proxy.proxy.kind != PROXY_NONE || conf->proxy.command;
 }
 
 static bool is_own_name(const char *user)
@@ -207,7 +213,8 @@ void portal_conf_free(struct portal_conf *conf)
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
     socks_keys_fini(&conf->socks);
-    value_target_fini(&conf->gate);
+    value_targets_fini(&conf->gates);
+    proxy_keys_fini(&conf->proxy);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);
     value_forwards_fini(&conf->forwards);

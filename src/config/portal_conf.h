@@ -7,6 +7,7 @@
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
+#include "config/proxy_keys.h"
 #include "config/socks_keys.h"
 #include "config/value_forward.h"
 #include "config/value_net.h"
@@ -16,8 +17,9 @@ struct portal_conf {
     char name[INSTANCE_NAME_MAX + 1];
     struct credential_keys credentials;
     struct link_tuning link;
-    struct value_target gate;
-    char *peer_name; // what the gate's certificate must carry
+    struct value_targets gates; // in order of preference
+    char *peer_name;            // what the certificate of each must carry; NULL: its host
+    struct proxy_keys proxy;
 
     char *device;
     struct value_prefixes addresses;
@@ -47,6 +49,8 @@ void portal_conf_free(struct portal_conf *conf);
 
 // Whether there is a Route, and so a TUN device and something to capture.
 bool portal_conf_captures(const struct portal_conf *conf);
+// Whether the gate is reached over something else, so that the connection's other end is not the gate.
+bool portal_conf_has_proxy(const struct portal_conf *conf);
 // Whether this user may bring it up, who is not root; where not, the fault says what to do. A file with mistakes is not
 // judged: true.
 bool portal_conf_suits_user(const char *name_or_file, struct fault *fault);

@@ -10,19 +10,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-bool value_host_port(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+static bool parse_target(struct value_target *out, const char *text, struct fault *fault)
 {
     static const char what[] = "is not host:port, address:port or [v6]:port";
-    struct value_target *out = field;
-    (void)key;
-    const char *colon = strrchr(entry->value, ':');
+    const char *colon = strrchr(text, ':');
     uint16_t port;
-    if (!colon || colon == entry->value || !address_port_parse(&port, colon + 1))
+    if (!colon || colon == text || !address_port_parse(&port, colon + 1))
         return fault_set(fault, what);
-    char *host = memory_text(entry->value);
-    host[colon - entry->value] = '\0';
+    char *host = memory_text(text);
+    host[colon - text] = '\0';
     struct endpoint ep;
-    bool ok = endpoint_parse(&ep, entry->value);
+    bool ok = endpoint_parse(&ep, text);
     if (ok && ep.addr.version == 6) { // off with the brackets
         size_t len = strlen(host);
         memmove(host, host + 1, len - 2);
@@ -33,16 +31,35 @@ bool value_host_port(void *field, const struct config_entry *entry, const struct
             free(host);
             return fault_set(fault, what);
         }
-    value_target_fini(out);
-    out->host = host;
-    out->port = port;
+    *out = (struct value_target){.host = host, .port = port};
     return true;
 }
 
-void value_target_fini(struct value_target *target)
+bool value_targets(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
-    free(target->host);
-    target->host = NULL;
+    struct value_targets *out = field;
+    struct value_target target;
+    (void)key;
+    if (out->count == VALUE_TARGETS_MAX)
+        return fault_set(fault, "is one too many: the list holds %d", VALUE_TARGETS_MAX);
+    if (!parse_target(&target, entry->value, fault))
+        return false;
+    for (size_t i = 0; i < out->count; i++)
+        if (out->items[i].port == target.port && !strcasecmp(out->items[i].host, target.host)) {
+            free(target.host);
+            return fault_set(fault, "is in the list already");
+        }
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
+    out->items[out->count++] = target;
+    return true;
+}
+
+void value_targets_fini(struct value_targets *targets)
+{
+    for (size_t i = 0; i < targets->count; i++)
+        free(targets->items[i].host);
+    free(targets->items);
+    *targets = (struct value_targets){0};
 }
 
 static bool append_prefix(struct value_prefixes *out, const struct prefix *prefix, struct fault *fault)

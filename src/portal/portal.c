@@ -24,11 +24,21 @@ void portal_turned(void *owner, usec_t now)
               "flows reset because their applications took no data and memory ran short");
 }
 
+const char *portal_gate_text(const struct portal *portal, char room[PORTAL_GATE_SIZE])
+{
+    const struct value_target *first = portal->conf->gates.items;
+    if (!portal->path)
+        return host_port_text(room, PORTAL_GATE_SIZE, first->host, first->port);
+    const struct path_gate *gate = path_gate(portal->path);
+    return host_port_text(room, PORTAL_GATE_SIZE, gate->host, gate->port);
+}
+
 static void enter(struct portal *portal, enum portal_state state)
 {
+    char gate[PORTAL_GATE_SIZE];
     portal->state = state;
     portal->since = time(NULL);
-    notify_status("%s, gate %s:%u", portal_state_text(state), portal->conf->gate.host, portal->conf->gate.port);
+    notify_status("%s, gate %s", portal_state_text(state), portal_gate_text(portal, gate));
 }
 
 static void finish(struct portal *portal)
@@ -46,8 +56,11 @@ static void ran_out(uv_timer_t *timer)
         finish(portal);
         return;
     }
-    fault_set(&portal->failure, "no tunnel to %s:%u within %llu s: %.300s", portal->conf->gate.host,
-              portal->conf->gate.port, (unsigned long long)portal->conf->up_timeout / 1000,
+    char gate[PORTAL_GATE_SIZE];
+    bool many = portal->conf->gates.count > 1;
+    fault_set(&portal->failure, "no tunnel to %.200s within %llu s: %.256s",
+              many ? "any of the gates" : portal_gate_text(portal, gate),
+              (unsigned long long)portal->conf->up_timeout / 1000,
               *portal->last_error.text ? portal->last_error.text : "no answer");
     stop(portal, "gave up");
 }
@@ -106,11 +119,12 @@ static void announce(struct portal *portal)
 static void tunnel_came(void *owner, struct tunnel *tunnel)
 {
     struct portal *portal = owner;
-    struct endpoint gate;
-    char text[ENDPOINT_TEXT_SIZE] = "?";
+    struct endpoint peer;
+    char address[ENDPOINT_TEXT_SIZE], gate[PORTAL_GATE_SIZE];
     const struct tls *tls = tunnel_tls(tunnel);
-    if (tunnel_peer(tunnel, &gate))
-        endpoint_text(&gate, text);
+    const char *text = portal_gate_text(portal, gate);
+    if (!portal_conf_has_proxy(portal->conf) && tunnel_peer(tunnel, &peer))
+        text = endpoint_text(&peer, address);
     node_tunnel_came(&portal->node, tunnel);
     enter(portal, PORTAL_UP);
     if (!portal->was_up)
@@ -131,8 +145,11 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
 {
     struct portal *portal = owner;
     bool is_news = end == PATH_LOST || strcmp(portal->last_error.text, why);
-    fault_set(&portal->last_error, "%s", why);
-    if (end == PATH_LOST) {
+    if (end == PATH_LEFT)
+        log_info("the tunnel goes %s", why);
+    else
+        fault_set(&portal->last_error, "%s", why);
+    if (end == PATH_LOST || end == PATH_LEFT) {
         node_tunnel_went(&portal->node);
         enter(portal, PORTAL_CONNECTING);
     }
@@ -141,11 +158,14 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
         return;
     }
     if (!portal->was_up && end == PATH_UNTRUSTED) {
-        fault_set(&portal->failure, "%s:%u: %.400s", portal->conf->gate.host, portal->conf->gate.port, why);
+        char gate[PORTAL_GATE_SIZE];
+        bool many = portal->conf->gates.count > 1; // then each is named with its own reason
+        fault_set(&portal->failure, "%.200s%s%.300s", many ? "" : portal_gate_text(portal, gate), many ? "" : ": ",
+                  why);
         stop(portal, "refused");
         return;
     }
-    if (is_news)
+    if (is_news && end != PATH_LEFT)
         log_warning("%s: %s", end == PATH_LOST ? "tunnel lost" : "no tunnel", why);
     bound_log();
 }

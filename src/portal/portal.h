@@ -3,6 +3,7 @@
 #ifndef PORTAL_PORTAL_H
 #define PORTAL_PORTAL_H
 
+#include "base/host_name.h"
 #include "cli/background.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
@@ -33,6 +34,7 @@ struct portal {
     int *forward_fds;      // one for each port of conf->forwards, until the node has them
     struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
+    struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
 
     struct log_tally unread; // flows that were reset: their applications took nothing
@@ -65,6 +67,9 @@ void portal_network_changed(void *owner);
 void portal_fail(struct portal *portal, const char *farewell, const struct fault *why);
 
 const char *portal_state_text(enum portal_state state);
+// The gate that has the tunnel or was tried last, as it is configured.
+#define PORTAL_GATE_SIZE HOST_PORT_TEXT_SIZE
+const char *portal_gate_text(const struct portal *portal, char room[PORTAL_GATE_SIZE]);
 // What a portal tells on the control socket; each is a facts_describe of a struct portal.
 void portal_name(const void *part, struct facts *facts);
 void portal_status(const void *part, struct facts *facts);

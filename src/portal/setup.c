@@ -111,13 +111,19 @@ static void undo_node(struct portal *portal)
 
 static bool take_path(struct portal *portal, struct fault *fault)
 {
-    struct path_config config = {
-        .host = portal->conf->gate.host,
-        .port = portal->conf->gate.port,
-        .peer_name = portal->conf->peer_name,
-        .mark = portal_conf_captures(portal->conf) ? ROUTES_MARK : 0, // nothing to stay outside of
+    const struct portal_conf *conf = portal->conf;
+    for (size_t i = 0; i < conf->gates.count; i++) {
+        const struct value_target *to = &conf->gates.items[i];
+        portal->gates[i] = (struct path_gate){to->host, to->port, conf->peer_name ? conf->peer_name : to->host};
+    }
+    const struct path_config config = {
+        .gates = portal->gates,
+        .gate_count = conf->gates.count,
+        .proxy = &conf->proxy.proxy,
+        .command = conf->proxy.command,
+        .mark = portal_conf_captures(conf) ? ROUTES_MARK : 0, // nothing to stay outside of
         .identity = portal->identity,
-        .tunnel = link_tuning_tunnel(&portal->conf->link),
+        .tunnel = link_tuning_tunnel(&conf->link),
     };
     portal->path = path_new(portal->loop, &config, &PORTAL_PATH_OPS, portal, fault);
     node_set_link(&portal->node, &PORTAL_LINK, portal->path);

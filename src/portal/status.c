@@ -33,13 +33,17 @@ static void tell_tunnel(const struct tunnel *tunnel, struct facts *facts)
 
 static void tell_gate(const struct portal *portal, const struct tunnel *tunnel, struct facts *facts)
 {
-    char gate[300];
+    char gate[PORTAL_GATE_SIZE], address[ENDPOINT_TEXT_SIZE];
     struct endpoint peer;
-    if (!tunnel || !tunnel_peer(tunnel, &peer))
-        snprintf(gate, sizeof gate, "%s:%u", portal->conf->gate.host, portal->conf->gate.port);
-    else
-        endpoint_text(&peer, gate);
-    facts_text(facts, "gate", "where the tunnel leads to", gate);
+    const struct portal_conf *conf = portal->conf;
+    bool direct = !portal_conf_has_proxy(conf) && tunnel && tunnel_peer(tunnel, &peer);
+    facts_text(facts, "gate", "where the tunnel leads to",
+               direct ? endpoint_text(&peer, address) : portal_gate_text(portal, gate));
+    if (conf->proxy.command)
+        facts_text(facts, "proxy", "over what it is reached", "ProxyCommand");
+    else if (conf->proxy.proxy.kind != PROXY_NONE)
+        facts_text(facts, "proxy", "over what it is reached",
+                   host_port_text(gate, sizeof gate, conf->proxy.proxy.host, conf->proxy.proxy.port));
 }
 
 void portal_name(const void *part, struct facts *facts)

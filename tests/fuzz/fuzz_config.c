@@ -28,9 +28,9 @@ static void read_as_portal(const uint8_t *data, size_t size)
     bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)data, size});
     fclose(config.report);
     judge(ok, report);
-    if (ok && (!conf->gate.host || !conf->gate.port || !conf->peer_name || !conf->credentials.key))
+    if (ok && (!conf->gates.count || !conf->gates.items->port || !conf->credentials.key))
         abort();
-    if (ok && !conf->routes.count && !conf->socks.listen.count)
+    if (ok && !conf->routes.count && !conf->socks.listen.count && !conf->forwards.count)
         abort();
     config_fini(&config);
     portal_conf_free(conf);

@@ -18,6 +18,7 @@ struct world {
     bool too_late, woken;
     struct tls_identity *gate_identity, *portal_identity;
     struct endpoint at;
+    struct path_gate to;
     int listener; // -1 while the gate is away
     struct tunnel *gate;
     bool gate_down;
@@ -130,11 +131,9 @@ static struct world *world_of(const char *host, struct certs_case portal, const 
     world->portal_identity = certs_identity(TLS_PORTAL, portal);
     endpoint_parse(&world->at, "127.0.0.1:0");
     gate_opens(world);
-    const struct path_config config = {.host = host,
-                                       .port = world->at.port,
-                                       .peer_name = peer_name,
-                                       .identity = world->portal_identity,
-                                       .tunnel = tunnel_config};
+    world->to = (struct path_gate){.host = host, .port = world->at.port, .peer_name = peer_name};
+    const struct path_config config = {
+        .gates = &world->to, .gate_count = 1, .identity = world->portal_identity, .tunnel = tunnel_config};
     world->path = path_new(&world->loop, &config, &path_ops, world, &fault);
     if (!world->path)
         fail_msg("%s", fault.text);

@@ -56,9 +56,11 @@ static void test_example_and_defaults(void **state)
     assert_string_equal(conf->device, "usher7");
     assert_int_equal(conf->addresses.count, 2);
     assert_int_equal(conf->routes.count, 2);
-    assert_string_equal(conf->gate.host, "gate.example.net");
-    assert_int_equal(conf->gate.port, 4433);
-    assert_string_equal(conf->peer_name, "gate.example.net"); // the host, when no Name is given
+    assert_int_equal(conf->gates.count, 1);
+    assert_string_equal(conf->gates.items[0].host, "gate.example.net");
+    assert_int_equal(conf->gates.items[0].port, 4433);
+    assert_null(conf->peer_name); // each gate's own host
+    assert_int_equal(conf->proxy.proxy.kind, PROXY_NONE);
     assert_int_equal(conf->mtu, 1500);
     assert_int_equal(conf->queue_length, 2000);
     assert_string_equal(conf->user, "nobody");
@@ -175,6 +177,86 @@ static void test_forwards_and_what_is_accepted(void **state)
     assert_int_equal(conf->accept.count, 0); // nothing is accepted that was not asked for
 }
 
+static void test_proxy(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gate;
+        enum proxy_kind kind;
+        const char *host;
+        uint16_t port;
+        const char *user; // NULL: none
+    } taken[] = {
+        {"Proxy = socks5://proxy.example:1081", PROXY_SOCKS5, "proxy.example", 1081, NULL},
+        {"Proxy = socks5://proxy.example", PROXY_SOCKS5, "proxy.example", 1080, NULL},
+        {"Proxy = SOCKS4A://10.2.0.1", PROXY_SOCKS4A, "10.2.0.1", 1080, NULL},
+        {"Proxy = socks4a://bob@10.2.0.1", PROXY_SOCKS4A, "10.2.0.1", 1080, "bob"},
+        {"Proxy = http://[fd02::1]/", PROXY_HTTP, "fd02::1", 8080, NULL},
+        {"Proxy = http://[fd02::1]:3128", PROXY_HTTP, "fd02::1", 3128, NULL},
+        {"Proxy = http://CORP%5cbob%40x@proxy\nProxyPasswordFile = /secret", PROXY_HTTP, "proxy", 8080, "CORP\\bob@x"},
+    };
+    for (size_t i = 0; i < COUNT(taken); i++) {
+        CASE(taken[i].gate, parse("", taken[i].gate));
+        const struct proxy *proxy = &conf->proxy.proxy;
+        CASE(taken[i].gate, proxy->kind == taken[i].kind && proxy->port == taken[i].port);
+        CASE(taken[i].gate, !strcmp(proxy->host, taken[i].host));
+        CASE(taken[i].gate, taken[i].user ? !strcmp(proxy->user, taken[i].user) : !proxy->user);
+    }
+    assert_true(parse("", "ProxyCommand = ssh -W %h:%p bastion"));
+    assert_string_equal(conf->proxy.command, "ssh -W %h:%p bastion");
+}
+
+static void test_proxy_refused(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *gate, *words;
+    } cases[] = {
+        {"Proxy = proxy:1080", "12: Proxy: \"proxy:1080\" does not begin with socks5://, socks4a:// or http://"},
+        {"Proxy = https://proxy", "does not begin with"},
+        {"Proxy = socks5://", "12: Proxy: \"socks5://\" has no host and port behind its scheme"},
+        {"Proxy = socks5://proxy:0", "has no host and port"},
+        {"Proxy = socks5://proxy:1080:1", "has no host and port"},
+        {"Proxy = socks5://127.1", "has no host and port"},
+        {"Proxy = socks5://[fd02::1", "has no host and port"},
+        {"Proxy = socks5://[10.2.0.1]:1", "has no host and port"},
+        {"Proxy = http://proxy/path", "has no host and port"},
+        {"Proxy = socks5://@proxy", "has no user that can be used"},
+        {"Proxy = socks5://a%00@proxy", "has no user that can be used"},
+        {"Proxy = socks5://a%4@proxy", "has no user that can be used"},
+        {"Proxy = http://a%3ab@proxy", "has no user that can be used"},
+        {"Proxy = http://bob:pw@proxy", "it belongs into ProxyPasswordFile"},
+        {"Proxy = socks5://bob@proxy", "12: Proxy names a user, whose password ProxyPasswordFile must hold"},
+        {"ProxyPasswordFile = /p", "12: ProxyPasswordFile is of use only with Proxy"},
+        {"Proxy = http://proxy\nProxyPasswordFile = /p", "13: ProxyPasswordFile needs a user: Proxy = http://USER@..."},
+        {"Proxy = socks4a://b@proxy\nProxyPasswordFile = /p", "13: ProxyPasswordFile: SOCKS 4a knows no passwords"},
+        {"Proxy = socks5://proxy\nProxyCommand = nc %h %p", "13: ProxyCommand and Proxy: only one"},
+        {"ProxyCommand = ssh %u", "12: ProxyCommand: \"ssh %u\" has a % that is none of"},
+        {"Address = [fd03::2]:4433\nProxy = socks4a://proxy", "13: Proxy: SOCKS 4a cannot be asked for the IPv6"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CASE(cases[i].words, !parse("", cases[i].gate));
+        CASE(report, strstr(report, cases[i].words) && !strchr(strchr(report, '\n') + 1, '\n'));
+    }
+}
+
+static void test_gates(void **state)
+{
+    (void)state;
+    assert_true(parse("", "Address = [fd03::2]:4434, 10.3.0.2:4433"));
+    assert_int_equal(conf->gates.count, 3);
+    assert_string_equal(conf->gates.items[1].host, "fd03::2");
+    assert_int_equal(conf->gates.items[1].port, 4434);
+    assert_string_equal(conf->gates.items[2].host, "10.3.0.2");
+    assert_false(parse("", "Address = GATE.example.net:4433"));
+    assert_string_equal(report, "branch.conf:12: Address: \"GATE.example.net:4433\" is in the list already\n");
+    char many[1024] = "Address = g0:1";
+    for (int i = 1; i < VALUE_TARGETS_MAX; i++)
+        sprintf(many + strlen(many), "\nAddress = g%d:1", i);
+    assert_false(parse("", many));
+    assert_non_null(strstr(report, "is one too many: the list holds 16"));
+}
+
 static void test_lengths_are_bounded(void **state)
 {
     (void)state;
@@ -265,6 +347,9 @@ int main(void)
         cmocka_unit_test(test_socks),
         cmocka_unit_test(test_socks_password),
         cmocka_unit_test(test_forwards_and_what_is_accepted),
+        cmocka_unit_test(test_proxy),
+        cmocka_unit_test(test_proxy_refused),
+        cmocka_unit_test(test_gates),
         cmocka_unit_test(test_lengths_are_bounded),
         cmocka_unit_test(test_what_only_a_device_needs),
         cmocka_unit_test(test_refused),

@@ -32,15 +32,16 @@ static void test_host_port(void **state)
         "gate",          "gate:",    ":4433",   "gate:0", "gate:65536", "gate:4433x", "2001:db8::1:4433",
         "[2001:db8::1]", "[gate]:1", "ga te:1", "[]:1",   "[:1",
     };
-    struct value_target target = {0};
+    struct value_targets targets = {0};
     for (size_t i = 0; i < COUNT(good); i++) {
-        CASE(good[i].text, parse(value_host_port, &target, good[i].text, (struct config_key){0}));
-        assert_string_equal(target.host, good[i].host);
-        assert_int_equal(target.port, good[i].port);
+        CASE(good[i].text, parse(value_targets, &targets, good[i].text, (struct config_key){0}));
+        assert_string_equal(targets.items[i].host, good[i].host);
+        assert_int_equal(targets.items[i].port, good[i].port);
     }
     for (size_t i = 0; i < COUNT(bad); i++)
-        CASE(bad[i], !parse(value_host_port, &target, bad[i], (struct config_key){0}));
-    value_target_fini(&target);
+        CASE(bad[i], !parse(value_targets, &targets, bad[i], (struct config_key){0}));
+    assert_int_equal(targets.count, COUNT(good));
+    value_targets_fini(&targets);
 }
 
 static void test_addresses(void **state)

@@ -330,7 +330,7 @@ void lane_input(struct lane *lane, usec_t now)
 static void set_socket(int fd, const struct lane_config *config)
 {
     socket_set_nodelay(fd);
-    socket_set_user_timeout(fd, USER_TIMEOUT_MS);
+    socket_set_user_timeout(fd, config->user_timeout_ms ? config->user_timeout_ms : USER_TIMEOUT_MS);
     socket_set_send_buffer(fd); // at a gate its worker has, while it had the right to
     if (config->notsent_lowat)
         socket_set_notsent_lowat(fd, config->notsent_lowat);
@@ -356,7 +356,8 @@ struct lane *lane_new(uv_loop_t *loop, int fd, struct tls_identity *identity, en
     };
     lane->has_peer = socket_peer(fd, &lane->peer);
     pump_init(&lane->pump, loop, fd, tls, on_readable, lane);
-    set_socket(fd, config);
+    if (lane->has_peer) // else it is a pair of sockets, and what lies behind it is not ours to tune
+        set_socket(fd, config);
     return lane;
 }
 

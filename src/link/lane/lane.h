@@ -22,6 +22,7 @@ struct lane_config {
     uint32_t notsent_lowat;        // bytes, TCP_NOTSENT_LOWAT of the socket
     const char *congestion;        // of the socket (os/socket.h), or NULL for the system's own; used by lane_new only
     uint32_t handshake_timeout_ms; // 10,000
+    uint32_t user_timeout_ms;      // unacknowledged for so long means gone; 0: 15,000
 };
 
 struct lane_ops {
@@ -41,7 +42,7 @@ struct lane_ops {
     void (*idle)(void *owner);
 };
 
-// Takes `fd` (connected) over. `peer_name` as in tls_new. NULL with a fault; `fd` is closed then.
+// Takes `fd` over: a connected TCP socket, or one of a pair (socketpair(2)). `peer_name` as in tls_new. NULL with a fault; `fd` is closed then.
 struct lane *lane_new(uv_loop_t *loop, int fd, struct tls_identity *identity, enum tls_role role, const char *peer_name,
                       const struct lane_config *config, struct fault *fault);
 // Before the first turn. Records are decrypted into chunks of `chunks`.

@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One attempt at a time: wait, resolve, connect, tunnel. An attempt that fails leaves `why`; path_turn reports it and
-// sets the next one, so the owner hears of everything from one place and may free the path there.
+// Rounds: every gate once, each at once after the one before, then a wait. One approach is under way at a time, and at
+// most a second one to an earlier gate while the tunnel idles. What ends is only noted; path_turn reports it and sets what
+// comes next, so the owner hears of everything from one place and may free the path there.
 #include "link/path/path.h"
 
+#include "base/host_name.h"
 #include "base/memory.h"
+#include "link/path/approach.h"
 #include "link/path/backoff.h"
 #include "os/clock.h"
-#include "os/race.h"
 #include "os/random.h"
-#include "os/resolver.h"
 #include "os/socket.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,8 +19,11 @@
 #include <unistd.h>
 
 enum {
-    CONNECT_TIMEOUT_MS = 10000, // for all addresses together
-    RESOLVE_TIMEOUT_MS = 5000,  // each name server is asked twice within it (os/resolver.c)
+    CONNECT_TIMEOUT_MS = 10000,
+    // With another gate to turn to. Two SYNs have been sent by then; and a gate that dies under load is found out and
+    // replaced within 15 s.
+    CONNECT_TIMEOUT_OF_MANY_MS = 3000,
+    USER_TIMEOUT_OF_MANY_MS = 10000,
     // An attempt that is younger than this goes on when the network changes: our own routes are news too.
     FRESH_USEC = 1 * USEC_PER_SEC,
     // While somebody waits (path_want). A connection attempt is given up after a second, because its next packet may be
@@ -29,28 +32,33 @@ enum {
     WANTED_PAUSE_USEC = 500 * USEC_PER_MSEC,
     WANTED_PATIENCE_USEC = 1 * USEC_PER_SEC,
     WANTED_PATIENCE_MAX_USEC = 8 * USEC_PER_SEC,
+    // A password that was refused is not tried again at the pace of a host that is away: accounts get locked.
+    REFUSED_WAIT_MS = 60 * 1000,
+    RETURN_MS = 30 * 1000, // between two looks for an earlier gate, a quarter more or less
     WHY_SIZE = 512,
 };
 
-enum phase { WAITING, RESOLVING, CONNECTING, TUNNELLING, FAILED, STOPPED };
+enum phase { WAITING, TRYING, UP, FAILED, STOPPED };
 
 struct path {
     uv_loop_t *loop;
     uv_timer_t timer; // runs while WAITING
     uv_timer_t look;  // runs while `wanted`
+    uv_timer_t back;  // runs while a later gate has the tunnel
     int handles;      // of libuv that are not closed yet
     enum phase phase;
     struct path_config config;
-    char *host;
-    char *peer_name;
-    char *congestion;
     const struct path_ops *ops;
     void *owner;
-    struct resolver *resolver;
-    struct race *race;
-    struct tunnel *tunnel;
-    bool up;
-    bool untrusted; // as the last attempt ended
+    size_t gate;               // of `approach`
+    size_t next;               // that begins the next round
+    size_t left;               // gates of the round that are not tried yet
+    struct approach *approach; // from TRYING to FAILED
+    struct approach *earlier;  // to a gate before the one that has the tunnel; NULL: none
+    size_t earlier_gate;
+    bool earlier_over;
+    bool untrusted; // every attempt of the round ended so
+    bool refused;   // one of them by the proxy
     bool stopping;
     bool at_once; // the next attempt does not wait
     bool wanted;
@@ -58,44 +66,95 @@ struct path {
     usec_t begun_at;
     usec_t up_at;
     struct backoff backoff;
-    char why[WHY_SIZE];
+    char why[WHY_SIZE]; // of the round so far
 };
 
-static void start(struct path *path);
-
-static void fail(struct path *path, const char *format, ...) __attribute__((format(printf, 2, 3)));
-static void fail(struct path *path, const char *format, ...)
+static uint32_t random_number(void)
 {
-    va_list args;
-    va_start(args, format);
-    vsnprintf(path->why, sizeof(path->why), format, args);
-    va_end(args);
-    path->phase = FAILED;
-    path->ops->wake(path->owner);
+    uint32_t random;
+    random_fill(&random, sizeof random);
+    return random;
 }
 
-static void on_up(void *owner)
+static bool has_many(const struct path *path)
 {
-    struct path *path = owner;
-    path->up = true;
+    return path->config.gate_count > 1;
+}
+
+// One gate
+
+static bool is_idle(struct path *path)
+{
+    struct tunnel *tunnel = path_tunnel(path);
+    return tunnel && usher_engine_sessions(tunnel_engine(tunnel)) == 0;
+}
+
+// Says goodbye, as far as the socket takes it now: there is nothing before it in a tunnel that idles.
+static void retire(struct approach *approach)
+{
+    tunnel_end(approach_tunnel(approach), "an earlier gate of the list is here again");
+    approach_turn(approach, clock_now());
+    approach_free(approach);
+}
+
+static void schedule_return(struct path *path);
+
+static void raise_up(struct path *path)
+{
+    path->phase = UP;
     path->up_at = clock_now();
     path->patience = WANTED_PATIENCE_USEC;
-    path->ops->up(path->owner, path->tunnel);
+    schedule_return(path);
+    path->ops->up(path->owner, approach_tunnel(path->approach));
 }
 
-static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
+// The earlier gate has taken us in, and what it is to replace has nothing to lose.
+static void go_back(struct path *path)
 {
-    struct path *path = owner;
-    path->ops->opened(path->owner, session, open);
+    char why[WHY_SIZE], from[HOST_PORT_TEXT_SIZE], to[HOST_PORT_TEXT_SIZE];
+    struct approach *old = path->approach;
+    const struct path_gate *gate = path_gate(path), *earlier = &path->config.gates[path->earlier_gate];
+    snprintf(why, sizeof why, "from gate %.200s to %.200s, which stands before it and is here again",
+             host_port_text(from, sizeof from, gate->host, gate->port),
+             host_port_text(to, sizeof to, earlier->host, earlier->port));
+    path->approach = path->earlier;
+    path->gate = path->earlier_gate;
+    path->earlier = NULL;
+    path->phase = TRYING;
+    path->ops->down(path->owner, PATH_LEFT, why);
+    retire(old);
+    raise_up(path);
 }
 
-static void on_down(void *owner, const char *why)
+static void on_up(void *owner, struct approach *approach)
 {
     struct path *path = owner;
-    path->untrusted = tunnel_is_untrusted(path->tunnel);
-    tunnel_free(path->tunnel);
-    path->tunnel = NULL;
-    fail(path, "%s", why);
+    if (approach == path->approach)
+        raise_up(path);
+    else if (approach == path->earlier && is_idle(path) && !path->stopping)
+        go_back(path);
+    else
+        path->earlier_over = true; // something was opened meanwhile
+}
+
+static void on_opened(void *owner, struct approach *approach, struct usher_session *session,
+                      const struct usher_open *open)
+{
+    struct path *path = owner;
+    if (approach == path->approach)
+        path->ops->opened(path->owner, session, open);
+    else
+        usher_session_refuse(session, USHER_UNREACHABLE, "the portal stays with another gate");
+}
+
+static void on_over(void *owner, struct approach *approach)
+{
+    struct path *path = owner;
+    if (approach == path->approach)
+        path->phase = FAILED;
+    else if (approach == path->earlier)
+        path->earlier_over = true;
+    path->ops->wake(path->owner);
 }
 
 static void on_wake(void *owner)
@@ -104,105 +163,174 @@ static void on_wake(void *owner)
     path->ops->wake(path->owner);
 }
 
-static const struct tunnel_ops tunnel_ops = {.up = on_up, .opened = on_opened, .down = on_down, .wake = on_wake};
+static const struct approach_ops approach_ops = {.up = on_up, .opened = on_opened, .over = on_over, .wake = on_wake};
 
-static void on_connected(void *owner, const struct race_end *end)
+static struct approach *approach_to(struct path *path, size_t gate)
 {
-    struct path *path = owner;
-    struct fault fault;
-    char text[ENDPOINT_TEXT_SIZE];
-    path->race = NULL;
-    if (end->fd < 0) {
-        fail(path, "cannot connect to %s: %s", endpoint_text(&end->first, text), strerror(end->first_error));
-        return;
-    }
-    path->phase = TUNNELLING;
-    struct lane *lane = lane_new(path->loop, end->fd, path->config.identity, TLS_PORTAL, path->peer_name,
-                                 &path->config.tunnel.lane, &fault);
-    if (!lane) {
-        fail(path, "%s", fault.text);
-        return;
-    }
-    path->tunnel = tunnel_new(path->loop, &path->config.tunnel, &tunnel_ops, path);
-    tunnel_carry(path->tunnel, lane);
+    static const struct proxy none = {.kind = PROXY_NONE};
+    const struct path_gate *to = &path->config.gates[gate];
+    struct approach_config config = {
+        .reach =
+            {
+                .host = to->host,
+                .port = to->port,
+                .proxy = path->config.proxy ? path->config.proxy : &none,
+                .mark = path->config.mark,
+                .connect_ms = has_many(path) ? CONNECT_TIMEOUT_OF_MANY_MS : CONNECT_TIMEOUT_MS,
+            },
+        .peer_name = to->peer_name,
+        .command = path->config.command,
+        .identity = path->config.identity,
+        .tunnel = path->config.tunnel,
+    };
+    if (has_many(path))
+        config.tunnel.lane.user_timeout_ms = USER_TIMEOUT_OF_MANY_MS;
+    return approach_new(path->loop, &config, &approach_ops, path);
 }
 
-static void connect_to(struct path *path, const struct address *addrs, size_t count)
+static void begin(struct path *path)
 {
-    struct endpoint to[RESOLVER_ADDRESSES_MAX];
-    for (size_t i = 0; i < count; i++)
-        to[i] = (struct endpoint){.addr = addrs[i], .port = path->config.port};
-    path->phase = CONNECTING;
-    const struct race_config config = {
-        .to = to, .count = count, .timeout_ms = CONNECT_TIMEOUT_MS, .mark = path->config.mark};
-    path->race = race_new(path->loop, &config, on_connected, path);
-}
-
-static void on_resolved(void *owner, const struct address *addrs, size_t count, const char *why)
-{
-    struct path *path = owner;
-    if (count == 0)
-        fail(path, "cannot resolve %s: %s", path->host, why);
-    else
-        connect_to(path, addrs, count);
-    resolver_free(path->resolver);
-    path->resolver = NULL;
-}
-
-// A new resolver for each attempt: the network that has changed may have brought other name servers.
-static void start(struct path *path)
-{
-    struct address addr;
-    struct fault fault;
     path->begun_at = clock_now();
-    path->untrusted = path->at_once = false;
-    if (address_parse(&addr, path->host)) {
-        connect_to(path, &addr, 1);
-        return;
-    }
-    const struct resolver_config config = {
-        .mark = path->config.mark, .timeout_ms = RESOLVE_TIMEOUT_MS, .hosts_file = true};
-    path->phase = RESOLVING;
-    path->resolver = resolver_new(path->loop, &config, &fault);
-    if (path->resolver)
-        resolver_lookup(path->resolver, path->host, on_resolved, path);
+    path->at_once = false;
+    path->phase = TRYING;
+    path->left--;
+    path->approach = approach_to(path, path->gate);
+}
+
+// Earlier gates
+
+static void stop_return(struct path *path)
+{
+    uv_timer_stop(&path->back);
+    approach_free(path->earlier);
+    path->earlier = NULL;
+    path->earlier_over = false;
+}
+
+static void try_earlier(struct path *path, size_t gate)
+{
+    path->earlier_over = false;
+    path->earlier_gate = gate;
+    path->earlier = gate < path->gate ? approach_to(path, gate) : NULL;
+}
+
+// A whole login, for less does not show that the gate serves; so only while nothing is open that would have to stay.
+static void on_back(uv_timer_t *timer)
+{
+    struct path *path = timer->data;
+    if (!path->earlier && !path->stopping && is_idle(path))
+        try_earlier(path, 0);
+    schedule_return(path);
+}
+
+static void schedule_return(struct path *path)
+{
+    uint32_t spread = random_number() % (RETURN_MS / 2);
+    if (path->gate > 0)
+        uv_timer_start(&path->back, on_back, RETURN_MS * 3 / 4 + spread, 0);
     else
-        fail(path, "cannot resolve %s: %s", path->host, fault.text);
+        uv_timer_stop(&path->back);
+}
+
+static void end_earlier(struct path *path)
+{
+    bool was_up = approach_was_up(path->earlier) && approach_tunnel(path->earlier);
+    if (was_up)
+        retire(path->earlier);
+    else
+        approach_free(path->earlier);
+    path->earlier = NULL;
+    if (is_idle(path) && !path->stopping && !was_up)
+        try_earlier(path, path->earlier_gate + 1);
+    path->earlier_over = false;
+}
+
+// Rounds
+
+static void start_round(struct path *path, size_t first)
+{
+    path->gate = first;
+    path->left = path->config.gate_count;
+    path->untrusted = true;
+    path->refused = false;
+    path->why[0] = '\0';
+    begin(path);
+}
+
+static void begin_next(struct path *path)
+{
+    path->gate = (path->gate + 1) % path->config.gate_count;
+    begin(path);
 }
 
 static void on_timer(uv_timer_t *timer)
 {
-    start(timer->data);
+    struct path *path = timer->data;
+    start_round(path, path->next);
 }
 
 static void wait_for_next(struct path *path)
 {
-    uint32_t random;
-    random_fill(&random, sizeof(random));
-    usec_t wait = path->at_once ? 0 : backoff_next(&path->backoff, random);
+    usec_t wait = path->at_once ? 0 : backoff_next(&path->backoff, random_number()) / USEC_PER_MSEC;
+    if (path->refused && !path->at_once)
+        wait = REFUSED_WAIT_MS;
     path->phase = WAITING;
-    uv_timer_start(&path->timer, on_timer, wait / USEC_PER_MSEC, 0);
+    uv_timer_start(&path->timer, on_timer, wait, 0);
 }
 
-// What is under way for the attempt, short of a tunnel.
+// What is under way, short of a tunnel that is up.
 static void abandon(struct path *path)
 {
     uv_timer_stop(&path->timer);
-    race_cancel(path->race);
-    path->race = NULL;
-    if (path->resolver)
-        resolver_free(path->resolver);
-    path->resolver = NULL;
+    approach_free(path->approach);
+    path->approach = NULL;
+}
+
+static void note_why(struct path *path, const char *why)
+{
+    char gate[HOST_PORT_TEXT_SIZE];
+    size_t used = strlen(path->why);
+    const struct path_gate *of = path_gate(path);
+    if (has_many(path))
+        snprintf(path->why + used, sizeof path->why - used, "%s%s: %s", used ? "; " : "",
+                 host_port_text(gate, sizeof gate, of->host, of->port), why);
+    else
+        snprintf(path->why, sizeof path->why, "%s", why);
+}
+
+// Notes how the approach ended, and frees it.
+static void take_end(struct path *path)
+{
+    const struct approach *approach = path->approach;
+    if (!approach) // stopped before it began
+        return;
+    bool refused = approach_is_refused(approach);
+    if (approach_was_up(approach))
+        path->why[0] = '\0';
+    note_why(path, approach_why(approach));
+    path->untrusted &= refused || approach_is_untrusted(approach);
+    path->refused |= refused;
+    approach_free(path->approach);
+    path->approach = NULL;
 }
 
 static void report(struct path *path, usec_t now)
 {
-    enum path_end end = path->up ? PATH_LOST : path->untrusted ? PATH_UNTRUSTED : PATH_UNREACHABLE;
     char why[WHY_SIZE];
-    memcpy(why, path->why, sizeof(why));
-    path->up = false;
-    if (end == PATH_LOST && now - path->up_at >= BACKOFF_STABLE_USEC)
+    bool was_up = path->approach && approach_was_up(path->approach);
+    stop_return(path);
+    take_end(path);
+    if (!was_up && path->left > 0 && !path->stopping) {
+        begin_next(path);
+        return;
+    }
+    enum path_end end = was_up ? PATH_LOST : path->untrusted && *path->why ? PATH_UNTRUSTED : PATH_UNREACHABLE;
+    bool was_stable = was_up && now - path->up_at >= BACKOFF_STABLE_USEC;
+    if (was_stable)
         backoff_reset(&path->backoff);
+    // A gate that takes us in and drops us must not keep us from the others.
+    path->next = was_up && !was_stable ? (path->gate + 1) % path->config.gate_count : 0;
+    memcpy(why, path->why, sizeof why);
     if (path->stopping)
         path->phase = STOPPED;
     else
@@ -212,32 +340,36 @@ static void report(struct path *path, usec_t now)
 
 bool path_turn(struct path *path, usec_t now)
 {
-    bool more = path->tunnel && tunnel_turn(path->tunnel, now);
+    bool more = path->approach && approach_turn(path->approach, now);
+    if (path->earlier)
+        more |= approach_turn(path->earlier, now);
+    if (path->earlier && path->earlier_over)
+        end_earlier(path);
     if (path->phase == FAILED)
         report(path, now);
     return more;
 }
 
+// Birth and end
+
 struct path *path_new(uv_loop_t *loop, const struct path_config *config, const struct path_ops *ops, void *owner,
                       struct fault *fault)
 {
-    if (config->host[0] == '\0' || config->port == 0) {
-        fault_set(fault, "the gate's address has no host or no port");
-        return NULL;
-    }
-    struct path *path = memory_new(sizeof(*path));
+    for (size_t i = 0; i < config->gate_count; i++)
+        if (!*config->gates[i].host || !config->gates[i].port) {
+            fault_set(fault, "the gate's address has no host or no port");
+            return NULL;
+        }
+    struct path *path = memory_new(sizeof *path);
     path->loop = loop;
     path->config = *config;
-    path->host = memory_text(config->host);
-    path->peer_name = memory_text(config->peer_name);
-    if (config->tunnel.lane.congestion)
-        path->config.tunnel.lane.congestion = path->congestion = memory_text(config->tunnel.lane.congestion);
     path->ops = ops;
     path->owner = owner;
     uv_timer_init(loop, &path->timer);
     uv_timer_init(loop, &path->look);
-    path->timer.data = path->look.data = path;
-    path->handles = 2;
+    uv_timer_init(loop, &path->back);
+    path->timer.data = path->look.data = path->back.data = path;
+    path->handles = 3;
     path->patience = WANTED_PATIENCE_USEC;
     path->at_once = true;
     wait_for_next(path);
@@ -247,45 +379,49 @@ struct path *path_new(uv_loop_t *loop, const struct path_config *config, const s
 static void on_closed(uv_handle_t *handle)
 {
     struct path *path = handle->data;
-    if (--path->handles > 0)
-        return;
-    free(path->host);
-    free(path->peer_name);
-    free(path->congestion);
-    free(path);
+    if (--path->handles == 0)
+        free(path);
 }
 
 void path_free(struct path *path)
 {
     if (!path)
         return;
+    stop_return(path);
     abandon(path);
-    tunnel_free(path->tunnel);
-    path->tunnel = NULL;
     path->phase = STOPPED;
     uv_close((uv_handle_t *)&path->timer, on_closed);
     uv_close((uv_handle_t *)&path->look, on_closed);
+    uv_close((uv_handle_t *)&path->back, on_closed);
 }
 
 void path_stop(struct path *path, const char *reason)
 {
+    struct tunnel *tunnel = path->approach ? approach_tunnel(path->approach) : NULL;
     if (path->stopping)
         return;
     path->stopping = true;
-    if (path->tunnel) {
-        tunnel_end(path->tunnel, reason);
-    } else {
-        abandon(path);
-        fail(path, "%s", reason);
+    if (tunnel) {
+        tunnel_end(tunnel, reason);
+        return;
     }
+    abandon(path);
+    snprintf(path->why, sizeof path->why, "%s", reason);
+    path->untrusted = false;
+    path->phase = FAILED;
+    path->ops->wake(path->owner);
 }
 
-// Whether the kernel would still let a socket have the tunnel's local address.
+// News
+
+// Whether the kernel would still let a socket have the tunnel's local address. A command's is its own affair.
 static bool local_address_is_gone(struct path *path)
 {
     struct endpoint local;
     struct sockaddr_storage sa;
-    if (!tunnel_local(path->tunnel, &local))
+    if (path->config.command)
+        return false;
+    if (!tunnel_local(approach_tunnel(path->approach), &local))
         return true;
     local.port = 0;
     int fd = socket_datagram(local.addr.version);
@@ -297,49 +433,63 @@ static bool local_address_is_gone(struct path *path)
     return gone;
 }
 
+static void drop(struct path *path, const char *why)
+{
+    path->at_once = true;
+    tunnel_drop(approach_tunnel(path->approach), why);
+}
+
 void path_network_changed(struct path *path)
 {
-    if (path->stopping)
-        return;
     bool stale = clock_now() - path->begun_at >= FRESH_USEC;
-    if (path->phase == WAITING) {
+    if (path->stopping || path->phase == FAILED)
+        return;
+    if (path->phase == WAITING || (path->phase == TRYING && !approach_tunnel(path->approach) && stale)) {
         abandon(path);
-        start(path);
-    } else if (path->phase == RESOLVING || path->phase == CONNECTING) {
-        if (stale) {
-            abandon(path);
-            start(path);
-        }
-    } else if (path->tunnel && (path->up || stale) && (!path->up || local_address_is_gone(path))) {
-        path->at_once = true;
-        tunnel_drop(path->tunnel, path->up ? "the address of the tunnel's connection is gone from this machine"
-                                           : "the network changed during the TLS handshake");
+        start_round(path, 0);
+    } else if (path->phase == TRYING && stale) {
+        drop(path, "the network changed during the TLS handshake");
+    } else if (path->phase == UP && approach_tunnel(path->approach) && local_address_is_gone(path)) {
+        drop(path, "the address of the tunnel's connection is gone from this machine");
     }
 }
 
-static void start_anew(struct path *path, const char *why)
+// The one under way gives no answer.
+static void give_up(struct path *path)
 {
-    path->at_once = true;
-    if (path->tunnel) {
-        tunnel_drop(path->tunnel, why);
+    static const char why[] = "no answer";
+    if (approach_tunnel(path->approach)) {
+        drop(path, why);
         return;
     }
     abandon(path);
-    start(path);
+    note_why(path, why);
+    path->untrusted = false;
+    if (path->left > 0)
+        begin_next(path);
+    else
+        start_round(path, 0);
 }
 
 static void look(uv_timer_t *timer)
 {
     struct path *path = timer->data;
     usec_t age = clock_now() - path->begun_at;
-    bool pausing = path->phase == WAITING, trying = path->phase == CONNECTING || path->phase == TUNNELLING;
-    if (path->up || path->stopping || (!pausing && !trying))
+    enum approach_stage stage = path->approach ? approach_stage(path->approach) : APPROACH_OVER;
+    bool trying = path->phase == TRYING && (stage == APPROACH_CONNECTING || stage == APPROACH_SHAKING);
+    bool pausing = path->phase == WAITING && !path->refused;
+    if (path->stopping || (!pausing && !trying))
         return;
     if (age < (pausing ? (usec_t)WANTED_PAUSE_USEC : path->patience))
         return;
-    if (!pausing && path->patience < (usec_t)WANTED_PATIENCE_MAX_USEC)
+    if (pausing) {
+        abandon(path);
+        start_round(path, path->next);
+        return;
+    }
+    if (path->patience < (usec_t)WANTED_PATIENCE_MAX_USEC)
         path->patience *= 2;
-    start_anew(path, "no answer");
+    give_up(path);
 }
 
 void path_want(struct path *path, bool wanted)
@@ -355,5 +505,10 @@ void path_want(struct path *path, bool wanted)
 
 struct tunnel *path_tunnel(struct path *path)
 {
-    return path->up ? path->tunnel : NULL;
+    return path->phase == UP ? approach_tunnel(path->approach) : NULL;
+}
+
+const struct path_gate *path_gate(const struct path *path)
+{
+    return &path->config.gates[path->gate];
 }

@@ -1,0 +1,201 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What it is at is told by what it has: a reach, then a tunnel, then, with a command, only that, until it has ended too and
+// told why.
+#include "link/path/approach.h"
+
+#include "base/memory.h"
+#include "link/path/command.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { WHY_SIZE = 640 };
+
+struct approach {
+    uv_loop_t *loop;
+    uv_timer_t timer; // for what is over before it began
+    struct approach_config config;
+    const struct approach_ops *ops;
+    void *owner;
+    struct reach *reach;
+    struct command *command;
+    struct tunnel *tunnel;
+    bool up, over, untrusted, refused;
+    char why[WHY_SIZE];
+};
+
+static void end(struct approach *approach)
+{
+    approach->over = true;
+    approach->ops->over(approach->owner, approach);
+}
+
+static void on_timer(uv_timer_t *timer)
+{
+    end(timer->data);
+}
+
+// From the loop, as everything that ends.
+static void end_soon(struct approach *approach, const char *why)
+{
+    snprintf(approach->why, sizeof approach->why, "%s", why);
+    uv_timer_start(&approach->timer, on_timer, 0, 0);
+}
+
+static void on_up(void *owner)
+{
+    struct approach *approach = owner;
+    approach->up = true;
+    approach->ops->up(approach->owner, approach);
+}
+
+static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
+{
+    struct approach *approach = owner;
+    approach->ops->opened(approach->owner, approach, session, open);
+}
+
+// A command that failed knows better than TLS, which only saw its end.
+static void on_command_ended(void *owner, const char *why)
+{
+    struct approach *approach = owner;
+    if (*why)
+        snprintf(approach->why, sizeof approach->why, "%s", why);
+    command_free(approach->command);
+    approach->command = NULL;
+    end(approach);
+}
+
+static void on_down(void *owner, const char *why)
+{
+    struct approach *approach = owner;
+    approach->untrusted = tunnel_is_untrusted(approach->tunnel);
+    snprintf(approach->why, sizeof approach->why, "%s", why);
+    tunnel_free(approach->tunnel);
+    approach->tunnel = NULL;
+    if (approach->command)
+        command_finish(approach->command, on_command_ended, approach);
+    else
+        end(approach);
+}
+
+static void on_wake(void *owner)
+{
+    struct approach *approach = owner;
+    approach->ops->wake(approach->owner);
+}
+
+static const struct tunnel_ops tunnel_ops = {.up = on_up, .opened = on_opened, .down = on_down, .wake = on_wake};
+
+static bool carry(struct approach *approach, int fd, struct fault *fault)
+{
+    struct lane *lane = lane_new(approach->loop, fd, approach->config.identity, TLS_PORTAL, approach->config.peer_name,
+                                 &approach->config.tunnel.lane, fault);
+    if (!lane)
+        return false;
+    approach->tunnel = tunnel_new(approach->loop, &approach->config.tunnel, &tunnel_ops, approach);
+    tunnel_carry(approach->tunnel, lane);
+    return true;
+}
+
+static void on_reached(void *owner, const struct reach_end *reached)
+{
+    struct approach *approach = owner;
+    struct fault fault;
+    approach->reach = NULL;
+    if (reached->fd >= 0 && carry(approach, reached->fd, &fault))
+        return;
+    approach->refused = reached->refused;
+    snprintf(approach->why, sizeof approach->why, "%s", reached->fd < 0 ? reached->why : fault.text);
+    end(approach);
+}
+
+static bool run_command(struct approach *approach, struct fault *fault)
+{
+    int fd;
+    const struct reach_config *to = &approach->config.reach;
+    char *line = command_expand(approach->config.command, to->host, to->port);
+    if (!line)
+        return fault_set(fault, "ProxyCommand: only %%h, %%p and %%%% may stand in it");
+    approach->command = command_new(approach->loop, line, &fd, fault);
+    free(line);
+    return approach->command && carry(approach, fd, fault);
+}
+
+struct approach *approach_new(uv_loop_t *loop, const struct approach_config *config, const struct approach_ops *ops,
+                              void *owner)
+{
+    struct fault fault;
+    struct approach *approach = memory_new(sizeof *approach);
+    *approach = (struct approach){.loop = loop, .config = *config, .ops = ops, .owner = owner};
+    uv_timer_init(loop, &approach->timer);
+    approach->timer.data = approach;
+    bool begun;
+    if (config->command) {
+        begun = run_command(approach, &fault);
+    } else {
+        approach->reach = reach_new(loop, &config->reach, on_reached, approach, &fault);
+        begun = approach->reach;
+    }
+    if (!begun)
+        end_soon(approach, fault.text);
+    return approach;
+}
+
+static void on_closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+void approach_free(struct approach *approach)
+{
+    if (!approach)
+        return;
+    reach_cancel(approach->reach);
+    tunnel_free(approach->tunnel);
+    command_free(approach->command);
+    approach->reach = NULL;
+    approach->tunnel = NULL;
+    approach->command = NULL;
+    uv_close((uv_handle_t *)&approach->timer, on_closed);
+}
+
+bool approach_turn(struct approach *approach, usec_t now)
+{
+    return approach->tunnel && tunnel_turn(approach->tunnel, now);
+}
+
+enum approach_stage approach_stage(const struct approach *approach)
+{
+    if (approach->over)
+        return APPROACH_OVER;
+    if (approach->reach)
+        return reach_is_resolving(approach->reach) ? APPROACH_RESOLVING : APPROACH_CONNECTING;
+    return approach->up && approach->tunnel ? APPROACH_UP : APPROACH_SHAKING;
+}
+
+struct tunnel *approach_tunnel(const struct approach *approach)
+{
+    return approach->tunnel;
+}
+
+const char *approach_why(const struct approach *approach)
+{
+    return approach->why;
+}
+
+bool approach_is_untrusted(const struct approach *approach)
+{
+    return approach->untrusted;
+}
+
+bool approach_is_refused(const struct approach *approach)
+{
+    return approach->refused;
+}
+
+bool approach_was_up(const struct approach *approach)
+{
+    return approach->up;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// One attempt at one gate, and the tunnel that comes of it: a connection (link/path/reach.h) or a command in its place,
+// a lane over it, a tunnel. When it is over it says why, once, and waits to be freed.
+#ifndef LINK_PATH_APPROACH_H
+#define LINK_PATH_APPROACH_H
+
+#include "link/path/reach.h"
+#include "link/tunnel/tunnel.h"
+
+struct approach;
+
+// Borrowed as long as the approach lives.
+struct approach_config {
+    struct reach_config reach;
+    const char *peer_name; // what the gate's certificate must carry
+    const char *command;   // ProxyCommand; NULL: none
+    struct tls_identity *identity;
+    struct tunnel_config tunnel;
+};
+
+enum approach_stage { APPROACH_RESOLVING, APPROACH_CONNECTING, APPROACH_SHAKING, APPROACH_UP, APPROACH_OVER };
+
+struct approach_ops {
+    void (*up)(void *owner, struct approach *approach);
+    void (*opened)(void *owner, struct approach *approach, struct usher_session *session,
+                   const struct usher_open *open);
+    // It is over: see approach_why. From the loop or from approach_turn; the tunnel is gone, and so are its sessions.
+    void (*over)(void *owner, struct approach *approach);
+    void (*wake)(void *owner);
+};
+
+struct approach *approach_new(uv_loop_t *loop, const struct approach_config *config, const struct approach_ops *ops,
+                              void *owner);
+// Not from within a callback. NULL is nobody's.
+void approach_free(struct approach *approach);
+// End of turn, as tunnel_turn.
+bool approach_turn(struct approach *approach, usec_t now);
+enum approach_stage approach_stage(const struct approach *approach);
+struct tunnel *approach_tunnel(const struct approach *approach); // NULL before there is one, and after
+
+// When it is over.
+const char *approach_why(const struct approach *approach); // one sentence
+bool approach_is_untrusted(
+    const struct approach *approach); // one end has refused the other: another attempt ends the same
+bool approach_is_refused(const struct approach *approach); // the proxy has refused us
+bool approach_was_up(const struct approach *approach);
+
+#endif
