@@ -58,10 +58,10 @@ static void ran_out(uv_timer_t *timer)
     }
     char gate[PORTAL_GATE_SIZE];
     bool many = portal->conf->gates.count > 1;
+    const char *why = *path_why(portal->path) ? path_why(portal->path) : portal->last_error.text;
     fault_set(&portal->failure, "no tunnel to %.200s within %llu s: %.256s",
               many ? "any of the gates" : portal_gate_text(portal, gate),
-              (unsigned long long)portal->conf->up_timeout / 1000,
-              *portal->last_error.text ? portal->last_error.text : "no answer");
+              (unsigned long long)portal->conf->up_timeout / 1000, *why ? why : "no answer");
     stop(portal, "gave up");
 }
 

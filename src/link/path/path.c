@@ -102,6 +102,7 @@ static void schedule_return(struct path *path);
 static void raise_up(struct path *path)
 {
     path->phase = UP;
+    path->why[0] = '\0';
     path->up_at = clock_now();
     path->patience = WANTED_PATIENCE_USEC;
     schedule_return(path);
@@ -305,8 +306,6 @@ static void take_end(struct path *path)
     if (!approach) // stopped before it began
         return;
     bool refused = approach_is_refused(approach);
-    if (approach_was_up(approach))
-        path->why[0] = '\0';
     note_why(path, approach_why(approach));
     path->untrusted &= refused || approach_is_untrusted(approach);
     path->refused |= refused;
@@ -511,4 +510,9 @@ struct tunnel *path_tunnel(struct path *path)
 const struct path_gate *path_gate(const struct path *path)
 {
     return &path->config.gates[path->gate];
+}
+
+const char *path_why(const struct path *path)
+{
+    return path->why;
 }

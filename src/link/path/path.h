@@ -56,6 +56,8 @@ void path_want(struct path *path, bool wanted);
 // End of turn, as tunnel_turn.
 bool path_turn(struct path *path, usec_t now);
 struct tunnel *path_tunnel(struct path *path); // NULL while down
+// Why the gates that were tried in this round so far have failed; "": none has.
+const char *path_why(const struct path *path);
 // The gate that has the tunnel, or the one that was tried last.
 const struct path_gate *path_gate(const struct path *path);
 
