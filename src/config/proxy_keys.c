@@ -154,27 +154,12 @@ void proxy_keys_check(const struct proxy_keys *keys, struct config *config, cons
         check_gates(config, section, gates);
 }
 
-// The first line, for editors end it.
-static char *first_line(const struct blob *blob)
-{
-    size_t len = strcspn((const char *)blob->bytes, "\r\n");
-    bool is_line =
-        len > 0 && len <= PROXY_SECRET_MAX && strspn((const char *)blob->bytes + len, "\r\n") == blob->len - len;
-    return is_line ? strndup((const char *)blob->bytes, len) : NULL;
-}
-
 bool proxy_keys_read(struct proxy_keys *keys, struct config *config, const char *section)
 {
-    struct blob blob;
     if (!keys->password_file || keys->proxy.kind == PROXY_NONE)
         return true;
-    if (!secret_file_read(&blob, config, section, "ProxyPasswordFile", keys->password_file))
-        return false;
-    keys->proxy.password = first_line(&blob);
-    blob_wipe(&blob);
-    if (!keys->proxy.password)
-        config_mistake(config, section, "ProxyPasswordFile", "ProxyPasswordFile: %s: not one line of 1 to %d bytes",
-                       keys->password_file, PROXY_SECRET_MAX);
+    keys->proxy.password =
+        secret_file_line(config, section, "ProxyPasswordFile", keys->password_file, PROXY_SECRET_MAX);
     return keys->proxy.password;
 }
 

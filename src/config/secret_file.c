@@ -2,6 +2,10 @@
 
 #include "config/secret_file.h"
 
+#include "base/memory.h"
+
+#include <string.h>
+
 enum { SECRET_MAX = 4 * 1024 * 1024 }; // bytes, far above any honest one
 
 bool secret_file_read(struct blob *out, struct config *config, const char *section, const char *key, const char *path)
@@ -11,4 +15,21 @@ bool secret_file_read(struct blob *out, struct config *config, const char *secti
         return true;
     config_mistake(config, section, key, "%s: %s", key, fault.text);
     return false;
+}
+
+char *secret_file_line(struct config *config, const char *section, const char *key, const char *path, size_t max)
+{
+    struct blob text;
+    if (!secret_file_read(&text, config, section, key, path))
+        return NULL;
+    char *line = NULL;
+    size_t len = strcspn((const char *)text.bytes, "\r\n");
+    if (len > 0 && len <= max) {
+        line = memory_new(len + 1);
+        memcpy(line, text.bytes, len);
+    } else {
+        config_mistake(config, section, key, "%s: %s: its first line has not 1 to %zu bytes", key, path, max);
+    }
+    blob_wipe(&text);
+    return line;
 }

@@ -8,5 +8,8 @@
 
 // Reads the file, which must be private to its owner; a mistake is reported at the key's line. Wipe `out` after use.
 bool secret_file_read(struct blob *out, struct config *config, const char *section, const char *key, const char *path);
+// The same of a file with a password: its first line of 1 to `max` bytes, a text of the caller's to be wiped; NULL when
+// there was a mistake.
+char *secret_file_line(struct config *config, const char *section, const char *key, const char *path, size_t max);
 
 #endif

@@ -66,28 +66,12 @@ void socks_keys_check(struct socks_keys *keys, struct config *config, const char
     allow_loopback(&keys->allow);
 }
 
-static bool take_password(struct socks_keys *keys, struct config *config, const char *section, const struct blob *text)
-{
-    size_t len = strcspn((const char *)text->bytes, "\r\n");
-    if (len > 0 && len <= WORD_MAX) {
-        keys->password = memory_new(len + 1);
-        memcpy(keys->password, text->bytes, len);
-        return true;
-    }
-    config_mistake(config, section, "SocksPasswordFile", "SocksPasswordFile: %s: its first line has not 1 to %d bytes",
-                   keys->password_file, WORD_MAX);
-    return false;
-}
-
 bool socks_keys_read(struct socks_keys *keys, struct config *config, const char *section)
 {
-    struct blob text = {0};
     if (!keys->password_file)
         return true;
-    bool ok = secret_file_read(&text, config, section, "SocksPasswordFile", keys->password_file) &&
-              take_password(keys, config, section, &text);
-    blob_wipe(&text);
-    return ok;
+    keys->password = secret_file_line(config, section, "SocksPasswordFile", keys->password_file, WORD_MAX);
+    return keys->password;
 }
 
 void socks_keys_fini(struct socks_keys *keys)

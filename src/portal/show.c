@@ -21,6 +21,8 @@ static void print_status(FILE *out, const struct json_t *status)
     const struct json_t *identity = query_part(status, "identity");
     fprintf(out, "%s: %s since %s\n", text(a, status, "name"), text(b, status, "state"), text(c, status, "since"));
     fprintf(out, "  gate        %s\n", text(a, status, "gate"));
+    if (strcmp(text(a, status, "proxy"), "-"))
+        fprintf(out, "  proxy       %s\n", a);
     if (identity) {
         fprintf(out, "  identity    %s, serial %s\n", text(a, identity, "name"), text(b, identity, "serial"));
         fprintf(out, "  expires     %s\n", text(a, identity, "expires"));
