@@ -33,6 +33,16 @@ const char *portal_gate_text(const struct portal *portal, char room[PORTAL_GATE_
     return host_port_text(room, PORTAL_GATE_SIZE, gate->host, gate->port);
 }
 
+const char *portal_state_text(enum portal_state state)
+{
+    static const char *const texts[] = {
+        [PORTAL_CONNECTING] = "connecting",
+        [PORTAL_UP] = "up",
+        [PORTAL_DOWN] = "down",
+    };
+    return texts[state];
+}
+
 static void enter(struct portal *portal, enum portal_state state)
 {
     char gate[PORTAL_GATE_SIZE];
@@ -76,10 +86,15 @@ static void stop(struct portal *portal, const char *why)
     node_wake(&portal->node);
 }
 
+void portal_stop(struct portal *portal, const char *why)
+{
+    log_info("ending: %s", why);
+    stop(portal, "the portal is going down");
+}
+
 static void signalled(uv_signal_t *handle, int number)
 {
-    log_info("ending: %s", strsignal(number));
-    stop(handle->data, "the portal is going down");
+    portal_stop(handle->data, strsignal(number));
 }
 
 static void deserted(uv_poll_t *poll, int status, int events)
@@ -219,22 +234,6 @@ void portal_fail(struct portal *portal, const char *farewell, const struct fault
         return;
     portal->failure = *why;
     stop(portal, farewell);
-}
-
-void portal_control(void *owner, const char *line, struct control_request *request)
-{
-    struct portal *portal = owner;
-    if (!strcmp(line, "status")) {
-        control_reply(request, portal_status, portal);
-    } else if (!strcmp(line, "flows")) {
-        control_reply(request, portal_flows, portal);
-    } else if (!strcmp(line, "down")) {
-        control_reply(request, portal_name, portal);
-        log_info("ending: asked to");
-        stop(portal, "the portal is going down");
-    } else {
-        control_refuse(request, "unknown request");
-    }
 }
 
 static void watch_signal(struct portal *portal, uv_signal_t *handle, int number)

@@ -50,6 +50,8 @@ struct portal {
     struct fault failure;    // why the program ends with 1; "" when it does not
 };
 
+// Ends it in order; `why` is for the log.
+void portal_stop(struct portal *portal, const char *why);
 // Its own handles on the loop: signals, patience, the command that waits for `up`.
 void portal_open(struct portal *portal, uv_loop_t *loop);
 // Set-up is done: from here on `up` has UpTimeout.
@@ -57,7 +59,6 @@ void portal_hurry(struct portal *portal);
 void portal_close(struct portal *portal);
 
 // The steps of starting and ending, which portal.c offers to set-up.
-void portal_control(void *owner, const char *line, struct control_request *request);
 void portal_turned(void *owner, usec_t now);
 extern const struct node_link PORTAL_LINK;
 extern const struct path_ops PORTAL_PATH_OPS;
@@ -70,9 +71,5 @@ const char *portal_state_text(enum portal_state state);
 // The gate that has the tunnel or was tried last, as it is configured.
 #define PORTAL_GATE_SIZE HOST_PORT_TEXT_SIZE
 const char *portal_gate_text(const struct portal *portal, char room[PORTAL_GATE_SIZE]);
-// What a portal tells on the control socket; each is a facts_describe of a struct portal.
-void portal_name(const void *part, struct facts *facts);
-void portal_status(const void *part, struct facts *facts);
-void portal_flows(const void *part, struct facts *facts);
 
 #endif

@@ -11,6 +11,7 @@
 #include "portal/capturing.h"
 #include "portal/forwarding.h"
 #include "portal/socks.h"
+#include "portal/status.h"
 #include "portal/watch.h"
 
 enum { SPARE_DESCRIPTORS = 1024 }; // besides those of flows: captured ones need none, those of listeners one each
@@ -66,7 +67,7 @@ static bool take_control(struct portal *portal, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
     runtime_path(path, portal->runtime.dir, "control", "");
-    portal->control = control_new(portal->loop, path, portal_control, portal, fault);
+    portal->control = control_new(portal->loop, path, status_answer, portal, fault);
     return portal->control;
 }
 

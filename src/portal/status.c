@@ -1,22 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What the portal tells of itself on the control socket.
+// What the portal tells of itself on the control socket, and what it is asked there.
+#include "portal/status.h"
 
 #include "cli/forwards.h"
 #include "os/clock.h"
 #include "portal/capturing.h"
 
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
-
-const char *portal_state_text(enum portal_state state)
-{
-    static const char *const texts[] = {
-        [PORTAL_CONNECTING] = "connecting",
-        [PORTAL_UP] = "up",
-        [PORTAL_DOWN] = "down",
-    };
-    return texts[state];
-}
 
 static void tell_tunnel(const struct tunnel *tunnel, struct facts *facts)
 {
@@ -26,8 +18,13 @@ static void tell_tunnel(const struct tunnel *tunnel, struct facts *facts)
         return;
     }
     tunnel_describe(tunnel, facts);
+    const struct tls *tls = tunnel_tls(tunnel);
+    if (!tls) { // no lane carries it at the moment
+        facts_text(facts, "identity", "of the gate", NULL);
+        return;
+    }
     facts_group(facts, "identity");
-    tls_describe(tunnel_tls(tunnel), facts);
+    tls_describe(tls, facts);
     facts_end(facts);
 }
 
@@ -46,20 +43,20 @@ static void tell_gate(const struct portal *portal, const struct tunnel *tunnel, 
                    host_port_text(gate, sizeof gate, conf->proxy.proxy.host, conf->proxy.proxy.port));
 }
 
-void portal_name(const void *part, struct facts *facts)
+static void tell_name(const void *part, struct facts *facts)
 {
     const struct portal *portal = part;
     facts_text(facts, "name", "of the instance", portal->conf->name);
     facts_text(facts, "role", "what kind of program it is", "portal");
 }
 
-void portal_status(const void *part, struct facts *facts)
+static void tell_status(const void *part, struct facts *facts)
 {
     const struct portal *portal = part;
     struct usher_counters counters; // of all tunnels so far
     node_counters(&portal->node, &counters);
     const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->path ? path_tunnel(portal->path) : NULL;
-    portal_name(portal, facts);
+    tell_name(portal, facts);
     facts_text(facts, "state", "connecting, up or down", portal_state_text(portal->state));
     tell_gate(portal, tunnel, facts);
     facts_gauge(facts, "since", "when it came into this state", FACT_UNIX_SECONDS, (uint64_t)portal->since);
@@ -121,11 +118,26 @@ static void tell_flow(void *arg, const struct flow_info *info)
     facts_item_end(facts);
 }
 
-void portal_flows(const void *part, struct facts *facts)
+static void tell_flows(const void *part, struct facts *facts)
 {
     const struct portal *portal = part;
-    portal_name(portal, facts);
+    tell_name(portal, facts);
     facts_list(facts, "flows");
     exchange_each_flow(portal->node.exchange, tell_flow, facts, clock_now());
     facts_end(facts);
+}
+
+void status_answer(void *owner, const char *line, struct control_request *request)
+{
+    struct portal *portal = owner;
+    if (!strcmp(line, "status")) {
+        control_reply(request, tell_status, portal);
+    } else if (!strcmp(line, "flows")) {
+        control_reply(request, tell_flows, portal);
+    } else if (!strcmp(line, "down")) {
+        control_reply(request, tell_name, portal);
+        portal_stop(portal, "asked to");
+    } else {
+        control_refuse(request, "unknown request");
+    }
 }
