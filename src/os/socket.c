@@ -237,6 +237,19 @@ bool socket_peer(int fd, struct endpoint *out)
     return getpeername(fd, (struct sockaddr *)&sa, &len) == 0 && endpoint_from_sockaddr(out, (struct sockaddr *)&sa);
 }
 
+bool socket_may_bind(const struct address *addr)
+{
+    struct sockaddr_storage sa;
+    const struct endpoint any_port = {.addr = *addr};
+    int fd = socket_datagram(addr->version);
+    if (fd < 0)
+        return true;
+    socklen_t len = endpoint_to_sockaddr(&any_port, &sa);
+    bool may = bind(fd, (struct sockaddr *)&sa, len) == 0;
+    close(fd);
+    return may;
+}
+
 uint32_t socket_rtt_usec(int fd)
 {
     struct tcp_info info = {0};

@@ -40,6 +40,8 @@ void socket_set_user_timeout(int fd, uint32_t ms);
 void socket_close_reset(int fd);
 bool socket_local(int fd, struct endpoint *out);
 bool socket_peer(int fd, struct endpoint *out);
+// Whether the kernel would let a socket have that address now; true also when it cannot be asked.
+bool socket_may_bind(const struct address *addr);
 uint32_t socket_rtt_usec(int fd); // smoothed round trip of a TCP socket (TCP_INFO), 0 when unknown
 
 #endif

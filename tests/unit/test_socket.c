@@ -313,10 +313,25 @@ static void test_icmp6_filter(void **state)
     close(fd);
 }
 
+static void test_may_bind(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *addr;
+        bool may;
+    } cases[] = {{"127.0.0.1", true}, {"192.0.2.77", false}, {"2001:db8::77", false}};
+    for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+        struct address addr;
+        assert_true(address_parse(&addr, cases[i].addr));
+        assert_int_equal(socket_may_bind(&addr), cases[i].may);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flags),
+        cmocka_unit_test(test_may_bind),
         cmocka_unit_test(test_listen_connect_names),
         cmocka_unit_test(test_v6_listener_leaves_v4_alone),
         cmocka_unit_test(test_listen_names_the_trouble),

@@ -15,8 +15,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 enum {
     CONNECT_TIMEOUT_MS = 10000,
@@ -413,23 +411,13 @@ void path_stop(struct path *path, const char *reason)
 
 // News
 
-// Whether the kernel would still let a socket have the tunnel's local address. A command's is its own affair.
+// A command's connection is its own affair.
 static bool local_address_is_gone(struct path *path)
 {
     struct endpoint local;
-    struct sockaddr_storage sa;
     if (path->config.command)
         return false;
-    if (!tunnel_local(approach_tunnel(path->approach), &local))
-        return true;
-    local.port = 0;
-    int fd = socket_datagram(local.addr.version);
-    if (fd < 0)
-        return false;
-    socklen_t len = endpoint_to_sockaddr(&local, &sa);
-    bool gone = bind(fd, (struct sockaddr *)&sa, len) < 0;
-    close(fd);
-    return gone;
+    return !tunnel_local(approach_tunnel(path->approach), &local) || !socket_may_bind(&local.addr);
 }
 
 static void drop(struct path *path, const char *why)
