@@ -21,3 +21,10 @@ void random_fill(void *room, size_t len)
         len -= (size_t)got;
     }
 }
+
+uint32_t random_number(void)
+{
+    uint32_t number;
+    random_fill(&number, sizeof number);
+    return number;
+}

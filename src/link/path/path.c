@@ -67,13 +67,6 @@ struct path {
     char why[WHY_SIZE]; // of the round so far
 };
 
-static uint32_t random_number(void)
-{
-    uint32_t random;
-    random_fill(&random, sizeof random);
-    return random;
-}
-
 static bool has_many(const struct path *path)
 {
     return path->config.gate_count > 1;
