@@ -20,7 +20,9 @@ struct edge;
 // A flow on its way into the tunnel: part of the entrance's own structure, list initialised. It is the `owner` of the
 // session's callbacks.
 struct opening {
-    struct timed timed;            // the exchange's while the opening is held or refused, the entrance's at other times
+    // The exchange's while the opening is held or refused, the entrance's at other times. Taken off its list in the
+    // meantime, it is given up: nobody hears of it any more.
+    struct timed timed;
     struct usher_session *session; // NULL: not opened yet, or over
 };
 
@@ -32,7 +34,7 @@ struct want {
 };
 
 struct edge_kind {
-    const char *name; // in the log and in facts
+    const char *name; // for users: which way a flow takes
 
     // Entrances. Says what is wanted: when the opening is made, and again each time it is tried after having been held.
     void (*want)(const struct opening *opening, struct want *out);
@@ -80,12 +82,6 @@ static inline void edge_open(struct edge *edge, struct opening *opening)
 {
     list_remove(&opening->timed.node);
     edge->host->open(edge, opening);
-}
-
-// The entrance gives up one that has no session: nobody hears of it any more.
-static inline void edge_forget(struct opening *opening)
-{
-    list_remove(&opening->timed.node);
 }
 
 // A turn must be run before the loop sleeps. Only a flag is set.

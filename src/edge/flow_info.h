@@ -7,6 +7,7 @@
 #include "base/clock.h"
 
 struct flow_info {
+    const char *via;  // the name of its edge; the exchange says it
     uint8_t protocol; // IP protocol number
     struct endpoint inside;
     struct endpoint outside;

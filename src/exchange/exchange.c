@@ -249,8 +249,23 @@ uint32_t exchange_flows(const struct exchange *exchange)
     return count;
 }
 
+// A visitor who is told by which edge a flow goes.
+struct visitor {
+    flow_visit *visit;
+    void *arg;
+    const char *via;
+};
+
+static void visit_via(void *arg, const struct flow_info *info)
+{
+    const struct visitor *visitor = arg;
+    struct flow_info whole = *info;
+    whole.via = visitor->via;
+    visitor->visit(visitor->arg, &whole);
+}
+
 // What is held is known by what it wants.
-static void each_held(const struct exchange *exchange, struct edge *edge, flow_visit *visit, void *arg, uint32_t moment)
+static void each_held(const struct exchange *exchange, struct edge *edge, struct visitor *visitor, uint32_t moment)
 {
     list_for_each(node, &edge->held.waiting) {
         const struct timed *timed = container_of(node, struct timed, node);
@@ -264,7 +279,7 @@ static void each_held(const struct exchange *exchange, struct edge *edge, flow_v
             .state = "waiting",
             .age = (exchange->config.hold_ms - (timed->due - moment)) * (usec_t)USEC_PER_MSEC,
         };
-        visit(arg, &info);
+        visit_via(visitor, &info);
     }
 }
 
@@ -272,8 +287,9 @@ void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg,
 {
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
-        edge->kind->each_flow(edge, visit, arg, now);
-        each_held(exchange, edge, visit, arg, timeline_moment(now));
+        struct visitor visitor = {visit, arg, edge->kind->name};
+        edge->kind->each_flow(edge, visit_via, &visitor, now);
+        each_held(exchange, edge, &visitor, timeline_moment(now));
     }
 }
 

@@ -108,6 +108,7 @@ static void tell_flow(void *arg, const struct flow_info *info)
     char far[FAR_TEXT_SIZE];
     struct fact_label label = {.name = "inside", .value = endpoint_text(&info->inside, inside)};
     facts_item(facts, &label);
+    facts_text(facts, "via", "the way into or out of the tunnel that it takes", info->via);
     facts_text(facts, "protocol", "tcp, udp, icmp or icmpv6", protocol_text(info->protocol));
     facts_text(facts, "inside", "the end before the portal", inside);
     facts_text(facts, "far", "the end behind the gate", far_text(info, far));

@@ -237,7 +237,7 @@ static void test_forgotten(void **state)
 {
     (void)state;
     open_one(&bench.flows[0]);
-    edge_forget(&bench.flows[0].opening);
+    list_remove(&bench.flows[0].opening.timed.node);
     assert_false(exchange_is_holding(bench.exchange));
     turn(HOLD_MS);
     assert_false(bench.flows[0].refused);
@@ -264,6 +264,7 @@ static void see(void *arg, const struct flow_info *info)
     assert_int_equal(info->outside.port, 80);
     assert_string_equal(endpoint_text(&info->inside, text), "10.1.0.2:5000");
     assert_string_equal(info->state, "waiting");
+    assert_string_equal(info->via, "door");
     assert_int_equal(info->age, 1500 * USEC_PER_MSEC);
 }
 
