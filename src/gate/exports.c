@@ -8,6 +8,7 @@
 #include "os/log.h"
 #include "os/routes.h"
 
+#include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -87,13 +88,25 @@ bool exports_open(struct exports *exports, size_t index, struct tun *out, struct
 
 void exports_gone(struct exports *exports, size_t index)
 {
+    if (!exports->devices[index])
+        return;
     exports->devices[index] = 0; // its routes went with it
     plan(exports);
+}
+
+// The kernel tells of routes that went with a device before the worker's end is heard.
+static void forget_deleted(struct exports *exports)
+{
+    char name[IFNAMSIZ];
+    for (size_t i = 0; i < exports->access->portal_count; i++)
+        if (exports->devices[i] && !if_indextoname(exports->devices[i], name))
+            exports_gone(exports, i);
 }
 
 void exports_repair(struct exports *exports)
 {
     struct fault fault;
+    forget_deleted(exports);
     int repaired = routes_repair(&exports->plan, exports->nl, &fault);
     if (repaired < 0)
         log_error("%s", fault.text);

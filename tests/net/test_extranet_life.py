@@ -19,6 +19,7 @@ def test_the_portal_goes_and_comes_back(lab, pki, tmp_path):
         assert reached(lab, (CLIENT4, 81)) == errno.EHOSTUNREACH
         portal.start()
         wait_until(lambda: reached(lab, (CLIENT4, 81)) == errno.ECONNREFUSED, 5, "the way back")
+        assert "No such device" not in gate.log()  # what went with the device is no fault
 
 
 def test_a_worker_that_is_killed(lab, pki, tmp_path):
