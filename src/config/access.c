@@ -32,6 +32,7 @@ void access_fini(struct access *access)
         free(access->portals[i].name);
         value_forwards_fini(&access->portals[i].forwards);
         value_prefixes_fini(&access->portals[i].exports);
+        value_maps_fini(&access->portals[i].maps);
     }
     free(access->lines);
     free(access->portals);
@@ -147,21 +148,40 @@ static unsigned export_lengths(const struct access *access, uint8_t version)
     return count;
 }
 
-bool access_export(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+// What lies behind one portal only.
+static struct access_portal *one_portal(struct access *access, const char *name, struct fault *fault)
 {
-    struct access *access = field;
-    if (!strcmp(entry->argument, "*"))
-        return fault_set(fault, "lies behind one portal, but [Access *] is all of them");
-    struct access_portal *portal = portal_of(access, entry->argument, fault);
-    if (!portal || !value_prefixes(&portal->exports, entry, key, fault))
-        return false;
-    const struct prefix *newest = &portal->exports.items[portal->exports.count - 1];
+    if (strcmp(name, "*"))
+        return portal_of(access, name, fault);
+    fault_set(fault, "lies behind one portal, but [Access *] is all of them");
+    return NULL;
+}
+
+static bool may_export(const struct access *access, const struct access_portal *portal, const struct prefix *newest,
+                       struct fault *fault)
+{
     for (size_t i = 0; i < access->portal_count; i++)
         if (&access->portals[i] != portal && is_exported(&access->portals[i], newest))
             return fault_set(fault, "is exported by [Access %.200s] already", access->portals[i].name);
     if (export_lengths(access, newest->addr.version) > ROUTES_LEVELS)
         return fault_set(fault, "is of one prefix length more than the %d that there may be", ROUTES_LEVELS);
     return true;
+}
+
+bool access_export(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access_portal *portal = one_portal(field, entry->argument, fault);
+    return portal && value_prefixes(&portal->exports, entry, key, fault) &&
+           may_export(field, portal, &portal->exports.items[portal->exports.count - 1], fault);
+}
+
+bool access_map(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access_portal *portal = one_portal(field, entry->argument, fault);
+    if (!portal || !value_maps(&portal->maps, entry, key, fault))
+        return false;
+    value_maps_route(&portal->maps, &portal->exports);
+    return may_export(field, portal, &portal->maps.items[portal->maps.count - 1].here, fault);
 }
 
 static void add_of(struct policy *policy, const struct access *access, const char *name)
@@ -203,6 +223,12 @@ const struct value_prefixes *access_exported(const struct access *access, const 
 {
     const struct access_portal *portal = find_portal(access, name);
     return portal && portal->exports.count ? &portal->exports : NULL;
+}
+
+const struct value_maps *access_maps(const struct access *access, const char *name)
+{
+    const struct access_portal *portal = find_portal(access, name);
+    return portal && portal->maps.count ? &portal->maps : NULL;
 }
 
 bool access_exports(const struct access *access)

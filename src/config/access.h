@@ -5,6 +5,7 @@
 
 #include "config/config.h"
 #include "config/value_forward.h"
+#include "config/value_map.h"
 #include "config/value_net.h"
 #include "exchange/policy/policy.h"
 
@@ -24,6 +25,7 @@ struct access_portal {
     bool says_local, local;
     struct value_forwards forwards; // listen at the gate, lead to the portal's side; "*" has none
     struct value_prefixes exports;  // are captured at the gate, lie behind the portal; "*" has none
+    struct value_maps maps;         // exports that have other addresses there; "*" has none
 };
 
 struct access {
@@ -38,6 +40,7 @@ config_parse access_deny;
 config_parse access_local; // once for each name
 config_parse access_forward;
 config_parse access_export;
+config_parse access_map; // exports what it maps
 void access_fini(struct access *access);
 
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
@@ -51,5 +54,7 @@ bool access_exports(const struct access *access);
 const struct value_forwards *access_forwards(const struct access *access, const char *name);
 // The networks behind the portal that are routed to it here; NULL when there are none.
 const struct value_prefixes *access_exported(const struct access *access, const char *name);
+// Of these, those that have other addresses there; NULL when there are none.
+const struct value_maps *access_maps(const struct access *access, const char *name);
 
 #endif

@@ -43,6 +43,7 @@ static const struct config_key KEYS[] = {
     {"Access", "Deny", access_deny, FIELD(access), .repeats = true},
     {"Access", "Export", access_export, FIELD(access), .list = true},
     {"Access", "Forward", access_forward, FIELD(access), .list = true},
+    {"Access", "Map", access_map, FIELD(access), .list = true},
     {"Access", "Local", access_local, FIELD(access), .repeats = true},
 };
 

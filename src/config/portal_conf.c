@@ -21,6 +21,7 @@ static const struct config_key KEYS[] = {
     {"Portal", "Device", value_word, FIELD(device), .fallback = "usher0", .max = IFNAMSIZ - 1},
     {"Portal", "Address", value_addresses, FIELD(addresses), .list = true},
     {"Portal", "Route", value_prefixes, FIELD(routes), .list = true},
+    {"Portal", "Map", value_maps, FIELD(maps), .list = true},
     CONFIG_BOUNDED("Portal", "MTU", value_number, FIELD(mtu), "1500", 1280, 65535),
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
@@ -47,13 +48,11 @@ static const struct config_key KEYS[] = {
 static const struct {
     const char *section, *key, *shown;
 } PURPOSES[] = {
-    {"Portal", "Route", "Route"},
-    {"Portal", "Socks", "Socks"},
-    {"Portal", "Forward", "Forward"},
-    {"Accept", "Allow", "[Accept]"},
+    {"Portal", "Route", "Route"},     {"Portal", "Map", "Map"},        {"Portal", "Socks", "Socks"},
+    {"Portal", "Forward", "Forward"}, {"Accept", "Allow", "[Accept]"},
 };
 
-// What describes the TUN device and what comes out of it, and without Route would be ignored.
+// What describes the TUN device and what comes out of it, and without one would be ignored.
 static const char *const NEED_ROUTE[] = {"Device", "Address", "MTU", "QueueLength", "RouteCongestion", "ReceiveBudget"};
 
 enum {
@@ -86,7 +85,7 @@ static void check_mode(struct config *config)
 {
     if (!has_purpose(config))
         miss_purpose(config);
-    else if (!config_has(config, "Portal", "Route"))
+    else if (!config_has(config, "Portal", "Route") && !config_has(config, "Portal", "Map"))
         for (size_t i = 0; i < NEED_ROUTE_COUNT; i++)
             if (config_has(config, "Portal", NEED_ROUTE[i]))
                 config_mistake(config, "Portal", NEED_ROUTE[i],
@@ -115,6 +114,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     config->key_count = sizeof KEYS / sizeof KEYS[0];
     config->into = conf;
     config_read(config, text);
+    value_maps_route(&conf->maps, &conf->routes);
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
     check_mode(config);
@@ -217,6 +217,7 @@ void portal_conf_free(struct portal_conf *conf)
     proxy_keys_fini(&conf->proxy);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);
+    value_maps_fini(&conf->maps);
     value_forwards_fini(&conf->forwards);
     access_fini(&conf->accept);
     free(conf->peer_name);

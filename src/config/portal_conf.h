@@ -10,6 +10,7 @@
 #include "config/proxy_keys.h"
 #include "config/socks_keys.h"
 #include "config/value_forward.h"
+#include "config/value_map.h"
 #include "config/value_net.h"
 #include "os/log.h"
 
@@ -23,7 +24,8 @@ struct portal_conf {
 
     char *device;
     struct value_prefixes addresses;
-    struct value_prefixes routes;
+    struct value_prefixes routes; // those of `maps` too
+    struct value_maps maps;
     uint64_t mtu;           // bytes
     uint64_t queue_length;  // packets
     char *route_congestion; // NULL: cubic where the system's own is bbr
@@ -47,7 +49,7 @@ struct portal_conf {
 struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 
-// Whether there is a Route, and so a TUN device and something to capture.
+// Whether there is a Route or Map, and so a TUN device and something to capture.
 bool portal_conf_captures(const struct portal_conf *conf);
 // Whether the gate is reached over something else, so that the connection's other end is not the gate.
 bool portal_conf_has_proxy(const struct portal_conf *conf);

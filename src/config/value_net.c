@@ -62,15 +62,29 @@ void value_targets_fini(struct value_targets *targets)
     *targets = (struct value_targets){0};
 }
 
+static bool has_prefix(const struct value_prefixes *list, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < list->count; i++)
+        if (list->items[i].len == prefix->len && address_equal(&list->items[i].addr, &prefix->addr))
+            return true;
+    return false;
+}
+
+void value_prefixes_add(struct value_prefixes *out, const struct prefix *prefix)
+{
+    if (has_prefix(out, prefix))
+        return;
+    out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
+    out->items[out->count++] = *prefix;
+}
+
 static bool append_prefix(struct value_prefixes *out, const struct prefix *prefix, struct fault *fault)
 {
     if (out->count == VALUE_LIST_MAX)
         return fault_set(fault, "is one too many: the list holds %d", VALUE_LIST_MAX);
-    for (size_t i = 0; i < out->count; i++)
-        if (out->items[i].len == prefix->len && address_equal(&out->items[i].addr, &prefix->addr))
-            return fault_set(fault, "is in the list already");
-    out->items = memory_resize(out->items, (out->count + 1) * sizeof *out->items);
-    out->items[out->count++] = *prefix;
+    if (has_prefix(out, prefix))
+        return fault_set(fault, "is in the list already");
+    value_prefixes_add(out, prefix);
     return true;
 }
 

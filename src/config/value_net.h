@@ -39,6 +39,9 @@ config_parse value_addresses; // struct value_prefixes, appended: an interface's
 config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver.h takes them
 config_parse value_endpoints; // struct value_endpoints, appended: where to listen
 
+// Appends the prefix, unless it is there.
+void value_prefixes_add(struct value_prefixes *out, const struct prefix *prefix);
+
 void value_targets_fini(struct value_targets *targets);
 void value_prefixes_fini(struct value_prefixes *prefixes);
 void value_endpoints_fini(struct value_endpoints *endpoints);

@@ -64,6 +64,7 @@ struct edge_kind {
 struct edge_host {
     void (*open)(struct edge *edge, struct opening *opening);
     void (*wake)(struct edge *edge);
+    bool (*is_led)(const struct edge *edge, uint16_t protocol, const struct endpoint *to);
 };
 
 // First in each edge's own structure. Zeroed but for `kind`.
@@ -75,6 +76,7 @@ struct edge {
     struct list node;
     struct timeline held; // openings that wait for a tunnel
     struct list refused;  // openings that found no room; their owners hear of it at the end of the turn
+    struct list nowhere;  // those whose far end nobody has; the same
 };
 
 // Opens a session for it, at once or when there is a tunnel again; takes `opening` off the list that it is on.
@@ -82,6 +84,13 @@ static inline void edge_open(struct edge *edge, struct opening *opening)
 {
     list_remove(&opening->timed.node);
     edge->host->open(edge, opening);
+}
+
+// Whether that address stands for a far end elsewhere. Then a session for datagrams to it has that one far end, and is not
+// for others.
+static inline bool edge_is_led(const struct edge *edge, uint16_t protocol, const struct endpoint *to)
+{
+    return edge->host->is_led(edge, protocol, to);
 }
 
 // A turn must be run before the loop sleeps. Only a flag is set.

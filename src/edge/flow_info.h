@@ -5,13 +5,15 @@
 
 #include "base/address.h"
 #include "base/clock.h"
+#include "usher/record.h"
 
 struct flow_info {
     const char *via;  // the name of its edge; the exchange says it
     uint8_t protocol; // IP protocol number
     struct endpoint inside;
     struct endpoint outside;
-    const char *host; // of a far end that is a name; NULL: `outside` has its address
+    const char *host;             // of a far end that is a name; NULL: `outside` has its address
+    const struct usher_open *led; // where it really goes, if that is elsewhere; else NULL; the exchange says it
     const char *state;
     uint64_t bytes_out; // from the inside application to the far end
     uint64_t bytes_in;

@@ -5,8 +5,10 @@
 
 #include "base/host_name.h"
 #include "base/memory.h"
+#include "exchange/guides.h"
 #include "os/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
 struct exchange {
@@ -14,6 +16,7 @@ struct exchange {
     uv_timer_t alarm; // wakes the loop for the first of what is held
     struct exchange_config config;
     struct list edges;
+    struct guides guides;
     struct usher_engine *engine; // NULL: no tunnel
     const struct policy *policy; // NULL: nothing is allowed
     struct judge judge;          // by that
@@ -50,26 +53,40 @@ static void hold(struct exchange *exchange, struct edge *edge, struct opening *o
         uv_timer_start(&exchange->alarm, alarmed, exchange->config.hold_ms, 0);
 }
 
-static void try_open(struct exchange *exchange, struct edge *edge, struct opening *opening)
+static void refuse_later(struct exchange *exchange, struct list *refused, struct opening *opening)
 {
-    struct want want;
-    edge->kind->want(opening, &want);
-    opening->session = usher_session_open(exchange->engine, &want.open, want.ops, opening);
-    if (opening->session) {
-        edge->kind->placed(opening);
-        return;
-    }
-    list_push_back(&edge->refused, &opening->timed.node);
+    list_push_back(refused, &opening->timed.node);
     exchange->config.wake(exchange->config.owner);
+}
+
+static void open_through(struct exchange *exchange, struct edge *edge, struct opening *opening,
+                         struct usher_engine *engine, const struct want *want)
+{
+    opening->session = usher_session_open(engine, &want->open, want->ops, opening);
+    if (opening->session)
+        edge->kind->placed(opening);
+    else
+        refuse_later(exchange, &edge->refused, opening);
 }
 
 static void open_for(struct edge *edge, struct opening *opening)
 {
     struct exchange *exchange = edge->exchange;
-    if (has_tunnel(exchange))
-        try_open(exchange, edge, opening);
+    struct usher_engine *engine = has_tunnel(exchange) ? exchange->engine : NULL;
+    struct want want;
+    edge->kind->want(opening, &want);
+    if (guides_lead(&exchange->guides, &want.open, &engine) == GUIDE_NOBODY)
+        refuse_later(exchange, &edge->nowhere, opening);
+    else if (engine)
+        open_through(exchange, edge, opening, engine, &want);
     else
         hold(exchange, edge, opening);
+}
+
+static bool is_led(const struct edge *edge, uint16_t protocol, const struct endpoint *to)
+{
+    const struct exchange *exchange = edge->exchange;
+    return guides_know(&exchange->guides, protocol, to);
 }
 
 static void wake_for(struct edge *edge)
@@ -110,16 +127,24 @@ struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *con
     exchange->config = *config;
     exchange->judge = (struct judge){.address = judge_address, .name = judge_name};
     list_init(&exchange->edges);
+    guides_init(&exchange->guides, config->wake, config->owner);
     uv_timer_init(loop, &exchange->alarm);
     exchange->alarm.data = exchange;
     return exchange;
 }
 
+static void refuse_listed(struct exchange *exchange, struct edge *edge, struct list *refused, enum usher_word word,
+                          const char *text)
+{
+    for (struct list *node; (node = list_pop_front(refused));)
+        refuse(exchange, edge, opening_of(container_of(node, struct timed, node)), word, text);
+}
+
 static void refuse_all(struct exchange *exchange, struct edge *edge)
 {
     const char *why = "host: the tunnel is taken down";
-    for (struct list *node; (node = list_pop_front(&edge->refused));)
-        refuse(exchange, edge, opening_of(container_of(node, struct timed, node)), USHER_UNREACHABLE, why);
+    refuse_listed(exchange, edge, &edge->refused, USHER_UNREACHABLE, why);
+    refuse_listed(exchange, edge, &edge->nowhere, USHER_UNREACHABLE, why);
     for (struct timed *timed; (timed = timeline_pop(&edge->held));)
         refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, why);
 }
@@ -133,6 +158,7 @@ void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
         return;
+    guides_fini(&exchange->guides);
     while (!list_is_empty(&exchange->edges)) {
         struct edge *edge = edge_of(exchange->edges.prev);
         list_remove(&edge->node);
@@ -144,12 +170,18 @@ void exchange_free(struct exchange *exchange)
 
 void exchange_add(struct exchange *exchange, struct edge *edge)
 {
-    static const struct edge_host host = {.open = open_for, .wake = wake_for};
+    static const struct edge_host host = {.open = open_for, .wake = wake_for, .is_led = is_led};
     edge->host = &host;
     edge->exchange = exchange;
     list_init(&edge->refused);
+    list_init(&edge->nowhere);
     timeline_init(&edge->held, exchange->config.hold_ms);
     list_push_back(&exchange->edges, &edge->node);
+}
+
+void exchange_add_guide(struct exchange *exchange, struct guide *guide)
+{
+    guides_add(&exchange->guides, guide);
 }
 
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy)
@@ -168,7 +200,7 @@ void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
         for (struct timed *timed; has_tunnel(exchange) && (timed = timeline_pop(&edge->held));)
-            try_open(exchange, edge, opening_of(timed));
+            open_for(edge, opening_of(timed));
     }
 }
 
@@ -191,6 +223,7 @@ void exchange_opened(struct exchange *exchange, struct usher_session *session, c
 
 void exchange_before_pull(struct exchange *exchange, usec_t now)
 {
+    guides_turn(&exchange->guides, now);
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
         if (edge->kind->before_pull)
@@ -200,8 +233,8 @@ void exchange_before_pull(struct exchange *exchange, usec_t now)
 
 static void refuse_due(struct exchange *exchange, struct edge *edge, uint32_t moment)
 {
-    for (struct list *node; (node = list_pop_front(&edge->refused));)
-        refuse(exchange, edge, opening_of(container_of(node, struct timed, node)), USHER_LIMIT, "too many sessions");
+    refuse_listed(exchange, edge, &edge->refused, USHER_LIMIT, "too many sessions");
+    refuse_listed(exchange, edge, &edge->nowhere, USHER_UNREACHABLE, "host: nobody has that address");
     for (struct timed *timed; (timed = timeline_expired(&edge->held, moment));)
         refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, "host: there is no tunnel");
 }
@@ -221,6 +254,7 @@ static void set_alarm(struct exchange *exchange, usec_t now)
 
 void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t now)
 {
+    guides_turn(&exchange->guides, now);
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
         refuse_due(exchange, edge, timeline_moment(now));
@@ -249,8 +283,9 @@ uint32_t exchange_flows(const struct exchange *exchange)
     return count;
 }
 
-// A visitor who is told by which edge a flow goes.
+// A visitor who is told by which edge a flow goes, and where a guide leads it.
 struct visitor {
+    const struct guides *guides;
     flow_visit *visit;
     void *arg;
     const char *via;
@@ -260,7 +295,11 @@ static void visit_via(void *arg, const struct flow_info *info)
 {
     const struct visitor *visitor = arg;
     struct flow_info whole = *info;
+    struct usher_open open = {.protocol = info->protocol, .addr = info->outside.addr, .port = info->outside.port};
+    struct usher_engine *through;
+    snprintf(open.host, sizeof open.host, "%s", info->host ? info->host : "");
     whole.via = visitor->via;
+    whole.led = guides_lead(visitor->guides, &open, &through) == GUIDE_LEADS ? &open : NULL;
     visitor->visit(visitor->arg, &whole);
 }
 
@@ -287,7 +326,7 @@ void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg,
 {
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
-        struct visitor visitor = {visit, arg, edge->kind->name};
+        struct visitor visitor = {&exchange->guides, visit, arg, edge->kind->name};
         edge->kind->each_flow(edge, visit_via, &visitor, now);
         each_held(exchange, edge, &visitor, timeline_moment(now));
     }

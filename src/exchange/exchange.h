@@ -6,6 +6,7 @@
 
 #include "edge/edge.h"
 #include "edge/judge.h"
+#include "exchange/guide.h"
 #include "exchange/policy/policy.h"
 #include "usher/engine.h"
 
@@ -35,6 +36,10 @@ void exchange_free(struct exchange *exchange);
 
 // The edge is the exchange's from now on. Exits are asked in the order in which they were added.
 void exchange_add(struct exchange *exchange, struct edge *edge);
+
+// Borrowed until the exchange is freed: so the edge that has the guide, if one has, is there as long. With an edge of its
+// own it is added after that.
+void exchange_add_guide(struct exchange *exchange, struct guide *guide);
 
 // The rules by which exits judge what the peer opens, borrowed; without any everything is denied.
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy);

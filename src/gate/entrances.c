@@ -36,6 +36,16 @@ void entrances_take_forwards(struct entrances *entrances, size_t first, const in
     }
 }
 
+// What has other addresses behind the portal.
+static void add_map(struct entrances *entrances)
+{
+    const struct value_maps *maps = access_maps(&entrances->conf->access, entrances->portal);
+    if (!maps)
+        return;
+    map_init(&entrances->map, maps->items, maps->count);
+    exchange_add_guide(entrances->node->exchange, &entrances->map.guide);
+}
+
 void entrances_take_export(struct entrances *entrances, const struct channel_message *message, int fd)
 {
     const struct gate_conf *conf = entrances->conf;
@@ -48,6 +58,7 @@ void entrances_take_export(struct entrances *entrances, const struct channel_mes
         .uso = message->export.uso,
     };
     memcpy(entrances->tun.name, message->export.device, sizeof entrances->tun.name);
+    add_map(entrances);
     const struct capture_config config = {
         .mtu = CHANNEL_EXPORT_MTU,
         .max_flows = (uint32_t)conf->link.max_sessions,

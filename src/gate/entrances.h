@@ -8,6 +8,7 @@
 #include "config/gate_conf.h"
 #include "edge/capture/capture.h"
 #include "edge/listen/forward/forward.h"
+#include "exchange/map.h"
 #include "gate/channel.h"
 #include "node/node.h"
 
@@ -19,6 +20,7 @@ struct entrances {
     struct forward *forward; // the node's, once there are any
     struct tun tun;          // of the capture; its descriptor goes with the process
     struct capture *capture; // the node's, once there are any
+    struct map map;          // of what is captured
     bool told;               // that the device is gone
 };
 

@@ -36,6 +36,12 @@ static void tell_exports(const struct value_prefixes *exports, struct facts *fac
     facts_end(facts);
 }
 
+static void tell_maps(const struct value_maps *maps, struct facts *facts)
+{
+    if (maps)
+        map_describe(maps->items, maps->count, facts);
+}
+
 static void tell_portals(const struct survey *survey, struct facts *facts)
 {
     facts_list(facts, "portals");
@@ -49,8 +55,10 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
         child_describe(child, facts);
         if (child->listens)
             forwards_describe(access_forwards(&survey->conf->access, child->name), facts);
-        if (child->captures)
+        if (child->captures) {
             tell_exports(access_exported(&survey->conf->access, child->name), facts);
+            tell_maps(access_maps(&survey->conf->access, child->name), facts);
+        }
         if (access_is_local(&survey->conf->access, child->name))
             facts_gauge(facts, "local", "its sessions go to the gate's own host", FACT_SWITCH, 1);
         facts_item_end(facts);

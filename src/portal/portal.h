@@ -8,6 +8,7 @@
 #include "cli/control.h"
 #include "cli/runtime.h"
 #include "config/portal_conf.h"
+#include "exchange/map.h"
 #include "link/path/path.h"
 #include "node/node.h"
 #include "os/log_tally.h"
@@ -34,6 +35,7 @@ struct portal {
     int *forward_fds;      // one for each port of conf->forwards, until the node has them
     struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
+    struct map map;                            // of the node
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
 

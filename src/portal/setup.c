@@ -102,6 +102,9 @@ static bool take_node(struct portal *portal, struct fault *fault)
     };
     (void)fault;
     node_init(&portal->node, portal->loop, &config);
+    map_init(&portal->map, portal->conf->maps.items, portal->conf->maps.count);
+    if (portal->conf->maps.count)
+        exchange_add_guide(portal->node.exchange, &portal->map.guide);
     return true;
 }
 

@@ -44,9 +44,9 @@ static void print_status(FILE *out, const struct json_t *status)
 static void print_flows(FILE *out, const struct json_t *answer)
 {
     static const struct query_column columns[] = {
-        {"PROTO", "protocol", QUERY_TEXT}, {"INSIDE", "inside", QUERY_TEXT},  {"FAR", "far", QUERY_TEXT},
-        {"STATE", "state", QUERY_TEXT},    {"OUT", "bytes_out", QUERY_BYTES}, {"IN", "bytes_in", QUERY_BYTES},
-        {"AGE", "age_s", QUERY_SECONDS},
+        {"PROTO", "protocol", QUERY_TEXT},    {"INSIDE", "inside", QUERY_TEXT}, {"FAR", "far", QUERY_TEXT},
+        {"LEADS TO", "leads_to", QUERY_TEXT}, {"STATE", "state", QUERY_TEXT},   {"OUT", "bytes_out", QUERY_BYTES},
+        {"IN", "bytes_in", QUERY_BYTES},      {"AGE", "age_s", QUERY_SECONDS},
     };
     query_table(out, query_part(answer, "flows"), columns, sizeof columns / sizeof columns[0]);
 }

@@ -64,6 +64,7 @@ static void tell_status(const void *part, struct facts *facts)
     if (capturing_device(portal))
         facts_text(facts, "device", "the interface that is captured", capturing_device(portal));
     forwards_describe(&portal->conf->forwards, facts);
+    map_describe(portal->conf->maps.items, portal->conf->maps.count, facts);
     facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
     facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));
@@ -93,12 +94,21 @@ static const char *protocol_text(uint8_t protocol)
 
 enum { FAR_TEXT_SIZE = USHER_HOST_MAX + sizeof ":65535" };
 
-static const char *far_text(const struct flow_info *info, char room[FAR_TEXT_SIZE])
+static const char *far_text(const char *host, const struct address *addr, uint16_t port, char room[FAR_TEXT_SIZE])
 {
-    if (!info->host)
-        return endpoint_text(&info->outside, room);
-    snprintf(room, FAR_TEXT_SIZE, "%s:%u", info->host, info->outside.port);
+    const struct endpoint far = {.addr = *addr, .port = port};
+    if (!host)
+        return endpoint_text(&far, room);
+    snprintf(room, FAR_TEXT_SIZE, "%s:%u", host, port);
     return room;
+}
+
+static void tell_led(const struct usher_open *led, struct facts *facts)
+{
+    char far[FAR_TEXT_SIZE];
+    if (led)
+        facts_text(facts, "leads_to", "what the far end's address stands for",
+                   far_text(led->addr.version ? NULL : led->host, &led->addr, led->port, far));
 }
 
 static void tell_flow(void *arg, const struct flow_info *info)
@@ -111,7 +121,9 @@ static void tell_flow(void *arg, const struct flow_info *info)
     facts_text(facts, "via", "the way into or out of the tunnel that it takes", info->via);
     facts_text(facts, "protocol", "tcp, udp, icmp or icmpv6", protocol_text(info->protocol));
     facts_text(facts, "inside", "the end before the portal", inside);
-    facts_text(facts, "far", "the end behind the gate", far_text(info, far));
+    facts_text(facts, "far", "the end behind the gate",
+               far_text(info->host, &info->outside.addr, info->outside.port, far));
+    tell_led(info->led, facts);
     facts_text(facts, "state", "what the flow is at", info->state);
     facts_counter(facts, "bytes_out", "payload to the far end", FACT_BYTES, info->bytes_out);
     facts_counter(facts, "bytes_in", "payload from the far end", FACT_BYTES, info->bytes_in);

@@ -31,6 +31,7 @@ static struct bench {
     struct door door;
     struct flow flows[SESSIONS + 2];
     unsigned wakes;
+    const char *far; // an address; NULL: a name
 } bench;
 
 static void ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
@@ -47,6 +48,10 @@ static void want(const struct opening *opening, struct want *out)
     (void)opening;
     *out = (struct want){.ops = &ops, .open = {.protocol = USHER_TCP, .port = 80}};
     assert_true(endpoint_parse(&out->origin, "10.1.0.2:5000"));
+    if (bench.far) {
+        assert_true(address_parse(&out->open.addr, bench.far));
+        return;
+    }
     strcpy(out->open.host, "web.corp.example");
     out->open.by_name = true;
 }
@@ -320,6 +325,104 @@ static void test_judge(void **state)
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+enum { SEEN_SIZE = 300 };
+
+// Guides: an address that stands for a name, one that is served here, one that nobody has.
+static enum guide_answer lead(const struct guide *guide, struct usher_open *open)
+{
+    (void)guide;
+    if (open->addr.version != 4 || open->addr.bytes[0] != 198)
+        return GUIDE_NOT_MINE;
+    if (open->addr.bytes[3] == 1)
+        return GUIDE_SERVES;
+    if (open->addr.bytes[3] != 2)
+        return GUIDE_NOBODY;
+    open->addr = (struct address){0};
+    strcpy(open->host, "web.corp.example");
+    return GUIDE_LEADS;
+}
+
+static struct guide guide;
+
+static void add_guide(void)
+{
+    guide = (struct guide){.lead = lead, .edge = &bench.door.edge};
+    exchange_add_guide(bench.exchange, &guide);
+}
+
+static void test_serves_here_without_a_tunnel(void **state)
+{
+    (void)state;
+    add_guide();
+    bench.far = "198.18.0.1";
+    open_one(&bench.flows[0]);
+    assert_non_null(bench.flows[0].opening.session);
+    assert_int_equal(bench.door.adopted, 0);
+    exchange_before_pull(bench.exchange, clock_now());
+    assert_int_equal(bench.door.adopted, 1);
+    assert_true(bench.flows[0].ended); // it was left unattached
+    assert_null(bench.flows[0].opening.session);
+}
+
+static void test_what_is_served_here_ends_with_the_exchange(void **state)
+{
+    (void)state;
+    add_guide();
+    bench.far = "198.18.0.1";
+    open_one(&bench.flows[0]);
+    assert_false(bench.flows[0].ended); // that is for tear_down, which sees no leak
+}
+
+static void test_nobody_has_it(void **state)
+{
+    (void)state;
+    add_guide();
+    connect_tunnel();
+    bench.far = "198.18.0.3";
+    open_one(&bench.flows[0]);
+    assert_false(bench.flows[0].refused); // not from within the call
+    turn(0);
+    assert_true(bench.flows[0].refused);
+    assert_int_equal(bench.flows[0].word, USHER_UNREACHABLE);
+    assert_string_equal(bench.flows[0].text, "host: nobody has that address");
+}
+
+static bool is_led(const char *to)
+{
+    struct endpoint far;
+    assert_true(endpoint_parse(&far, to));
+    return edge_is_led(&bench.door.edge, USHER_UDP, &far);
+}
+
+static void test_knows_what_is_led(void **state)
+{
+    (void)state;
+    assert_false(is_led("198.18.0.2:53"));
+    add_guide();
+    assert_true(is_led("198.18.0.2:53"));
+    assert_true(is_led("198.18.0.3:53")); // to nobody, but not to where it says
+    assert_false(is_led("10.0.0.1:53"));
+}
+
+static void see_lead(void *arg, const struct flow_info *info)
+{
+    snprintf(arg, SEEN_SIZE, "%s:%u", info->led ? info->led->host : "-", info->outside.port);
+}
+
+static void test_shows_where_it_leads(void **state)
+{
+    (void)state;
+    char seen[SEEN_SIZE];
+    add_guide();
+    bench.far = "198.18.0.2";
+    open_one(&bench.flows[0]);
+    exchange_each_flow(bench.exchange, see_lead, seen, clock_now());
+    assert_string_equal(seen, "web.corp.example:80");
+    bench.far = "10.0.0.1";
+    exchange_each_flow(bench.exchange, see_lead, seen, clock_now());
+    assert_string_equal(seen, "-:80");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -333,6 +436,11 @@ int main(void)
         TEST(test_lists_what_is_held),
         TEST(test_first_exit_that_serves),
         TEST(test_judge),
+        TEST(test_serves_here_without_a_tunnel),
+        TEST(test_what_is_served_here_ends_with_the_exchange),
+        TEST(test_nobody_has_it),
+        TEST(test_knows_what_is_led),
+        TEST(test_shows_where_it_leads),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

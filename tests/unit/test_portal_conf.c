@@ -287,10 +287,12 @@ static void test_what_only_a_device_needs(void **state)
     };
     assert_false(parse_mode("", ""));
     assert_string_equal(report,
-                        "branch.conf:1: Route, Socks, Forward or [Accept] is missing in [Portal]: there would be "
+                        "branch.conf:1: Route, Map, Socks, Forward or [Accept] is missing in [Portal]: there would be "
                         "nothing to carry\n");
     assert_true(parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", ""));
     assert_false(portal_conf_captures(conf));
+    assert_true(parse_mode("Map = 10.50.0.0/24 -> 10.73.0.0/24", "MTU = 1400"));
+    assert_true(portal_conf_captures(conf));
     for (size_t i = 0; i < COUNT(keys); i++) {
         CASE(keys[i], parse_mode("Route = 10.73.0.0/24", keys[i]) && portal_conf_captures(conf));
         CASE(keys[i], !parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", keys[i]));
@@ -304,6 +306,8 @@ static void test_refused(void **state)
     static const struct {
         const char *portal, *gate, *words;
     } cases[] = {
+        {"Map = 10.50.0.0/24 -> 10.73.0.0/16", "",
+         "branch.conf:9: Map: \"10.50.0.0/24 -> 10.73.0.0/16\" maps a /24 to a /16"},
         {"Forward = tcp 127.0.0.1 -> db:22", "",
          "branch.conf:9: Forward: \"tcp 127.0.0.1 -> db:22\" does not listen on"},
         {"Forward = tcp 127.0.0.1:1 -> db:22\nForward = tcp 127.0.0.1:1 -> db:23", "",

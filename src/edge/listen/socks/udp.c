@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // All IPv4 far ends of a client share one session, so that all of them see one port of the gate's, whoever of them is
-// spoken to first; each IPv6 one and each name has a session of its own, since the protocol names no others in a datagram.
+// spoken to first; where the protocol names no others in a datagram each far end has a session of its own.
 #include "edge/listen/socks/udp.h"
 
 #include "base/memory.h"
@@ -33,6 +33,13 @@ struct source {
     struct association *association;
     char host[]; // "": the address counts
 };
+
+// Each IPv6 address and each name has a session of its own, as has an address that stands for a far end elsewhere.
+static bool is_alone(const struct socks *socks, const struct socks_target *target)
+{
+    const struct endpoint to = {.addr = target->addr, .port = target->port};
+    return target->addr.version != 4 || edge_is_led(&socks->edge, USHER_UDP, &to);
+}
 
 static struct association *association_of(struct relay_bound *bound)
 {
@@ -117,21 +124,22 @@ static void answer(struct relay_source *from, const struct usher_datagram *datag
 
 // From the client
 
-static bool serves(const struct source *source, const struct socks_target *target)
+static bool serves(const struct source *source, const struct socks_target *target, bool alone)
 {
     const struct relay_flow *flow = &source->source.flow;
-    if (flow->closing)
+    if (flow->closing || flow->by_name != alone)
         return false;
-    if (target->addr.version == 4)
-        return !flow->by_name;
-    return flow->by_name && flow->outside.port == target->port && address_equal(&flow->outside.addr, &target->addr) &&
+    if (!alone)
+        return true;
+    return flow->outside.port == target->port && address_equal(&flow->outside.addr, &target->addr) &&
            !strcmp(source->host, target->host);
 }
 
 static struct source *find(struct association *association, const struct socks_target *target)
 {
+    bool alone = is_alone(association->socks, target);
     list_for_each(node, &association->sources) {
-        if (!serves(source_of(node), target))
+        if (!serves(source_of(node), target, alone))
             continue;
         list_remove(node);
         list_push_front(&association->sources, node);
@@ -147,7 +155,12 @@ static struct source *add(struct association *association, const struct socks_ta
         end_source(source_of(association->sources.prev), "others are more in use");
     if (socks_is_full(socks))
         return NULL;
-    const struct usher_open open = {.protocol = USHER_UDP, .addr = target->addr, .port = target->port};
+    const struct usher_open open = {
+        .protocol = USHER_UDP,
+        .addr = target->addr,
+        .port = target->port,
+        .by_name = is_alone(socks, target),
+    };
     size_t host = strlen(target->host) + 1;
     struct source *source = (struct source *)relay_source_add(&association->bound, &socks->sources,
                                                               sizeof *source + host, &association->client, &open);
@@ -188,9 +201,12 @@ static struct relay_source *route(struct relay_bound *bound, struct usher_datagr
 void udp_want(const struct opening *opening, struct want *out)
 {
     const struct source *source = container_of(opening, struct source, source.flow.opening);
-    const struct endpoint *far = &source->source.flow.outside;
+    const struct relay_flow *flow = &source->source.flow;
     *out = (struct want){
-        .open = {.protocol = USHER_UDP, .addr = far->addr, .port = far->port, .by_name = far->addr.version != 4},
+        .open = {.protocol = USHER_UDP,
+                 .addr = flow->outside.addr,
+                 .port = flow->outside.port,
+                 .by_name = flow->by_name},
         .origin = source->source.inside,
         .ops = &relay_source_ops,
     };
