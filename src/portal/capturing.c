@@ -18,6 +18,7 @@ struct capturing {
     struct repair *repair;
     struct capture *capture; // the node's
     struct log_tally unsent; // flows that were reset: their far ends took nothing
+    struct log_tally gave_way;
 };
 
 static bool take_device(struct portal *portal, struct fault *fault)
@@ -155,8 +156,11 @@ void capturing_turned(void *owner, usec_t now)
     struct portal *portal = owner;
     struct capturing *capturing = portal->capturing;
     portal_turned(portal, now);
-    log_tally(&capturing->unsent, capture_counters(capturing->capture)->flows_evicted, now,
+    const struct capture_counters *counters = capture_counters(capturing->capture);
+    log_tally(&capturing->unsent, counters->flows_evicted, now,
               "flows reset because their far ends took no data and memory ran short");
+    log_tally(&capturing->gave_way, counters->associations_gave_way, now,
+              "UDP associations ended early for new ones, at half of MaxFlows");
     if (capture_is_gone(capturing->capture))
         device_gone(portal);
 }

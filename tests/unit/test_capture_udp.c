@@ -573,17 +573,55 @@ static void test_the_last_answers_come_first(void **state)
     expect_error(bench, "10.73.0.1", 3, 4);
 }
 
+// Half of max_flows, 32, and another quarter of that may be ending.
+static void ask(int from, int to)
+{
+    char inside[32];
+    for (int i = from; i < to; i++) {
+        snprintf(inside, sizeof inside, "10.9.0.1:%d", 2000 + i);
+        kernel_send_udp(bench, inside, "10.73.0.1:9", 1);
+    }
+}
+
 static void test_limit(void **state)
 {
     (void)state;
-    char from[32];
-    for (int i = 0; i < 40; i++) {
-        snprintf(from, sizeof from, "10.9.0.1:%d", 2000 + i);
-        kernel_send_udp(bench, from, "10.73.0.1:9", 1);
-    }
+    const struct capture_counters *counters = capture_counters(bench->capture);
+    bench->hold = true;
+    ask(0, 41);
     bench_run(bench);
-    assert_int_equal(bench->opened, 32); // half of max_flows
-    assert_int_equal(capture_counters(bench->capture)->flows_refused, 8);
+    assert_int_equal(bench->opened, 40);
+    assert_int_equal(counters->associations_gave_way, 8);
+    assert_int_equal(counters->flows_refused, 1); // nobody is left who could give way
+    for (unsigned i = 0; i < 40; i++)
+        usher_session_accept(bench->sessions[i].session);
+    bench_run(bench);
+    assert_int_equal(exchange_flows(bench->exchange), 32);
+    for (unsigned i = 0; i < 40; i++) { // the eight that were there first were closed in order
+        assert_int_equal(!bench->sessions[i].session, i < 8);
+        assert_int_equal(bench->sessions[i].datagrams, i >= 8);
+    }
+    for (unsigned i = 0; i < 8; i++)
+        assert_int_equal(bench->sessions[i].ending, USHER_ENDED_CLOSED);
+}
+
+static void test_who_gives_way_first(void **state)
+{
+    (void)state;
+    uint8_t byte = pattern(0);
+    ask(0, 32);
+    bench_run(bench);
+    reply(&bench->sessions[0], "10.73.0.1:9", "10.9.0.1:2000", &byte, 1);
+    reply(&bench->sessions[2], "10.73.0.1:53", "10.9.0.1:2002", &byte, 1);
+    static const unsigned order[] = {2, 1, 3}; // done; not answered, the one idle for longest
+    for (unsigned i = 0; i < COUNT(order); i++) {
+        ask(32 + (int)i, 33 + (int)i);
+        bench_run(bench);
+        assert_null(bench->sessions[order[i]].session);
+        assert_int_equal(bench->opened, 33 + i);
+    }
+    assert_non_null(bench->sessions[0].session);
+    assert_int_equal(capture_counters(bench->capture)->flows_refused, 0);
 }
 
 static void test_what_is_no_flow(void **state)
@@ -676,6 +714,7 @@ int main(void)
         TEST_OFFLOAD(test_a_kernel_that_refuses_trains),
         TEST_OFFLOAD(test_the_last_answers_come_first),
         TEST(test_limit),
+        TEST(test_who_gives_way_first),
         TEST(test_what_is_no_flow),
         TEST(test_listing),
     };

@@ -11,6 +11,7 @@
 
 enum {
     ASSOCIATIONS_SHARE = 2, // at most max_flows divided by this
+    ENDING_SHARE = 4, // besides, at most the quarter of that may be ending: they have gone for us, not for the peer
 };
 
 static const struct usher_session_ops session_ops;
@@ -22,7 +23,9 @@ static struct association *association_of(struct list *node)
 
 static enum capture_timelines idle_line(const struct association *association)
 {
-    return association_is_echo(association->flow.protocol) ? LINE_ECHO : LINE_UDP;
+    if (association_is_echo(association->flow.protocol))
+        return LINE_ECHO;
+    return association->answered ? LINE_UDP : LINE_ASKED;
 }
 
 static void put(struct association *association, enum capture_timelines line)
@@ -33,10 +36,16 @@ static void put(struct association *association, enum capture_timelines line)
 
 // --- life ---
 
+static bool is_ending(const struct association *association)
+{
+    return association->state == ASSOCIATION_LEFT || association->state == ASSOCIATION_CLOSING;
+}
+
 static void forget(struct association *association)
 {
     struct capture *capture = association->flow.capture;
     early_clear(association);
+    capture->associations_ending -= is_ending(association);
     table_remove(&capture->associations, &association->by_key);
     list_remove(&association->flow.opening.timed.node);
     list_push_back(&capture->association_dead, &association->flow.opening.timed.node);
@@ -80,13 +89,53 @@ static void association_open(struct association *association)
     edge_open(&association->flow.capture->edge, &association->flow.opening);
 }
 
-// Closed for us; its key is free for a new one. The session's own end is waited for.
+// Its key is free for a new one. The session's own end is waited for.
+static void leave(struct association *association, enum association_state state)
+{
+    struct capture *capture = association->flow.capture;
+    table_remove(&capture->associations, &association->by_key);
+    capture->associations_ending += !is_ending(association);
+    association->state = (uint8_t)state;
+    put(association, LINE_CLOSING);
+}
+
 static void association_close(struct association *association)
 {
-    table_remove(&association->flow.capture->associations, &association->by_key);
-    association->state = ASSOCIATION_CLOSING;
-    put(association, LINE_CLOSING);
+    leave(association, ASSOCIATION_CLOSING);
     usher_session_close(association->flow.opening.session);
+}
+
+// One that is not answered is not reset either: many such are abuse to the peer, and it would end the tunnel over it.
+static void make_way(struct association *association)
+{
+    early_clear(association);
+    if (association->state == ASSOCIATION_OPEN)
+        association_close(association);
+    else if (association->flow.opening.session)
+        leave(association, ASSOCIATION_LEFT);
+    else
+        forget(association);
+}
+
+// Room for one more. At the limit somebody gives way, as in connection tracking: those that have failed or are done, then
+// those that nobody answers, and of each the one that has been idle for longest.
+static bool find_room(struct capture *capture)
+{
+    static const enum capture_timelines order[] = {LINE_FAILED, LINE_DNS, LINE_ASKED, LINE_ECHO, LINE_UDP};
+    uint32_t limit = capture->config.max_flows / ASSOCIATIONS_SHARE;
+    if (capture->association_count - capture->associations_ending < limit)
+        return true;
+    if (capture->associations_ending >= limit / ENDING_SHARE)
+        return false;
+    for (size_t i = 0; i < sizeof order / sizeof order[0]; i++) {
+        struct timed *timed = timeline_pop(&capture->lines[order[i]]);
+        if (!timed)
+            continue;
+        make_way(association_of(&timed->node));
+        capture->counters.associations_gave_way++;
+        return true;
+    }
+    return false; // all of them wait for a tunnel
 }
 
 // --- from inside ---
@@ -120,7 +169,7 @@ static struct association *association_for(struct capture *capture, const struct
     }
     if (found)
         return found;
-    if (capture->association_count >= capture->config.max_flows / ASSOCIATIONS_SHARE) {
+    if (!find_room(capture)) {
         capture->counters.flows_refused++;
         return NULL;
     }
@@ -149,6 +198,10 @@ void capture_association_send(struct capture *capture, const struct outgoing *ou
 static void session_opened(void *owner)
 {
     struct association *association = owner;
+    if (association->state == ASSOCIATION_LEFT) {
+        association_close(association);
+        return;
+    }
     association->state = ASSOCIATION_OPEN;
     for (struct early *early; (early = early_first(association));) {
         struct outgoing out = {.quote = early->bytes, .quote_len = early->quote_len};
@@ -176,6 +229,7 @@ static void session_datagram(void *owner, const struct usher_datagram *datagram)
 {
     struct association *association = owner;
     association->bytes_in += datagram->len;
+    association->answered = true;
     bool dns = false;
     if (association_is_echo(association->flow.protocol))
         answer_echo(association, datagram);

@@ -56,6 +56,7 @@ static void init_lines(struct capture *capture)
     const uint32_t spans[LINES] = {
         [LINE_TCP_CLOSING] = TCP_CLOSING_MS,
         [LINE_UDP] = capture->config.udp_idle_ms,
+        [LINE_ASKED] = capture->config.udp_idle_ms,
         [LINE_DNS] = capture->config.udp_dns_idle_ms,
         [LINE_ECHO] = ECHO_IDLE_MS,
         [LINE_FAILED] = FAILED_MS,

@@ -26,6 +26,7 @@ struct capture_config {
     X(fragments_dropped, "fragments dropped: out of room, time or order")                                              \
     X(datagrams_dropped, "datagrams dropped: no room, or no session that takes them")                                  \
     X(flows_refused, "new flows refused at a limit")                                                                   \
+    X(associations_gave_way, "UDP associations and pings ended early, at a limit, for new ones")                       \
     X(flows_evicted, "flows reset for what they held of the memory: nobody took it")
 
 struct capture_counters {

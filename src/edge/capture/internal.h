@@ -34,11 +34,12 @@ enum { NO_ERROR = -1 }; // beside enum craft_error: say nothing
 
 enum capture_timelines {
     LINE_TCP_CLOSING, // session over, the application's half still open
-    LINE_UDP,
-    LINE_DNS, // a far port 53 has answered
+    LINE_UDP,         // something has come back
+    LINE_ASKED,       // nothing has
+    LINE_DNS,         // a far port 53 has answered
     LINE_ECHO,
     LINE_FAILED,  // remembered failures
-    LINE_CLOSING, // UsherClose sent, not answered yet
+    LINE_CLOSING, // UsherClose sent or to be sent, not answered yet
     LINES
 };
 
@@ -74,7 +75,8 @@ struct capture {
     struct list tcp_dead;
     uint32_t tcp_count;
     struct table associations;
-    uint32_t association_count; // those outside the table too
+    uint32_t association_count;   // those outside the table too
+    uint32_t associations_ending; // of them, those outside the table
     struct list association_dead;
     size_t early_bytes;          // of datagrams that wait for their association
     uint32_t fragment_number;    // of the next IPv6 datagram that we cut
@@ -150,6 +152,7 @@ enum { QUOTE_SIZE = 72 }; // IPv4 header with options, 60 bytes, and 8 of the up
 enum association_state {
     ASSOCIATION_PENDING, // its opening is held or not answered yet
     ASSOCIATION_OPEN,
+    ASSOCIATION_LEFT,    // no longer in the table; was pending, is closed once that is answered
     ASSOCIATION_CLOSING, // no longer in the table
     ASSOCIATION_FAILED,  // remembered for a moment, without a session
 };
@@ -164,7 +167,8 @@ struct association {
     struct endpoint outside; // where it was opened to
     uint64_t bytes_out;
     uint64_t bytes_in;
-    bool fixed; // serves `outside` alone
+    bool fixed;    // serves `outside` alone
+    bool answered; // something has come back
     uint8_t state;
     int8_t error; // of a failed one
     uint8_t quote_len;
