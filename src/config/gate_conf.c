@@ -31,7 +31,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Gate", "MaxUnauthenticated", value_number, FIELD(max_unauthenticated), "64", 1, 65536),
     CONFIG_BOUNDED("Gate", "MaxUnauthenticatedPerSource", value_number, FIELD(max_unauthenticated_per_source), "8", 1,
                    65536),
-    CONFIG_BOUNDED("Gate", "MaxConnecting", value_number, FIELD(max_connecting), "1024", 1, 32766),
+    CONFIG_BOUNDED("Gate", "MaxConnecting", value_number, FIELD(max_connecting), "4096", 1, 32766),
     CONFIG_BOUNDED("Gate", "OpensPerSecond", value_number, FIELD(opens_per_second), "0", 0, 1000000),
     CONFIG_BOUNDED("Gate", "OpensBurst", value_number, FIELD(opens_burst), "1000", 1, 1000000),
     CONFIG_BOUNDED("Gate", "ConnectTimeout", value_duration, FIELD(connect_timeout), "10s", 100, 120000),

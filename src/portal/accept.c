@@ -16,7 +16,7 @@
 enum {
     // The gate's own defaults: they are about what one peer can cause, here as there.
     CONNECT_TIMEOUT_MS = 10000,
-    CONNECTING_MAX = 1024,
+    CONNECTING_MAX = 4096,
     LOCALS_MAX = 2048, // addresses and prefixes of this machine
 };
 

@@ -102,6 +102,31 @@ static void silence_is_a_timeout(void **state)
     rig_free(rig);
 }
 
+// A host that does not answer must not use up everybody's places.
+static void who_waits_for_long_gives_way(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_new(allowed, (struct dial_config){.max_flows = 4, .max_connecting = 2});
+    struct app apps[4];
+    struct endpoint full;
+    int fillers[4];
+    int full_fd = full_listener(&full, fillers);
+    for (int i = 0; i < 3; i++)
+        app_open(rig, &apps[i], USHER_TCP, "127.0.0.1", full.port);
+    pump(rig, apps[2].ended);
+    usec_t later = clock_now() + 1100 * USEC_PER_MSEC;
+    pump(rig, clock_now() >= later);
+    assert_false(apps[0].ended || apps[1].ended);
+    app_open(rig, &apps[3], USHER_TCP, "127.0.0.1", full.port);
+    pump(rig, apps[0].ended);
+    assert_int_equal(apps[0].word, USHER_TIMEOUT);
+    assert_false(apps[1].ended || apps[3].ended);
+    for (int i = 0; i < 4; i++)
+        close(fillers[i]);
+    close(full_fd);
+    rig_free(rig);
+}
+
 static void opens_above_a_limit_are_refused(void **state)
 {
     (void)state;
@@ -627,6 +652,7 @@ int main(void)
         cmocka_unit_test(opens_and_how_they_fail),
         cmocka_unit_test(silence_is_a_timeout),
         cmocka_unit_test(opens_above_a_limit_are_refused),
+        cmocka_unit_test(who_waits_for_long_gives_way),
         cmocka_unit_test(the_application_finishes_first),
         cmocka_unit_test(the_server_finishes_first),
         cmocka_unit_test(an_end_behind_few_bytes_is_not_lost),

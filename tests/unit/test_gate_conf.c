@@ -64,7 +64,7 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(conf->max_unauthenticated, 64);
     assert_int_equal(conf->max_unauthenticated_per_source, 8);
     assert_int_equal(conf->max_portals, 1024);
-    assert_int_equal(conf->max_connecting, 1024);
+    assert_int_equal(conf->max_connecting, 4096);
     assert_int_equal(conf->opens_per_second, 0);
     assert_int_equal(conf->connect_timeout, 10000);
     assert_int_equal(conf->udp_idle, 120000);
@@ -132,7 +132,7 @@ static void read_as_worker(int fd)
     assert_int_equal(again->link.window_max, 1 << 20);
     assert_int_equal(again->link.handshake_timeout, 10000);
     assert_int_equal(again->opens_per_second, 5);
-    assert_int_equal(again->max_connecting, 1024);
+    assert_int_equal(again->max_connecting, 4096);
     assert_int_equal(again->udp_idle, 60000);
     assert_int_equal(again->dns_idle, 10000);
     assert_int_equal(again->access.count, 3);

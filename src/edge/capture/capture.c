@@ -12,10 +12,10 @@
 #include <stdlib.h>
 
 enum {
-    PACKETS_CACHED = 64,    // free buffers of 64 KiB: one reading's worth
-    PACKETS_KEPT_IDLE = 4,  // while there is no flow
-    HELD_MAX = 4096,        // SYNs without an answer
-    HELD_PER_SOURCE = 512,  // a laptop is one source, and a browser opens hundreds at once
+    PACKETS_CACHED = 64,   // free buffers of 64 KiB: one reading's worth
+    PACKETS_KEPT_IDLE = 4, // while there is no flow
+    HELD_SHARE = 2,        // SYNs without an answer are at most max_flows divided by this
+    HELD_SOURCE_SHARE = 4, // of one source; by default more than the far side waits for, where one gives way to another
     TCP_CLOSING_MS = 60000, // as the kernel's own tcp_fin_timeout
     ECHO_IDLE_MS = 30000,   // as the kernel's own nf_conntrack_icmp_timeout
     FAILED_MS = 1000,       // an application that tries again each second gets a fresh answer
@@ -72,8 +72,8 @@ static void init_stack(struct capture *capture)
         .mtu = capture->config.mtu,
         .offload = capture->tun->offload,
         .max_flows = capture->config.max_flows,
-        .max_held = HELD_MAX,
-        .max_held_per_source = HELD_PER_SOURCE,
+        .max_held = capture->config.max_flows / HELD_SHARE,
+        .max_held_per_source = (capture->config.max_flows + HELD_SOURCE_SHARE - 1) / HELD_SOURCE_SHARE,
         .receive_budget = capture->config.receive_budget,
         .key = &capture->stack_key,
     };

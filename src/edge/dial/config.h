@@ -15,7 +15,7 @@ struct dial_config {
     struct resolver *resolver;         // borrowed; NULL: names are refused
     int icmp4_fd, icmp6_fd;            // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported
     uint32_t max_flows;                // live and draining
-    uint32_t max_connecting;           // 256
+    uint32_t max_connecting;           // 4,096
     uint32_t connect_timeout_ms;       // 10,000
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;

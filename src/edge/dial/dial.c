@@ -8,6 +8,8 @@
 
 #include <stdlib.h>
 
+enum { GIVES_WAY_MS = 1000 }; // a host that lives answers sooner, but for a lost SYN
+
 static struct dial *of_edge(struct edge *edge)
 {
     return container_of(edge, struct dial, edge);
@@ -67,7 +69,8 @@ static void adopt(struct edge *edge, struct usher_session *session, const struct
     struct dial *dial = of_edge(edge);
     if (dial->relay->count >= dial->config.max_flows)
         refuse_limit(dial, session, "too many flows");
-    else if (dial->relay->pending >= dial->config.max_connecting)
+    else if (dial->relay->pending >= dial->config.max_connecting &&
+             !relay_flow_hurry(dial->relay, RELAY_WAIT_CONNECT, GIVES_WAY_MS))
         refuse_limit(dial, session, "too many connections are being made");
     else
         open_flow(dial, session, open);

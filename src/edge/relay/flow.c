@@ -103,14 +103,28 @@ void relay_flow_rest(struct relay_flow *flow)
     list_push_back(&flow->kind->relay->resting, &flow->opening.timed.node);
 }
 
+static void expire(struct timed *timed)
+{
+    struct relay_flow *flow = container_of(timed, struct relay_flow, opening.timed);
+    relay_flow_rest(flow);
+    flow->kind->expired(flow);
+}
+
+bool relay_flow_hurry(struct relay *relay, enum relay_wait wait, uint32_t least)
+{
+    struct timeline *line = &relay->waits[wait];
+    uint32_t soon = line->span > least ? line->span - least : 0;
+    struct timed *timed = timeline_expired(line, moment(relay) + soon);
+    if (timed)
+        expire(timed);
+    return timed;
+}
+
 void relay_flows_expire(struct relay *relay, usec_t now)
 {
     for (int i = 0; i < RELAY_WAITS; i++) {
-        for (struct timed *timed; (timed = timeline_expired(&relay->waits[i], timeline_moment(now)));) {
-            struct relay_flow *flow = container_of(timed, struct relay_flow, opening.timed);
-            relay_flow_rest(flow);
-            flow->kind->expired(flow);
-        }
+        for (struct timed *timed; (timed = timeline_expired(&relay->waits[i], timeline_moment(now)));)
+            expire(timed);
     }
     usec_t first = timelines_deadline(relay->waits, RELAY_WAITS, now);
     if (first != USEC_NEVER)

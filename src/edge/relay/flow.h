@@ -125,6 +125,9 @@ bool relay_flow_idle(struct relay_flow *flow);
 // Begins to wait, from now; whatever it waited for before is forgotten.
 void relay_flow_wait(struct relay_flow *flow, enum relay_wait wait);
 void relay_flow_rest(struct relay_flow *flow);
+// The one that has waited there for longest waits no more, if it has for `least` milliseconds: it expires. False when none
+// has.
+bool relay_flow_hurry(struct relay *relay, enum relay_wait wait, uint32_t least);
 // Calls `expired` of everything that is due.
 void relay_flows_expire(struct relay *relay, usec_t now);
 
