@@ -184,6 +184,44 @@ bool access_map(void *field, const struct config_entry *entry, const struct conf
     return may_export(field, portal, &portal->maps.items[portal->maps.count - 1].here, fault);
 }
 
+bool access_source(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access_portal *portal = portal_of(field, entry->argument, fault);
+    if (!portal)
+        return false;
+    portal->source_line = entry->line;
+    return value_source(&portal->source, entry, key, fault);
+}
+
+struct socket_source access_source_of(const struct access *access, const char *name)
+{
+    const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
+    struct socket_source source = own ? own->source : (struct socket_source){0};
+    if (all && !source.v4.version)
+        source.v4 = all->source.v4;
+    if (all && !source.v6.version)
+        source.v6 = all->source.v6;
+    return source;
+}
+
+static void notice_source(struct config *config, unsigned line, const struct address *from)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    if (from->version && !socket_may_bind(from))
+        config_notice_at(config, line,
+                         "Source: this host does not have %s now: until it does, nothing can come from there",
+                         address_text(from, text));
+}
+
+void access_notice_sources(const struct access *access, struct config *config)
+{
+    for (size_t i = 0; i < access->portal_count; i++) {
+        const struct access_portal *portal = &access->portals[i];
+        notice_source(config, portal->source_line, &portal->source.v4);
+        notice_source(config, portal->source_line, &portal->source.v6);
+    }
+}
+
 static void add_of(struct policy *policy, const struct access *access, const char *name)
 {
     struct fault fault;

@@ -24,8 +24,10 @@ struct access_portal {
     char *name; // as above
     bool says_local, local;
     struct value_forwards forwards; // listen at the gate, lead to the portal's side; "*" has none
-    struct value_prefixes exports;  // are captured at the gate, lie behind the portal; "*" has none
-    struct value_maps maps;         // exports that have other addresses there; "*" has none
+    struct socket_source source;    // what it opens comes from there
+    unsigned source_line;
+    struct value_prefixes exports; // are captured at the gate, lie behind the portal; "*" has none
+    struct value_maps maps;        // exports that have other addresses there; "*" has none
 };
 
 struct access {
@@ -40,6 +42,7 @@ config_parse access_deny;
 config_parse access_local; // once for each name
 config_parse access_forward;
 config_parse access_export;
+config_parse access_source;
 config_parse access_map; // exports what it maps
 void access_fini(struct access *access);
 
@@ -48,6 +51,10 @@ void access_fini(struct access *access);
 struct policy *access_policy(const struct access *access, const char *name);
 // Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
 bool access_is_local(const struct access *access, const char *name);
+// Where what the portal opens comes from: for each IP version by its own section, or else by [Access *].
+struct socket_source access_source_of(const struct access *access, const char *name);
+// A word on every such address that this host does not have now.
+void access_notice_sources(const struct access *access, struct config *config);
 // Whether any portal exports anything.
 bool access_exports(const struct access *access);
 // The forwards that lead to the portal; NULL when there are none.

@@ -89,6 +89,14 @@ void config_notice(struct config *config, const char *section, const char *key, 
     va_end(args);
 }
 
+void config_notice_at(struct config *config, unsigned line, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    report(config, line, "warning: ", format, args);
+    va_end(args);
+}
+
 static char *trim(char *text)
 {
     while (isspace((unsigned char)*text))

@@ -88,6 +88,8 @@ bool config_has(const struct config *config, const char *section, const char *ke
 // Something worth a word that is no mistake.
 void config_notice(struct config *config, const char *section, const char *key, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+void config_notice_at(struct config *config, unsigned line, const char *format, ...)
+    __attribute__((format(printf, 3, 4)));
 // Frees what reading has taken, not what it has put into the program's struct.
 void config_fini(struct config *config);
 

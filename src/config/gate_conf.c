@@ -44,6 +44,7 @@ static const struct config_key KEYS[] = {
     {"Access", "Export", access_export, FIELD(access), .list = true},
     {"Access", "Forward", access_forward, FIELD(access), .list = true},
     {"Access", "Map", access_map, FIELD(access), .list = true},
+    {"Access", "Source", access_source, FIELD(access), .list = true},
     {"Access", "Local", access_local, FIELD(access), .repeats = true},
 };
 

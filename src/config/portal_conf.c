@@ -42,6 +42,7 @@ static const struct config_key KEYS[] = {
     PROXY_KEYS("Gate", struct portal_conf, proxy),
     {"Accept", "Allow", access_allow, FIELD(accept), .repeats = true},
     {"Accept", "Deny", access_deny, FIELD(accept), .repeats = true},
+    {"Accept", "Source", access_source, FIELD(accept), .list = true},
 };
 
 // Of these a portal has one at least: else there is nothing for it to carry.
@@ -118,6 +119,8 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
     check_mode(config);
+    if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
+        config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
     link_tuning_check(&conf->link, config, "Portal");
     socks_keys_check(&conf->socks, config, "Portal");
     proxy_keys_check(&conf->proxy, config, "Gate", &conf->gates);
@@ -139,6 +142,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     if (config_load(&config, &text)) {
         struct credentials credentials = {0};
         portal_conf_parse(conf, &config, &text);
+        access_notice_sources(&conf->accept, &config);
         socks_keys_read(&conf->socks, &config, "Portal");
         proxy_keys_read(&conf->proxy, &config, "Gate");
         if (credentials_read(&credentials, &config, "Portal", &conf->credentials))

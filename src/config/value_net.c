@@ -154,6 +154,30 @@ bool value_servers(void *field, const struct config_entry *entry, const struct c
     return true;
 }
 
+static bool may_be_a_hosts(const struct address *addr)
+{
+    static const struct address none4 = {.version = 4}, none6 = {.version = 6};
+    bool multicast = addr->version == 6 ? addr->bytes[0] == 0xff : addr->bytes[0] >= 224;
+    bool link_local = addr->version == 6 && addr->bytes[0] == 0xfe && (addr->bytes[1] & 0xc0) == 0x80;
+    return !multicast && !link_local && !address_equal(addr, &none4) && !address_equal(addr, &none6);
+}
+
+bool value_source(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct socket_source *out = field;
+    struct address addr;
+    (void)key;
+    if (!address_parse(&addr, entry->value))
+        return fault_set(fault, "is not an address such as 10.73.0.1 or fd73::1");
+    if (!may_be_a_hosts(&addr))
+        return fault_set(fault, "is no address that connections can come from");
+    struct address *place = addr.version == 6 ? &out->v6 : &out->v4;
+    if (place->version)
+        return fault_set(fault, "is a second address of IPv%d: there may be one of each version", addr.version);
+    *place = addr;
+    return true;
+}
+
 bool value_endpoints(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     struct value_endpoints *out = field;

@@ -60,6 +60,7 @@ static bool load(struct gate_conf *conf, struct handover *handover, const char *
     bool ok = config_load(&config, &handover->config);
     if (ok) {
         ok = gate_conf_parse(conf, &config, &handover->config);
+        access_notice_sources(&conf->access, &config);
         ok &= credentials_read(&handover->credentials, &config, "Gate", &conf->credentials) &&
               judge_apart(conf, handover, &config);
     }

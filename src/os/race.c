@@ -5,7 +5,6 @@
 #include "os/race.h"
 
 #include "base/memory.h"
-#include "os/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -25,6 +24,7 @@ struct race {
     void (*done)(void *owner, const struct race_end *end);
     void *owner;
     uint32_t mark;
+    struct socket_source source;
     size_t count;
     size_t next;          // the attempt to be made next
     size_t pending;       // attempts under way
@@ -153,12 +153,18 @@ static bool watch(struct attempt *attempt, int fd)
     return true;
 }
 
+static bool prepare(const struct race *race, int fd, uint8_t version)
+{
+    const struct address *from = socket_source_of(&race->source, version);
+    return (race->mark == 0 || socket_set_mark(fd, race->mark)) && (!from || socket_bind_stream(fd, from));
+}
+
 // Begins one attempt. True when it is under way.
 static bool begin(struct attempt *attempt)
 {
     struct race *race = attempt->race;
     int fd = socket_stream(attempt->to.addr.version);
-    if (fd >= 0 && (race->mark == 0 || socket_set_mark(fd, race->mark)) && socket_connect(fd, &attempt->to) >= 0 &&
+    if (fd >= 0 && prepare(race, fd, attempt->to.addr.version) && socket_connect(fd, &attempt->to) >= 0 &&
         watch(attempt, fd))
         return true;
     failed(race, (size_t)(attempt - race->attempts), errno);
@@ -201,6 +207,7 @@ struct race *race_new(uv_loop_t *loop, const struct race_config *config,
     race->done = done;
     race->owner = owner;
     race->mark = config->mark;
+    race->source = config->source;
     for (size_t i = 0; i < config->count; i++)
         race->attempts[i] = (struct attempt){.race = race, .fd = -1};
     interleave(race, config->to, config->count);

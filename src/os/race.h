@@ -4,7 +4,7 @@
 #ifndef OS_RACE_H
 #define OS_RACE_H
 
-#include "base/address.h"
+#include "os/socket.h"
 
 #include <stddef.h>
 #include <uv.h>
@@ -16,6 +16,7 @@ struct race_config {
     size_t count;              // at least 1
     uint32_t timeout_ms;       // for all together
     uint32_t mark;             // of the sockets, set before they connect; 0: none
+    struct socket_source source;
 };
 
 struct race_end {

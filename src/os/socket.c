@@ -146,6 +146,25 @@ int socket_raw_icmp(uint8_t version)
     return fd;
 }
 
+const struct address *socket_source_of(const struct socket_source *source, uint8_t version)
+{
+    const struct address *from = version == 6 ? &source->v6 : &source->v4;
+    return from->version ? from : NULL;
+}
+
+bool socket_bind(int fd, const struct address *from)
+{
+    struct sockaddr_storage sa;
+    const struct endpoint any_port = {.addr = *from};
+    socklen_t len = endpoint_to_sockaddr(&any_port, &sa);
+    return bind(fd, (struct sockaddr *)&sa, len) == 0;
+}
+
+bool socket_bind_stream(int fd, const struct address *from)
+{
+    return set_int(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1) && socket_bind(fd, from);
+}
+
 int socket_connect(int fd, const struct endpoint *to)
 {
     struct sockaddr_storage sa;
@@ -239,13 +258,10 @@ bool socket_peer(int fd, struct endpoint *out)
 
 bool socket_may_bind(const struct address *addr)
 {
-    struct sockaddr_storage sa;
-    const struct endpoint any_port = {.addr = *addr};
     int fd = socket_datagram(addr->version);
     if (fd < 0)
         return true;
-    socklen_t len = endpoint_to_sockaddr(&any_port, &sa);
-    bool may = bind(fd, (struct sockaddr *)&sa, len) == 0;
+    bool may = socket_bind(fd, addr);
     close(fd);
     return may;
 }

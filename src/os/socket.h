@@ -15,6 +15,18 @@ int socket_stream(uint8_t version);                                             
 int socket_datagram(uint8_t version);                                           // UDP, with error queue reporting on
 int socket_raw_icmp(uint8_t version); // echo replies and errors only (ICMP_FILTER / ICMP6_FILTER); needs CAP_NET_RAW
 
+// Where sockets go from: an address of this host for each IP version; version 0: as the kernel chooses.
+struct socket_source {
+    struct address v4, v6;
+};
+
+// That for sockets of an IP version; NULL: as the kernel chooses.
+const struct address *socket_source_of(const struct socket_source *source, uint8_t version);
+// Takes the address, at a port that the kernel chooses. False with errno.
+bool socket_bind(int fd, const struct address *from);
+// The same for a TCP socket that is to connect, which takes its port only then: so each far end has all ports to itself.
+bool socket_bind_stream(int fd, const struct address *from);
+
 // Begins to connect: 0 done, 1 in progress, -1 with errno.
 int socket_connect(int fd, const struct endpoint *to);
 int socket_error(int fd); // SO_ERROR, cleared

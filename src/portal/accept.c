@@ -115,6 +115,7 @@ static void serve(struct accept *accept, struct node *node)
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
         .udp_offload = conf->link.udp_offload,
         .mark = accept->mark,
+        .source = access_source_of(&conf->accept, ""),
     };
     exchange_add(node->exchange, dial_edge(dial_new(accept->loop, &config)));
 }

@@ -99,6 +99,9 @@ static void test_refused(void **state)
         {"", "Export = 10.71.0.0/24, fd71::/64\n[Access b]\nExport = 10.71.0.0/16, fd71::/64",
          "gate.conf:12: Export: \"fd71::/64\" is exported by [Access branch] already"},
         {"", "[Access]\nAllow = 10.0.0.0/8", "gate.conf:10: [Access NAME] needs a name"},
+        {"", "Source = here", "gate.conf:10: Source: \"here\" is not an address such as"},
+        {"", "Source = 10.73.0.1, fd73::1\nSource = 10.73.0.2",
+         "gate.conf:11: Source: \"10.73.0.2\" is a second address of IPv4: there may be one of each version"},
         {"", "Local = maybe", "gate.conf:10: Local: is neither yes nor no"},
         {"", "Local = yes\nLocal = yes", "gate.conf:11: Local: was given before for this portal"},
         {"", "Local = yes\n[Access BRANCH]\nLocal = no", "gate.conf:12: Local: was given before for this portal"},
@@ -109,6 +112,45 @@ static void test_refused(void **state)
         CASE(cases[i].words, !parse(cases[i].gate, cases[i].access));
         CASE(report, strstr(report, cases[i].words));
     }
+}
+
+static void test_sources(void **state)
+{
+    (void)state;
+    char text4[ADDRESS_TEXT_SIZE], text6[ADDRESS_TEXT_SIZE];
+    static const struct {
+        const char *access, *v4, *v6; // NULL: as the kernel chooses
+    } cases[] = {
+        {"", NULL, NULL},
+        {"Source = 10.73.0.1", "10.73.0.1", NULL},
+        {"Source = 10.73.0.1\n[Access other]\nSource = fd73::9\n[Access *]\nSource = 10.73.0.3, fd73::3", "10.73.0.1",
+         "fd73::3"},
+        {"[Access BRANCH]\nSource = fd73::1\n[Access other]\nSource = 10.73.0.9", NULL, "fd73::1"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        CASE(cases[i].access, parse("", cases[i].access));
+        struct socket_source source = access_source_of(&conf->access, "branch");
+        CASE(cases[i].access, cases[i].v4 ? !strcmp(address_text(&source.v4, text4), cases[i].v4) : !source.v4.version);
+        CASE(cases[i].access, cases[i].v6 ? !strcmp(address_text(&source.v6, text6), cases[i].v6) : !source.v6.version);
+    }
+}
+
+static void test_sources_that_are_not_here(void **state)
+{
+    (void)state;
+    char *words;
+    size_t size;
+    assert_true(parse("", "Source = 127.0.0.5, ::1\n[Access b]\nSource = 192.0.2.1\n[Access c]\nSource = 2001:db8::1"));
+    struct config config = {.path = "gate.conf", .report = open_memstream(&words, &size)};
+    access_notice_sources(&conf->access, &config);
+    fclose(config.report);
+    assert_string_equal(
+        words, "gate.conf:12: warning: Source: this host does not have 192.0.2.1 now: until it does, nothing "
+               "can come from there\n"
+               "gate.conf:14: warning: Source: this host does not have 2001:db8::1 now: until it does, nothing "
+               "can come from there\n");
+    assert_int_equal(config.mistakes, 0);
+    free(words);
 }
 
 static void read_as_worker(int fd)
@@ -189,6 +231,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_refused),
+        cmocka_unit_test(test_sources),
+        cmocka_unit_test(test_sources_that_are_not_here),
         cmocka_unit_test(test_handover),
         cmocka_unit_test(test_handover_is_whole),
     };

@@ -177,6 +177,21 @@ static void test_forwards_and_what_is_accepted(void **state)
     assert_int_equal(conf->accept.count, 0); // nothing is accepted that was not asked for
 }
 
+static void test_where_what_is_accepted_comes_from(void **state)
+{
+    (void)state;
+    char shown[ADDRESS_TEXT_SIZE];
+    assert_true(parse("", "[Accept]\nAllow = 10.71.0.0/24\nSource = 10.71.0.1, fd71::1"));
+    struct socket_source source = access_source_of(&conf->accept, "");
+    assert_string_equal(address_text(&source.v4, shown), "10.71.0.1");
+    assert_string_equal(address_text(&source.v6, shown), "fd71::1");
+    assert_false(parse("", "[Accept]\nSource = 10.71.0.1"));
+    assert_string_equal(report, "branch.conf:13: Source is of use only with Allow: without it nothing is accepted\n");
+    assert_false(parse("", "[Accept]\nAllow = 10.71.0.0/24\nSource = 10.71.0.0/24"));
+    assert_string_equal(report,
+                        "branch.conf:14: Source: \"10.71.0.0/24\" is not an address such as 10.73.0.1 or fd73::1\n");
+}
+
 static void test_proxy(void **state)
 {
     (void)state;
@@ -351,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_socks),
         cmocka_unit_test(test_socks_password),
         cmocka_unit_test(test_forwards_and_what_is_accepted),
+        cmocka_unit_test(test_where_what_is_accepted_comes_from),
         cmocka_unit_test(test_proxy),
         cmocka_unit_test(test_proxy_refused),
         cmocka_unit_test(test_gates),

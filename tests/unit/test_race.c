@@ -192,11 +192,42 @@ static void sockets_are_marked(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+// As many as there are attempts may come from one address, and those of the other IP version from where the kernel likes.
+static void they_come_from_their_source(void **state)
+{
+    (void)state;
+    struct endpoint to[2] = {{.port = 0}}, seen;
+    struct outcome outcome = {0};
+    uv_loop_t loop;
+    int listener = listen_at("127.0.0.2", &to[0].port, 8);
+    assert_true(address_parse(&to[0].addr, "127.0.0.2") && address_parse(&to[1].addr, "::1"));
+    struct race_config config = {.to = to, .count = 1, .timeout_ms = TIMEOUT_MS};
+    assert_true(address_parse(&config.source.v4, "127.0.0.9"));
+    assert_int_equal(uv_loop_init(&loop), 0);
+    race_new(&loop, &config, came, &outcome);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(outcome.done && outcome.end.fd >= 0 && socket_local(outcome.end.fd, &seen));
+    assert_true(address_equal(&seen.addr, &config.source.v4) && seen.port);
+    close(outcome.end.fd);
+
+    assert_true(address_parse(&config.source.v4, "192.0.2.1")); // nobody's
+    to[1].port = to[0].port;
+    config.count = 2;
+    outcome.done = false;
+    race_new(&loop, &config, came, &outcome);
+    uv_run(&loop, UV_RUN_DEFAULT);
+    assert_true(outcome.done && outcome.end.fd < 0 && outcome.end.first_error == EADDRNOTAVAIL);
+    assert_int_equal(outcome.end.error, ECONNREFUSED); // that of the other says more
+    close(listener);
+    assert_int_equal(uv_loop_close(&loop), 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_wins),
         cmocka_unit_test(sockets_are_marked),
+        cmocka_unit_test(they_come_from_their_source),
         cmocka_unit_test(given_up_there_is_no_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

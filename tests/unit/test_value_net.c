@@ -120,6 +120,38 @@ static void test_lists_are_bounded(void **state)
     value_prefixes_fini(&prefixes);
 }
 
+static void test_sources(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *first, *second; // NULL: none
+        const char *why;            // NULL: good
+    } cases[] = {
+        {"10.73.0.1", "fd73::1", NULL},
+        {"fd73::1", "127.0.0.5", NULL},
+        {"10.73.0.1/24", NULL, "is not an address such as 10.73.0.1 or fd73::1"},
+        {"gate", NULL, "is not an address such as 10.73.0.1 or fd73::1"},
+        {"0.0.0.0", NULL, "is no address that connections can come from"},
+        {"::", NULL, "is no address that connections can come from"},
+        {"224.0.0.1", NULL, "is no address that connections can come from"},
+        {"255.255.255.255", NULL, "is no address that connections can come from"},
+        {"ff02::1", NULL, "is no address that connections can come from"},
+        {"fe80::1", NULL, "is no address that connections can come from"},
+        {"10.73.0.1", "10.73.0.2", "is a second address of IPv4: there may be one of each version"},
+        {"fd73::1", "fd73::1", "is a second address of IPv6: there may be one of each version"},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct socket_source source = {0};
+        struct config_entry entry = {.argument = "", .value = cases[i].first};
+        struct fault fault = {""};
+        bool ok = value_source(&source, &entry, NULL, &fault);
+        entry.value = cases[i].second;
+        if (ok && cases[i].second)
+            ok = value_source(&source, &entry, NULL, &fault);
+        CASE(cases[i].first, ok == !cases[i].why && (ok || !strcmp(fault.text, cases[i].why)));
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -127,6 +159,7 @@ int main(void)
         cmocka_unit_test(test_addresses),
         cmocka_unit_test(test_prefixes_and_endpoints),
         cmocka_unit_test(test_servers),
+        cmocka_unit_test(test_sources),
         cmocka_unit_test(test_lists_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

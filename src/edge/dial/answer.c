@@ -3,6 +3,9 @@
 #include "edge/dial/internal.h"
 #include "edge/relay/reason.h"
 
+#include <errno.h>
+#include <stdio.h>
+
 void dial_accept(struct relay_flow *flow)
 {
     relay_flow_answered(flow);
@@ -25,9 +28,29 @@ void dial_refuse(struct relay_flow *flow, enum usher_word word, const char *text
     usher_session_refuse(session, word, text);
 }
 
+// The address that is to be come from may come back. Mostly EADDRNOTAVAIL is something else: no port is free.
+static bool lacks_source(const struct relay_flow *flow)
+{
+    const struct address *from = dial_source(dial_of(flow), flow->outside.addr.version);
+    return from && !socket_may_bind(from);
+}
+
+static void refuse_for_source(struct relay_flow *flow)
+{
+    char to[ENDPOINT_TEXT_SIZE], from[ADDRESS_TEXT_SIZE], text[REASON_ROOM];
+    snprintf(text, sizeof text, "net %s: this host does not have %s, which it is to come from",
+             endpoint_text(&flow->outside, to),
+             address_text(dial_source(dial_of(flow), flow->outside.addr.version), from));
+    dial_refuse(flow, USHER_UNREACHABLE, text);
+}
+
 void dial_refuse_errno(struct relay_flow *flow, int error)
 {
     char room[REASON_ROOM];
+    if (error == EADDRNOTAVAIL && lacks_source(flow)) {
+        refuse_for_source(flow);
+        return;
+    }
     dial_refuse(flow, reason_word(error), reason_text(room, error, &flow->outside));
 }
 

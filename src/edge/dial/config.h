@@ -7,6 +7,7 @@
 #include "edge/translate.h"
 #include "os/poller.h"
 #include "os/resolver.h"
+#include "os/socket.h"
 
 struct dial_config {
     const struct judge *judge;         // of this peer; borrowed
@@ -19,8 +20,9 @@ struct dial_config {
     uint32_t connect_timeout_ms;       // 10,000
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;
-    bool udp_offload; // datagrams may go and come as batches (edge/relay/batch.h)
-    uint32_t mark;    // of the sockets that it makes (SO_MARK); 0: none
+    bool udp_offload;            // datagrams may go and come as batches (edge/relay/batch.h)
+    uint32_t mark;               // of the sockets that it makes (SO_MARK); 0: none
+    struct socket_source source; // where they go from, and pings
 };
 
 #define DIAL_COUNTERS(X)                                                                                               \

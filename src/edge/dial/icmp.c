@@ -8,6 +8,8 @@
 #include "os/random.h"
 
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <sys/uio.h>
 
@@ -64,19 +66,51 @@ static bool may_send(struct dial_icmp *icmp, const struct endpoint *to, struct a
     return icmp->flow.by_name || remotes_may_send(&icmp->remotes, &dial_of(&icmp->flow)->rules, USHER_ICMP, to, there);
 }
 
+// Which address a request is to come from, as sendmsg(2) takes it.
+union origin {
+    struct cmsghdr align;
+    char bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
+};
+
+static size_t origin_write(union origin *out, const struct address *from)
+{
+    struct in_pktinfo v4 = {0};
+    struct in6_pktinfo v6 = {0};
+    bool six = from->version == 6;
+    size_t size = six ? sizeof v6 : sizeof v4;
+    memcpy(six ? (void *)&v6.ipi6_addr : (void *)&v4.ipi_spec_dst, from->bytes, six ? 16 : 4);
+    out->align = (struct cmsghdr){
+        .cmsg_len = CMSG_LEN(size),
+        .cmsg_level = six ? IPPROTO_IPV6 : IPPROTO_IP,
+        .cmsg_type = six ? IPV6_PKTINFO : IP_PKTINFO,
+    };
+    memcpy(CMSG_DATA(&out->align), six ? (void *)&v6 : (void *)&v4, size);
+    return CMSG_SPACE(size);
+}
+
 static bool send_request(const struct dial_icmp *icmp, const struct address *to, const struct usher_datagram *datagram)
 {
     struct dial *dial = dial_of(&icmp->flow);
     uint8_t version = version_of(icmp);
+    const struct address *from = dial_source(dial, version);
+    union origin origin;
     uint8_t header[ECHO_HEADER];
     struct sockaddr_storage sa;
     const struct endpoint end = {.addr = *to};
     struct iovec iov[] = {{header, sizeof header}, {(void *)datagram->bytes, datagram->len}};
     struct msghdr message = {.msg_name = &sa, .msg_iov = iov, .msg_iovlen = 2};
     message.msg_namelen = endpoint_to_sockaddr(&end, &sa);
+    if (from) {
+        message.msg_control = &origin;
+        message.msg_controllen = origin_write(&origin, from);
+    }
     echo_request_write(header, version, icmp->id, datagram->to.port, datagram->bytes, datagram->len);
-    return sendmsg(version == 6 ? dial->pinger6.watch.fd : dial->pinger4.watch.fd, &message,
-                   MSG_DONTWAIT | MSG_NOSIGNAL) >= 0;
+    int fd = version == 6 ? dial->pinger6.watch.fd : dial->pinger4.watch.fd;
+    if (sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) >= 0)
+        return true;
+    if (errno == EINVAL && from) // what the kernel says of an address that is not this host's any more
+        errno = ENETUNREACH;
+    return false;
 }
 
 static void datagram(void *owner, const struct usher_datagram *datagram)
@@ -187,6 +221,12 @@ static void reach(struct relay_flow *flow, const struct address *addrs, size_t c
     struct dial_icmp *icmp = (struct dial_icmp *)flow;
     (void)count;
     flow->outside.addr = addrs[0];
+    const struct address *from = dial_source(dial_of(flow), addrs[0].version);
+    if (from && !socket_may_bind(from)) {
+        dial_refuse_errno(flow, EADDRNOTAVAIL);
+        close_icmp(icmp);
+        return;
+    }
     if (!take_identifier(icmp)) {
         dial_refuse(flow, USHER_LIMIT, "no echo identifier is free");
         close_icmp(icmp);

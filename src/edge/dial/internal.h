@@ -13,7 +13,6 @@
 #include "base/table.h"
 #include "edge/dial/config.h"
 #include "edge/relay/association.h"
-#include "os/socket.h"
 
 #include <unistd.h>
 
@@ -62,6 +61,12 @@ static inline int dial_marked(const struct dial *dial, int fd)
         return fd;
     close(fd);
     return -1;
+}
+
+// The address that what goes to one of that IP version comes from; NULL: as the kernel chooses.
+static inline const struct address *dial_source(const struct dial *dial, uint8_t version)
+{
+    return socket_source_of(&dial->config.source, version);
 }
 
 // tcp.c, udp.c, icmp.c

@@ -44,8 +44,9 @@ static void connect_to(struct relay_stream *stream)
         return;
     }
     relay_stream_prepare(fd);
+    const struct address *from = dial_source(dial, flow->outside.addr.version);
     // Only then watched: a socket that is nowhere yet counts as hung up.
-    if (socket_connect(fd, &flow->outside) < 0 ||
+    if ((from && !socket_bind_stream(fd, from)) || socket_connect(fd, &flow->outside) < 0 ||
         !poller_add(dial->config.poller, &stream->watch, fd, RELAY_STREAM_EVENTS | EPOLLET, on_connecting))
         refuse(stream, errno);
     else
@@ -75,7 +76,12 @@ static void run_race(struct relay_stream *stream, const struct address *addrs, s
     for (size_t i = 0; i < count; i++)
         to[i] = (struct endpoint){.addr = addrs[i], .port = flow->outside.port};
     const struct race_config config = {
-        .to = to, .count = count, .timeout_ms = dial->config.connect_timeout_ms, .mark = dial->config.mark};
+        .to = to,
+        .count = count,
+        .timeout_ms = dial->config.connect_timeout_ms,
+        .mark = dial->config.mark,
+        .source = dial->config.source,
+    };
     flow->phase = DIAL_RACING;
     flow->making = race_new(flow->kind->relay->config.loop, &config, race_over, stream);
 }

@@ -9,8 +9,9 @@ static void reach(struct relay_flow *flow, const struct address *addrs, size_t c
     struct relay_association *association = (struct relay_association *)flow;
     (void)count;
     flow->outside.addr = addrs[0];
-    int fd = dial_marked(dial_of(flow), socket_datagram(addrs[0].version));
-    if (fd >= 0 && relay_association_begin(association, fd)) {
+    const struct dial *dial = dial_of(flow);
+    int fd = dial_marked(dial, socket_datagram(addrs[0].version));
+    if (fd >= 0 && relay_association_begin(association, fd, dial_source(dial, addrs[0].version))) {
         dial_accept(flow);
         return;
     }

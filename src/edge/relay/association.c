@@ -6,8 +6,6 @@
 #include "os/socket.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
 
 enum { DNS_PORT = 53 };
 
@@ -25,18 +23,30 @@ void relay_association_close(struct relay_association *association)
     relay_port_close(&association->port);
 }
 
+// The address that it has been given is not this host's any more, which is how the kernel says so; it says the same of a
+// datagram to port 0.
+static bool has_lost_address(const struct relay_port *port, int error)
+{
+    struct endpoint own;
+    return error == EINVAL && socket_local(port->watch.fd, &own) && !socket_may_bind(&own.addr);
+}
+
 // ICMP errors concern the whole association only while it has one far end.
 static bool is_fatal(const struct relay_association *association, int error)
 {
     enum usher_word word = reason_word(error);
-    return !association->remotes.several && (word == USHER_REFUSED || word == USHER_UNREACHABLE);
+    bool final = word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED;
+    return final && !association->remotes.several;
 }
 
 static bool failed(struct relay_port *port, const struct endpoint *to, int error)
 {
     struct relay_association *association = association_of(port);
     (void)to;
-    if (!is_fatal(association, error))
+    bool homeless = has_lost_address(port, error);
+    if (homeless)
+        error = ENETUNREACH;
+    else if (!is_fatal(association, error))
         return true;
     relay_flow_reset(&association->flow, error);
     relay_association_close(association);
@@ -134,7 +144,7 @@ struct relay_association *relay_association_add(const struct relay_association_k
     return association;
 }
 
-bool relay_association_begin(struct relay_association *association, int fd)
+bool relay_association_begin(struct relay_association *association, int fd, const struct address *from)
 {
     struct relay_flow *flow = &association->flow;
     association->last_port = flow->outside.port;
@@ -142,9 +152,9 @@ bool relay_association_begin(struct relay_association *association, int fd)
     if (!relay_port_open(&association->port, fd))
         return false;
     relay_flow_wait(flow, RELAY_WAIT_UDP);
-    if (flow->by_name)
-        return socket_connect(fd, &flow->outside) == 0;
     // An address of its own now, for answers; the port is the kernel's random choice (RFC 6056).
-    const struct sockaddr_in any = {.sin_family = AF_INET};
-    return bind(fd, (const struct sockaddr *)&any, sizeof any) == 0;
+    static const struct address any = {.version = 4};
+    if (!from && !flow->by_name)
+        from = &any;
+    return (!from || socket_bind(fd, from)) && (!flow->by_name || socket_connect(fd, &flow->outside) == 0);
 }

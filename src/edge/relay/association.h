@@ -26,8 +26,9 @@ extern const struct usher_session_ops relay_association_ops;
 
 struct relay_association *relay_association_add(const struct relay_association_kind *kind,
                                                 const struct usher_open *open);
-// Takes the socket, for flow.outside. False with errno; it is the association's all the same.
-bool relay_association_begin(struct relay_association *association, int fd);
+// Takes the socket, for flow.outside; `from` is the address that it is to have, NULL: as the kernel chooses. False with errno;
+// the socket is the association's all the same.
+bool relay_association_begin(struct relay_association *association, int fd, const struct address *from);
 // Closes the socket, if there is one, and retires the flow. Its session is gone.
 void relay_association_close(struct relay_association *association);
 void relay_association_expired(struct relay_flow *flow);
