@@ -235,10 +235,26 @@ void socket_set_user_timeout(int fd, uint32_t ms)
     set_int(fd, SOL_SOCKET, SO_KEEPALIVE, 1);
 }
 
+static void set_linger(int fd, bool on)
+{
+    const struct linger none = {.l_onoff = on, .l_linger = 0};
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof none);
+}
+
+void socket_set_reset_on_close(int fd)
+{
+    set_linger(fd, true);
+}
+
 void socket_close_reset(int fd)
 {
-    const struct linger now = {.l_onoff = 1, .l_linger = 0};
-    setsockopt(fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+    set_linger(fd, true);
+    close(fd);
+}
+
+void socket_close_in_order(int fd)
+{
+    set_linger(fd, false);
     close(fd);
 }
 

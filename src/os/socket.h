@@ -48,8 +48,11 @@ bool socket_set_mark(int fd, uint32_t mark); // SO_MARK
 // TCP_USER_TIMEOUT, with keep-alives well inside it, and with pauses between retransmissions that stay short, so that a
 // path that is back is found at once (where the kernel can: Linux 6.15).
 void socket_set_user_timeout(int fd, uint32_t ms);
-// Closes with RST instead of FIN (SO_LINGER 0).
-void socket_close_reset(int fd);
+// From now on a close is a RST instead of a FIN (SO_LINGER 0), also the kernel's own when this process dies: what was cut
+// off never looks like an end.
+void socket_set_reset_on_close(int fd);
+void socket_close_reset(int fd);    // with RST
+void socket_close_in_order(int fd); // with FIN
 bool socket_local(int fd, struct endpoint *out);
 bool socket_peer(int fd, struct endpoint *out);
 // Whether the kernel would let a socket have that address now; true also when it cannot be asked.

@@ -8,6 +8,7 @@ with a portal of its own, whose certificate is "other":
 """
 
 import contextlib
+import errno
 import itertools
 import pathlib
 import socket
@@ -16,7 +17,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from lab import SERVER4, SERVER6, Lab, patience, run, wait_until, wire
 from programs import Gate, Portal
-from traffic import TIMEOUT, family, listener, stream
+from traffic import TIMEOUT, connect, family, listener, stream
 
 MIB = 1 << 20
 CLIENTS = ("10.1.0.2", "fd01::2"), ("10.1.0.3", "fd01::3")
@@ -107,11 +108,21 @@ class Way:
         sock.bind((self.own[version == 6], 0))
         return sock
 
+    @contextlib.contextmanager
+    def connected(self, version):
+        """The two ends of a connection: the source's socket, then the target's."""
+        with self.listener(version) as listening, self.stream(version) as near:
+            near.connect(listening.getsockname()[:2])
+            far, _ = listening.accept()
+            far.settimeout(TIMEOUT)
+            with far:
+                yield near, far
+
     def listener(self, version, port=0):
         return listener(self.target, self.pick(version), port)
 
     def ping(self, version, *options, count=3, address=None):
-        done = self.source.run("ping", "-n", "-c", count, "-i", 0.2, "-W", 2, "-I", self.own[version == 6], *options,
+        done = self.source.run("ping", "-n", "-c", count, "-i", 0.2, "-W", patience(1), "-I", self.own[version == 6], *options,
                                address or self.pick(version), check=False)
         return done.stdout
 
@@ -120,6 +131,31 @@ def ways(lab, second=False):
     """Out of the branch and into it: (portal to gate, gate to portal), between the first hosts or the second ones."""
     client, server = (lab.client2, lab.server2) if second else (lab.client, lab.server)
     return Way(client, CLIENTS[second], server, SERVERS[second]), Way(server, SERVERS[second], client, CLIENTS[second])
+
+
+def reached(way, version, port=81, address=None, timeout=TIMEOUT):
+    """errno of a connection; 0 for success."""
+    with way.stream(version, timeout) as sock:
+        try:
+            connect(sock, (address or way.pick(version), port))
+        except OSError as error:
+            return error.errno or errno.ETIMEDOUT
+        return 0
+
+
+def spoken_to(way, version, port=9, address=None, seconds=TIMEOUT):
+    """errno that a datagram brings back; 0 for silence."""
+    with way.datagram(version) as sock:
+        sock.settimeout(seconds)
+        level, option = (socket.IPPROTO_IPV6, 25) if version == 6 else (socket.IPPROTO_IP, 11)
+        sock.setsockopt(level, option, 1)  # IP_RECVERR: else the kernel keeps some to itself
+        sock.connect((address or way.pick(version), port))
+        sock.send(b"anybody?")
+        try:
+            sock.recv(1)
+        except OSError as error:
+            return error.errno or 0
+    return 0
 
 
 def keystream(seed):

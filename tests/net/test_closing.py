@@ -101,23 +101,24 @@ def play_reset(one, other, answer, there, back):
     assert (answer == "late" and sends_into_reset(other, back)) or ends_with_reset(other)
 
 
-def play(lab, address, amount, first, ending, answer, ways):
+def play(client, server, amount, first, ending, answer, ways):
+    """One order, between two sockets that are connected to each other."""
     there, back = pattern(f"there{amount}", amount), pattern(f"back{amount}", amount if ways == "both" else 0)
-    with connected(lab, address) as (client, server):
-        one, other = (client, server) if first == "client" else (server, client)
-        if ending == "half":
-            play_half(one, other, answer, there, back)
-        elif ending == "full":
-            play_full(one, other, there, back)
-        else:
-            play_reset(one, other, answer, there, back)
+    one, other = (client, server) if first == "client" else (server, client)
+    if ending == "half":
+        play_half(one, other, answer, there, back)
+    elif ending == "full":
+        play_full(one, other, there, back)
+    else:
+        play_reset(one, other, answer, there, back)
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_order(tunnel, lab, order, address):
     for amount in AMOUNTS:
-        play(lab, address, amount, *order)
+        with connected(lab, address) as pair:
+            play(*pair, amount, *order)
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])

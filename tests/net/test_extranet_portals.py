@@ -3,12 +3,11 @@
 sides, the routes of the one and the export of the other say so."""
 
 import errno
-import socket
 
 import pytest
 
-from sites import CLIENTS, FAR4, FAR6, Sites, Way, joined_sites
-from traffic import TIMEOUT, Server, connect, datagram, each_connection, receive_all, serve_datagram_echo, serve_echo
+from sites import CLIENTS, FAR4, FAR6, Sites, Way, joined_sites, reached, spoken_to
+from traffic import Server, datagram, each_connection, receive_all, serve_datagram_echo, serve_echo
 
 ACCESS = """
 [Access branch]
@@ -51,16 +50,6 @@ def back(lab):
     return Way(lab.far, (FAR4, FAR6), lab.client, CLIENTS[0])
 
 
-def reached(way, version, port=81, timeout=TIMEOUT):
-    """errno of a connection; 0 for success."""
-    with way.stream(version, timeout) as sock:
-        try:
-            connect(sock, (way.pick(version), port))
-        except OSError as error:
-            return error.errno or errno.ETIMEDOUT
-        return 0
-
-
 WAYS = pytest.mark.parametrize("direction", [there, back])
 
 
@@ -86,21 +75,6 @@ def test_datagrams(joint, lab, direction, version):
                 got, far = sock.recvfrom(65536)
                 assert got == bytes(size) and far[:2] == (way.pick(version), 7)
     assert spoken_to(way, version) == errno.ECONNREFUSED
-
-
-def spoken_to(way, version):
-    """errno that a datagram to a closed port brings back; 0 for silence."""
-    with way.datagram(version) as sock:
-        sock.settimeout(1)
-        level, option = (socket.IPPROTO_IPV6, 25) if version == 6 else (socket.IPPROTO_IP, 11)
-        sock.setsockopt(level, option, 1)  # IP_RECVERR: else the kernel keeps some to itself
-        sock.connect((way.pick(version), 9))
-        sock.send(b"anybody?")
-        try:
-            sock.recv(1)
-        except OSError as error:
-            return error.errno or 0
-    return 0
 
 
 @BOTH

@@ -9,8 +9,8 @@ import pytest
 
 from lab import wait_until
 from programs import USHER_GATE, USHER_TUN
-from sites import Sites, joined_sites, ways
-from test_extranet_portals import BOTH, reached
+from sites import Sites, joined_sites, reached, ways
+from test_extranet_portals import BOTH
 
 AT_GATE, AT_PORTAL = ("10.73.0.11", "fd73::11"), ("10.1.0.11", "fd01::11")
 ACCESS = f"""

@@ -13,10 +13,12 @@
 #include <netinet/tcp.h>
 #include <poll.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #ifndef TCP_RTO_MAX_MS
@@ -124,6 +126,44 @@ static void test_listen_connect_names(void **state)
         close(accepted);
         close(listener);
     }
+}
+
+// How a connection ends for its peer: whose process closes it, or dies.
+static void test_ends(void **state)
+{
+    (void)state;
+    need_namespace();
+    static const struct {
+        void (*close)(int fd); // NULL: it dies
+        int error;             // 0: an end of file
+    } cases[] = {{NULL, ECONNRESET}, {socket_close_reset, ECONNRESET}, {socket_close_in_order, 0}};
+    struct fault fault;
+    struct endpoint place = at("127.0.0.1:4436");
+    int listener = socket_listen(&place, 8, &fault);
+    for (size_t i = 0; i < 3; i++) {
+        int fd = socket_stream(4);
+        socket_set_reset_on_close(fd);
+        socket_connect(fd, &place);
+        assert_true(wait_for(fd, POLLOUT) && wait_for(listener, POLLIN));
+        int accepted = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+        pid_t child = fork();
+        if (child == 0) {
+            if (cases[i].close)
+                cases[i].close(fd);
+            pause();
+        }
+        close(fd); // with another owner left this ends nothing
+        if (!cases[i].close)
+            kill(child, SIGKILL);
+        char byte;
+        assert_true(wait_for(accepted, POLLIN));
+        assert_int_equal(read(accepted, &byte, 1), cases[i].error ? -1 : 0);
+        assert_true(!cases[i].error || errno == cases[i].error);
+        kill(child, SIGKILL);
+        assert_int_equal(waitpid(child, NULL, 0), child);
+        close(accepted);
+    }
+    close(listener);
 }
 
 static void test_v6_listener_leaves_v4_alone(void **state)
@@ -333,6 +373,7 @@ int main(void)
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_may_bind),
         cmocka_unit_test(test_listen_connect_names),
+        cmocka_unit_test(test_ends),
         cmocka_unit_test(test_v6_listener_leaves_v4_alone),
         cmocka_unit_test(test_listen_names_the_trouble),
         cmocka_unit_test(test_refusal_and_no_route),

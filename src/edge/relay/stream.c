@@ -82,7 +82,7 @@ void relay_stream_close(struct relay_stream *stream, bool hard)
     if (hard)
         socket_close_reset(stream->watch.fd);
     else
-        close(stream->watch.fd);
+        socket_close_in_order(stream->watch.fd);
 }
 
 static void lose(struct relay_stream *stream, int error)
@@ -365,6 +365,7 @@ void relay_stream_prepare(int fd)
 {
     const int on = 1;
     socket_set_nodelay(fd);
+    socket_set_reset_on_close(fd);
     setsockopt(fd, SOL_SOCKET, SO_OOBINLINE, &on, sizeof on);
 }
 

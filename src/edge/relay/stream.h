@@ -21,8 +21,9 @@ extern const struct usher_session_ops relay_stream_ops;
 
 // A new flow of `size` bytes that begins with a struct relay_stream.
 struct relay_stream *relay_stream_add(const struct relay_kind *kind, size_t size, const struct usher_open *open);
-// No delays, and urgent bytes stay in their place in the stream, else they would be lost (RFC 6093). Before it connects:
-// when urgent data shows it is too late, as a read that has begun jumps over the byte.
+// No delays; a reset where this process dies, since nobody knows then whether all has come; and urgent bytes stay in their
+// place in the stream, else they would be lost (RFC 6093). Before it connects: when urgent data shows it is too late, as a
+// read that has begun jumps over the byte.
 void relay_stream_prepare(int fd);
 // Begins with a socket that is connected and in the poller, watched by the stream's own watch for RELAY_STREAM_EVENTS with
 // EPOLLET; `events` came already.
