@@ -70,10 +70,18 @@ void exports_free(struct exports *exports)
     free(exports);
 }
 
+// The same for the portal each time; another gate on this host may have it, and then it is one that no portal of ours has.
+static void name_device(const struct exports *exports, size_t index, char name[IFNAMSIZ])
+{
+    snprintf(name, IFNAMSIZ, "ux%zu", index);
+    for (size_t next = exports->access->portal_count; if_nametoindex(name); next++)
+        snprintf(name, IFNAMSIZ, "ux%zu", next);
+}
+
 bool exports_open(struct exports *exports, size_t index, struct tun *out, struct fault *fault)
 {
     char name[IFNAMSIZ];
-    snprintf(name, sizeof name, "ux%zu", index);
+    name_device(exports, index, name);
     if (!tun_open(out, name, fault))
         return false;
     exports->devices[index] = out->index;

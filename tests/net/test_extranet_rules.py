@@ -7,8 +7,9 @@ import itertools
 import pytest
 
 from lab import wait_until
-from sites import CLIENTS, FAR_PART, SERVERS, Sites, Way, joined_sites
-from test_extranet_portals import ACCEPT, ACCESS, BOTH, ROUTES, THIRD, back, reached, spoken_to, there
+from programs import Gate
+from sites import CLIENTS, FAR4, FAR6, FAR_PART, SERVERS, Sites, Way, joined_sites, reached, spoken_to, third_portal
+from test_extranet_portals import ACCEPT, ACCESS, BOTH, ROUTES, THIRD, back, there
 from traffic import TIMEOUT, Server, each_connection, receive_all, serve_echo
 
 
@@ -37,11 +38,30 @@ def test_without_any_of_them(lab, pki, tmp_path, lacking):
     with joined_sites(lab, tmp_path, pki, access, ACCEPT, routes, third):
         for version in (4, 6):
             with Server(there(lab).listener(version), each_connection(serve_echo)) as where:
-                patience = 1 if errors[version] is SILENCE else TIMEOUT
-                assert reached(there(lab), version, where[1], patience) in errors[version]
-            assert spoken_to(there(lab), version) in errors[version]
+                seconds = 1 if errors[version] is SILENCE else TIMEOUT
+                assert reached(there(lab), version, where[1], timeout=seconds) in errors[version]
+            assert spoken_to(there(lab), version, seconds=seconds) in errors[version]
             assert " 0 received" in there(lab).ping(version, count=1)
             assert reached(back(lab), version) == errno.ECONNREFUSED  # the other way round nothing is lacking
+
+
+def test_two_gates_on_one_host(lab, pki, tmp_path):
+    """Each with an export of its own: devices, tables and rules of the one are not the other's."""
+    second = Gate(lab, tmp_path, pki, name="gate2", listen="10.3.0.2:4434", access="[Access other]\nExport = 10.5.0.0/24\n")
+    other = third_portal(lab, tmp_path, pki, "10.73.0.0/24", "\n[Accept]\nAllow = 10.5.0.0/24\n")
+    other.conf.write_text(other.conf.read_text().replace("10.3.0.2:4433", "10.3.0.2:4434"))
+    to_other = Way(lab.server, SERVERS[0], lab.far, (FAR4, FAR6))
+    to_branch = Way(lab.server, SERVERS[0], lab.client, CLIENTS[0])
+    with joined_sites(lab, tmp_path, pki, "[Access branch]\nExport = 10.1.0.0/24\n", ACCEPT):
+        second.start()
+        try:
+            other.start()
+            wait_until(lambda: reached(to_other, 4) == errno.ECONNREFUSED, 5, "the second gate's export")
+            assert reached(to_branch, 4) == errno.ECONNREFUSED
+        finally:
+            other.down(check=False)
+            second.stop()
+        assert reached(to_branch, 4) == errno.ECONNREFUSED
 
 
 def test_the_longest_prefix_wins(lab, pki, tmp_path):
