@@ -13,7 +13,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "net"))
 
 from lab import Host, wire  # noqa: E402
 
-PATHS_MAX = 9
+PATHS_MAX = 10
 SOURCES = [f"10.1.0.{100 + n}" for n in range(16)]  # more addresses of the client (load.c, crr)
 
 

@@ -140,6 +140,46 @@ class Forward(Usher):
         return "10.1.0.1"
 
 
+class Export(Usher):
+    """The other way round: the client is behind the gate, the server behind the portal, in a network that it exports."""
+
+    name, number = "usher-export", 10
+    portal_extra = "Device = usher10\nRoute = 10.81.10.0/24"  # each of two sites reaches the other
+
+    def start(self):
+        pki = make_pki(self.work / f"pki{self.number}")
+        name = f"bench{self.hosts.tag}-{self.number}"
+        gate, portal = (self.work / f"{name}-{end}{os.getpid()}.conf" for end in ("gate", "portal"))
+        networks = f"10.80.{self.number}.0/24, fd80:{self.number}::/64"
+        gate.write_text(f"""[Gate]
+Listen = 10.2.0.2:{4430 + self.number}
+CA = {pki}/ca.crt
+Certificate = {pki}/{GATE_NAME}.crt
+Key = {pki}/{GATE_NAME}.key
+CRL = {pki}/crl.pem
+{os.environ.get("GATE_EXTRA", "")}
+[Access branch]
+Export = {networks}
+""")
+        portal.write_text(f"""[Portal]
+CA = {pki}/ca.crt
+Certificate = {pki}/branch.crt
+Key = {pki}/branch.key
+CRL = {pki}/crl.pem
+{os.environ.get("PORTAL_EXTRA", "")}
+{self.portal_extra}
+[Gate]
+Address = 10.2.0.2:{4430 + self.number}
+Name = {GATE_NAME}
+[Accept]
+Allow = {networks}
+""")
+        self.launch(self.hosts.portal, self.usher_gate, "run", gate)
+        self.launch(self.hosts.gate, self.usher_tun, "up", "-f", portal)
+        status = [self.usher_gate, "status", gate.stem, "--json"]
+        wait_until(lambda: '"exports"' in self.hosts.portal.run(*status, check=False).stdout, 15, "the export")
+
+
 class Relay(Path):
     """A TLS relay on both ends with haproxy, one TLS connection per flow, no TUN: what user space makes of TLS alone."""
 
@@ -225,4 +265,4 @@ class Sshuttle(Path):
 
 
 ALL = [Direct, Usher, Relay, WireguardGo, OpenVpn, Sshuttle]
-ENTRANCES = [Socks, Forward]  # beside the captured one, where --paths names them
+ENTRANCES = [Socks, Forward, Export]  # beside the captured one, where --paths names them

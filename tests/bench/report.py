@@ -44,6 +44,9 @@ RATIOS = [
     ("machine CPU per GB, eight streams, to the relay", "up8_machine_cpu_s_per_gb", "haproxy TLS relay", "<=", 0.70),
     ("request/response p50 to direct", "rr_p50_us", "direct", "<=", 1.7),
     ("connections per second to direct", "crr_per_s", "direct", ">=", 0.55),
+    ("one stream up to the same into the branch", "up1_gbits", "usher-export", "<=", 1 / 0.9),
+    ("one stream down to the same into the branch", "down1_gbits", "usher-export", "<=", 1 / 0.9),
+    ("eight streams up to the same into the branch", "up8_gbits", "usher-export", "<=", 1 / 0.9),
     ("UDP echoes per second to OpenVPN", "udp_per_s", "OpenVPN", ">=", 2.0),
     ("UDP echoes per second to wireguard-go", "udp_per_s", "wireguard-go", ">=", 2.0),
 ]
@@ -55,7 +58,7 @@ def ratios(summary, ours="usher-tun"):
     for what, figure, other, sign, bound in RATIOS:
         if figure in summary.get(other, {}) and figure in summary.get(ours, {}):
             value = summary[ours][figure]["median"] / summary[other][figure]["median"]
-            rows.append((what, value, f"{sign} {bound}", value >= bound if sign == ">=" else value <= bound))
+            rows.append((what, value, f"{sign} {bound:.3g}", value >= bound if sign == ">=" else value <= bound))
     mine = summary.get(ours, {})
     if "up8_gbits" in mine and "beside_gbits" in mine:
         share = mine["beside_gbits"]["median"] / mine["up8_gbits"]["median"]
