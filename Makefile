@@ -16,6 +16,8 @@ PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+NETWORKD   ?= $(PREFIX)/lib/systemd
+NMDIR      ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
 CC         ?= cc
 AR         ?= ar
 PKG_CONFIG ?= pkg-config
@@ -34,6 +36,7 @@ PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
 # Where it is installed: src/link/tls/gcm.c.
 IPSEC_MB := $(shell $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
+BUILT    := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 
 # ---------------------------------------------------------------------------------------------------------- flags
@@ -110,6 +113,8 @@ $(BUILD)/obj/%.o: %.c $(BUILD)/flags | $(DEPS)/fetched
 $(BUILD)/obj/src/stack/%.o: FENCED = $(LWIP_CPPFLAGS)
 $(BUILD)/obj/lwip-port/%.o: FENCED = $(LWIP_CPPFLAGS)
 $(BUILD)/obj/src/link/tls/%.o: FENCED = $(WOLFSSL_CPPFLAGS)
+$(BUILD)/obj/src/link/tls/identity.o: FENCED = $(WOLFSSL_CPPFLAGS) -DUSHER_BUILT=$(BUILT)
+$(BUILD)/obj/src/link/tls/identity.o: $(BUILD)/version
 $(BUILD)/obj/src/link/tls/gcm.o: FENCED = $(WOLFSSL_CPPFLAGS) $(if $(IPSEC_MB),-DUSHER_IPSEC_MB)
 $(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
 $(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
@@ -253,6 +258,9 @@ install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR))
 	install -m 755 $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
 	for page in $(wildcard doc/man/*.[1-8]); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	install -D -m 644 -t $(DESTDIR)$(NETWORKD)/network scripts/network/00-usher.network
+	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
+	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
 	for unit in $(notdir $(wildcard scripts/systemd/*.service)); do \
 	  sed 's|@BINDIR@|$(BINDIR)|; $(UNIT_TYPE)' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
 

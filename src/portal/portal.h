@@ -38,13 +38,13 @@ struct portal {
     struct map map;                            // of the node
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
+    struct wall_clock *clock; // news of it; NULL: cannot be had
 
     struct log_tally unread; // flows that were reset: their applications took nothing
     uv_signal_t terminate, interrupt;
     uv_timer_t patience; // how long `up`, and later the farewell, may take
     uv_poll_t command;   // the pipe to the command that waits for `up`, while it does
     bool stopping;
-    bool was_up; // at least once: `up` has succeeded
 
     enum portal_state state;
     time_t since;            // of `state`
@@ -56,7 +56,7 @@ struct portal {
 void portal_stop(struct portal *portal, const char *why);
 // Its own handles on the loop: signals, patience, the command that waits for `up`.
 void portal_open(struct portal *portal, uv_loop_t *loop);
-// Set-up is done: from here on `up` has UpTimeout.
+// Set-up is done: from here on `up` has UpTimeout, and a service manager whom it has started is told that it is ready.
 void portal_hurry(struct portal *portal);
 void portal_close(struct portal *portal);
 

@@ -7,6 +7,7 @@
 #include "os/log.h"
 #include "os/routes.h"
 #include "os/sandbox.h"
+#include "os/wall_clock.h"
 #include "portal/accept.h"
 #include "portal/capturing.h"
 #include "portal/forwarding.h"
@@ -141,6 +142,21 @@ static void undo_path(struct portal *portal)
     exchange_detach(portal->node.exchange);
 }
 
+// A router without a clock of its own is told the time after it has begun, and dates are judged by that from then on.
+// Without these news the next attempt notices.
+static bool take_clock(struct portal *portal, struct fault *fault)
+{
+    portal->clock = wall_clock_watch(portal->loop, portal_network_changed, portal, fault);
+    if (!portal->clock)
+        log_warning("a setting of the clock is not noticed at once: %s", fault->text);
+    return true;
+}
+
+static void undo_clock(struct portal *portal)
+{
+    wall_clock_free(portal->clock);
+}
+
 static const struct step RUNTIME = {"runtime directory", take_runtime, undo_runtime};
 static const struct step NETLINK = {"netlink", take_netlink, undo_netlink};
 static const struct step WATCH = {"network watch", take_watch, undo_watch};
@@ -148,6 +164,7 @@ static const struct step CONTROL = {"control socket", take_control, undo_control
 static const struct step PRIVILEGES = {"privileges", take_privileges, NULL};
 static const struct step NODE = {"node", take_node, undo_node};
 static const struct step PATH = {"link", take_path, undo_path};
+static const struct step CLOCK = {"clock", take_clock, undo_clock};
 
 // With Route.
 static const struct step *const WITH_TUN[] = {
@@ -168,14 +185,27 @@ static const struct step *const WITH_TUN[] = {
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,
     &PATH,
+    &CLOCK,
     NULL,
 };
 
 // Without: as root or as anybody.
 static const struct step *const WITHOUT_TUN[] = {
-    &RUNTIME,       &WATCH,      &CAPTURING_LEFT, &CONTROL,        &SOCKS_SOCKETS,       &FORWARDING_SOCKETS,
-    &ACCEPT_RIGHTS, &PRIVILEGES, &NODE,           &SOCKS_ENTRANCE, &FORWARDING_ENTRANCE, &ACCEPT_EXIT,
-    &PATH,          NULL,
+    &RUNTIME,
+    &WATCH,
+    &CAPTURING_LEFT,
+    &CONTROL,
+    &SOCKS_SOCKETS,
+    &FORWARDING_SOCKETS,
+    &ACCEPT_RIGHTS,
+    &PRIVILEGES,
+    &NODE,
+    &SOCKS_ENTRANCE,
+    &FORWARDING_ENTRANCE,
+    &ACCEPT_EXIT,
+    &PATH,
+    &CLOCK,
+    NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)

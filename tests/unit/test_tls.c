@@ -292,6 +292,33 @@ static void test_what_runs_out(void **state)
     tls_identity_free(listed);
 }
 
+// A clock that was never set shows less than the CA's own certificate says. A day is left to authorities whose clock is
+// ahead of ours.
+static void test_a_clock_that_was_never_set(void **state)
+{
+    (void)state;
+    struct tls_identity *listed =
+        certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch", .crl = "pki/crl.pem"});
+    const usec_t day = 86400 * USEC_PER_SEC, now = (usec_t)time(NULL) * USEC_PER_SEC;
+    const struct {
+        usec_t wall;
+        bool may;
+    } rows[] = {
+        {0, false},  {now - 400 * day, false}, {now - 2 * day, false}, {now - day / 2, true},
+        {now, true}, {now + 400 * day, true},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        struct fault why = {""};
+        bool may = tls_identity_may_judge(listed, rows[i].wall, &why);
+        if (may != rows[i].may || (!may && !strstr(why.text, "until it is set")))
+            fail_msg("row %zu: \"%s\"", i, why.text);
+    }
+    struct fault why;
+    tls_identity_may_judge(listed, 0, &why);
+    assert_int_equal(strncmp(why.text, "the clock says 1970-01-01, and it is 20", 39), 0);
+    tls_identity_free(listed);
+}
+
 // A handshake and data that arrive byte by byte are the same as in one piece; what was agreed is what we allow.
 static void test_agreement(void **state)
 {
@@ -448,9 +475,11 @@ static void test_record_headers(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_matrix),    cmocka_unit_test(test_own_material),   cmocka_unit_test(test_what_runs_out),
-        cmocka_unit_test(test_agreement), cmocka_unit_test(test_data),           cmocka_unit_test(test_output_room),
-        cmocka_unit_test(test_altered),   cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
+        cmocka_unit_test(test_matrix),         cmocka_unit_test(test_own_material),
+        cmocka_unit_test(test_what_runs_out),  cmocka_unit_test(test_a_clock_that_was_never_set),
+        cmocka_unit_test(test_agreement),      cmocka_unit_test(test_data),
+        cmocka_unit_test(test_output_room),    cmocka_unit_test(test_altered),
+        cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
     };
     struct fault fault;
     if (!tls_library_start(&fault))

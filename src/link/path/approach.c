@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum { WHY_SIZE = 640 };
 
@@ -131,8 +132,10 @@ struct approach *approach_new(uv_loop_t *loop, const struct approach_config *con
     *approach = (struct approach){.loop = loop, .config = *config, .ops = ops, .owner = owner};
     uv_timer_init(loop, &approach->timer);
     approach->timer.data = approach;
-    bool begun;
-    if (config->command) {
+    bool begun = false;
+    if (!tls_identity_may_judge(config->identity, (usec_t)time(NULL) * USEC_PER_SEC, &fault)) {
+        // Nobody is asked then: the gate would only see somebody come and go.
+    } else if (config->command) {
         begun = run_command(approach, &fault);
     } else {
         approach->reach = reach_new(loop, &config->reach, on_reached, approach, &fault);

@@ -13,6 +13,34 @@
 #include <time.h>
 
 #define NOTICE_USEC (14 * 86400 * USEC_PER_SEC) // two weeks: time to renew what is copied by hand
+#define SKEW_USEC   (86400 * USEC_PER_SEC)      // a day: an authority whose clock is ahead, or in another zone
+#ifndef USHER_BUILT                             // Unix seconds
+#define USHER_BUILT 0
+#endif
+
+static void note_signed(struct tls_identity *identity, usec_t at)
+{
+    if (at > identity->earliest)
+        identity->earliest = at;
+}
+
+static void write_date(char date[32], const char *format, usec_t at)
+{
+    time_t seconds = (time_t)(at / USEC_PER_SEC);
+    struct tm tm;
+    strftime(date, 32, format, gmtime_r(&seconds, &tm));
+}
+
+bool tls_identity_may_judge(const struct tls_identity *identity, usec_t wall, struct fault *why)
+{
+    char shown[32], least[32];
+    if (wall + SKEW_USEC >= identity->earliest)
+        return true;
+    write_date(shown, "%F", wall);
+    write_date(least, "%F", identity->earliest);
+    return fault_set(why, "the clock says %s, and it is %s at least: no certificate can be judged until it is set",
+                     shown, least);
+}
 
 // Our own certificate as the peer will see it: it must be one for this end.
 static bool check_own_certificate(struct tls_identity *identity, const struct tls_material *material,
@@ -64,7 +92,7 @@ static bool load_own(struct tls_identity *identity, const struct tls_material *m
     return true;
 }
 
-static bool check_authorities(const struct tls_identity *identity, struct fault *fault)
+static bool check_authorities(struct tls_identity *identity, struct fault *fault)
 {
     struct span in = {identity->ca, identity->ca_len};
     uint8_t *der;
@@ -76,6 +104,8 @@ static bool check_authorities(const struct tls_identity *identity, struct fault 
             good = fault_set(fault, "CA certificate: cannot be parsed");
         else if (!ca.is_ca || !ca.signs_certificates)
             good = fault_set(fault, "CA certificate: is not a CA's (basicConstraints CA:TRUE, keyUsage keyCertSign)");
+        else
+            note_signed(identity, ca.not_before);
         free(der);
         count++;
     }
@@ -92,8 +122,11 @@ static void note_lists(struct tls_identity *identity)
     size_t len;
     identity->list_expires = USEC_NEVER;
     while (tls_pem_next(&in, "X509 CRL", &der, &len)) {
-        if (revocation_list_parse(&list, der, len) && list.next_update < identity->list_expires)
-            identity->list_expires = list.next_update;
+        if (revocation_list_parse(&list, der, len)) {
+            note_signed(identity, list.this_update);
+            if (list.next_update < identity->list_expires)
+                identity->list_expires = list.next_update;
+        }
         free(der);
     }
 }
@@ -117,8 +150,11 @@ static bool set_up(struct tls_identity *identity, const struct tls_material *mat
     identity->ctx = tls_context_new(material->role, material->allow_tls12);
     if (!identity->ctx)
         return fault_set(fault, "wolfSSL lacks what is needed for TLS 1.3 with our ciphers and groups");
-    if (!tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, at_fault, fault) ||
-        !load_own(identity, material, at_fault, fault))
+    struct fault unset;
+    bool filled = tls_identity_may_judge(identity, (usec_t)time(NULL) * USEC_PER_SEC, &unset)
+                      ? tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, at_fault, fault)
+                      : tls_store_fill_undated(identity->ctx, identity, at_fault, fault);
+    if (!filled || !load_own(identity, material, at_fault, fault))
         return false;
     *at_fault = TLS_CERTIFICATE;
     return tls_selftest(identity, fault);
@@ -130,6 +166,7 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, enum 
     struct tls_identity *identity = memory_new(sizeof(*identity));
     identity->role = material->role;
     identity->allow_tls12 = material->allow_tls12;
+    identity->earliest = USHER_BUILT * USEC_PER_SEC;
     identity->ca = copy(material->ca, material->ca_len);
     identity->ca_len = material->ca_len;
     if (material->crl) {
@@ -157,11 +194,9 @@ void tls_identity_free(struct tls_identity *identity)
 
 static bool is_soon(usec_t at, usec_t wall, char date[32])
 {
-    time_t seconds = (time_t)(at / USEC_PER_SEC);
-    struct tm tm;
     if (at > wall + NOTICE_USEC)
         return false;
-    strftime(date, 32, "%FT%TZ", gmtime_r(&seconds, &tm));
+    write_date(date, "%FT%TZ", at);
     return true;
 }
 

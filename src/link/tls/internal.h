@@ -37,6 +37,7 @@ struct tls_identity {
     uint8_t *crl; // PEM; NULL when there is none
     size_t crl_len;
     usec_t expires;      // the certificate; Unix time
+    usec_t earliest;     // it is later by now: an authority signed then, or we were built
     usec_t list_expires; // the first of the lists; USEC_NEVER when there is none
 };
 
@@ -78,6 +79,11 @@ struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
 // else. `at_fault` is TLS_CA or TLS_CRL when that fails.
 bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
                     struct fault *fault);
+
+// The same for the store of `ctx`, whatever the dates of the authorities: for a clock that was never set. Nobody is let in
+// by that one alone: peer.c fills its own.
+bool tls_store_fill_undated(WOLFSSL_CTX *ctx, const struct tls_identity *identity, enum tls_credential *at_fault,
+                            struct fault *fault);
 
 // pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
 // behind it. False when there is none or it is malformed.

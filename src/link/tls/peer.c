@@ -5,6 +5,7 @@
 #include "link/tls/internal.h"
 
 #include <string.h>
+#include <time.h>
 
 static bool refuse(struct tls *tls, const struct certificate *certificate, const char *why)
 {
@@ -93,6 +94,9 @@ static bool check_name(struct tls *tls, const struct certificate *peer)
 static bool judge(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
 {
     struct certificate peer;
+    struct fault fault;
+    if (!tls_identity_may_judge(tls->identity, (usec_t)time(NULL) * USEC_PER_SEC, &fault))
+        return tls_fail(tls, "%s", fault.text);
     if (count < 1 || count > TLS_CHAIN_MAX)
         return tls_fail(tls, "the %s sent %d certificates; 1 to %d are accepted", tls_peer_role(tls), count,
                         TLS_CHAIN_MAX);

@@ -77,19 +77,23 @@ const char *tls_reason_purpose(const struct tls *tls)
                                    : "lacks the clientAuth extended key usage, so it is no portal's";
 }
 
-// ", it did on 2026-11-24T07:00:00Z", where the date is what is wrong.
+// ", it did on 2026-11-24T07:00:00Z", where the date is what is wrong; of a date to come, what the clock says: that may be
+// what is wrong.
 static void write_date(char *room, size_t size, int error, const struct certificate *certificate)
 {
     usec_t at = error == ASN_AFTER_DATE_E ? certificate->not_after : certificate->not_before;
     time_t seconds = (time_t)(at / USEC_PER_SEC);
     struct tm tm;
     gmtime_r(&seconds, &tm);
-    strftime(room, size, error == ASN_AFTER_DATE_E ? ", it did on %FT%TZ" : ", but from %FT%TZ on", &tm);
+    size_t len = strftime(room, size, error == ASN_AFTER_DATE_E ? ", it did on %FT%TZ" : ", but from %FT%TZ on", &tm);
+    seconds = time(NULL);
+    if (error != ASN_AFTER_DATE_E)
+        strftime(room + len, size - len, "; the clock here says %F", gmtime_r(&seconds, &tm));
 }
 
 void tls_reason_chain(struct tls *tls, int error, const struct certificate *certificate)
 {
-    char names[CERTIFICATE_NAMES_SIZE], serial[CERTIFICATE_SERIAL_SIZE], date[48] = "";
+    char names[CERTIFICATE_NAMES_SIZE], serial[CERTIFICATE_SERIAL_SIZE], date[80] = "";
     if (!certificate) {
         tls_fail(tls, "the %s's certificate %s", tls_peer_role(tls), tls_reason_word(error));
         return;

@@ -9,9 +9,10 @@
 
 enum { LISTS_MAX = 8 }; // one for each authority of a bundle
 
-static bool load_authorities(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault)
+// `result`: of loading the authorities into `store`.
+static bool judge_authorities(WOLFSSL_CERT_MANAGER *store, int result, struct fault *fault)
 {
-    int result = wolfSSL_CertManagerLoadCABuffer(store, identity->ca, (long)identity->ca_len, WOLFSSL_FILETYPE_PEM);
+    (void)store;
     if (result != WOLFSSL_SUCCESS)
         return fault_set(fault, "CA certificate: %s", tls_reason_word(result));
 #ifdef WOLFSSL_TRUST_PEER_CERT
@@ -61,12 +62,27 @@ static bool load_lists(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *i
     return good;
 }
 
-bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
-                    struct fault *fault)
+static bool fill_rest(WOLFSSL_CERT_MANAGER *store, int result, const struct tls_identity *identity,
+                      enum tls_credential *at_fault, struct fault *fault)
 {
     *at_fault = TLS_CA;
-    if (!load_authorities(store, identity, fault))
+    if (!judge_authorities(store, result, fault))
         return false;
     *at_fault = TLS_CRL;
     return !identity->crl || load_lists(store, identity, fault);
+}
+
+bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
+                    struct fault *fault)
+{
+    int result = wolfSSL_CertManagerLoadCABuffer(store, identity->ca, (long)identity->ca_len, WOLFSSL_FILETYPE_PEM);
+    return fill_rest(store, result, identity, at_fault, fault);
+}
+
+bool tls_store_fill_undated(WOLFSSL_CTX *ctx, const struct tls_identity *identity, enum tls_credential *at_fault,
+                            struct fault *fault)
+{
+    int result = wolfSSL_CTX_load_verify_buffer_ex(ctx, identity->ca, (long)identity->ca_len, WOLFSSL_FILETYPE_PEM, 0,
+                                                   WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
+    return fill_rest(wolfSSL_CTX_GetCertManager(ctx), result, identity, at_fault, fault);
 }

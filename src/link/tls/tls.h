@@ -50,6 +50,10 @@ void tls_identity_free(struct tls_identity *identity);
 bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, enum tls_credential *which,
                            struct fault *notice);
 
+// False when the clock shows less than what has been signed by others already: it was never set, and nobody's dates can be
+// judged. `why` then says so, in words that stay the same while the clock goes on.
+bool tls_identity_may_judge(const struct tls_identity *identity, usec_t wall, struct fault *why);
+
 // `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
 struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);
 void tls_free(struct tls *tls);
