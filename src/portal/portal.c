@@ -120,13 +120,18 @@ static bool is_watching_command(const struct portal *portal)
     return portal->command.data && !uv_is_closing((const uv_handle_t *)&portal->command);
 }
 
+// The command returns 0 once the tunnel is there, and 1 when it cannot be had. In the foreground nobody waits: a service
+// that begins when the machine does is there for good, whatever becomes of its gate.
+static bool is_waited_for(const struct portal *portal)
+{
+    return portal->background->verdict >= 0;
+}
+
 static void announce(struct portal *portal)
 {
-    portal->was_up = true;
     uv_timer_stop(&portal->patience);
     if (is_watching_command(portal))
         uv_close((uv_handle_t *)&portal->command, NULL);
-    notify_ready();
     if (!background_ready(portal->background))
         stop(portal, "the portal was interrupted");
 }
@@ -142,7 +147,7 @@ static void tunnel_came(void *owner, struct tunnel *tunnel)
         text = endpoint_text(&peer, address);
     node_tunnel_came(&portal->node, tunnel);
     enter(portal, PORTAL_UP);
-    if (!portal->was_up)
+    if (is_waited_for(portal))
         announce(portal);
     log_info("up: gate %s at %s, %s", tls_peer_name(tls), text, tls_cipher(tls));
 }
@@ -172,7 +177,7 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
         finish(portal);
         return;
     }
-    if (!portal->was_up && end == PATH_UNTRUSTED) {
+    if (is_waited_for(portal) && end == PATH_UNTRUSTED) {
         char gate[PORTAL_GATE_SIZE];
         bool many = portal->conf->gates.count > 1; // then each is named with its own reason
         fault_set(&portal->failure, "%.200s%s%.300s", many ? "" : portal_gate_text(portal, gate), many ? "" : ": ",
@@ -182,6 +187,7 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
     }
     if (is_news && end != PATH_LEFT)
         log_warning("%s: %s", end == PATH_LOST ? "tunnel lost" : "no tunnel", why);
+    notify_status("%s: %s", portal_state_text(portal->state), why);
     bound_log();
 }
 
@@ -258,7 +264,9 @@ void portal_open(struct portal *portal, uv_loop_t *loop)
 
 void portal_hurry(struct portal *portal)
 {
-    if (portal->conf->up_timeout)
+    if (!is_waited_for(portal))
+        notify_ready(); // nothing leaks from here on
+    else if (portal->conf->up_timeout)
         uv_timer_start(&portal->patience, ran_out, portal->conf->up_timeout, 0);
 }
 
