@@ -4,6 +4,8 @@
 #include "stack/flow.h"
 
 #include "base/memory.h"
+#include "packet/header.h"
+#include "packet/segment.h"
 
 #include <stdlib.h>
 
@@ -64,4 +66,19 @@ void flow_free(struct stack_flow *flow)
     flow_drop_traffic(flow);
     list_remove(&flow->life);
     free(flow);
+}
+
+uint32_t flow_data_in(const struct tcp_pcb *pcb, uint32_t mtu)
+{
+    return mtu - (IP_IS_V6(&pcb->remote_ip) ? HEADER_V6 : HEADER_V4) - TCP_HEADER;
+}
+
+bool flow_shorten(struct stack_flow *flow, uint32_t mtu)
+{
+    uint32_t fits = flow_data_in(flow->pcb, mtu);
+    if (fits >= flow->gso)
+        return false;
+    flow->gso = (uint16_t)fits;
+    flow->stack->counters.shortened++;
+    return true;
 }

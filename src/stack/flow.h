@@ -122,6 +122,10 @@ void flow_drop_traffic(struct stack_flow *flow);
 // True when nobody needs it any more.
 bool flow_is_over(const struct stack_flow *flow);
 void flow_free(struct stack_flow *flow);
+// Bytes of data of a segment in a packet of `mtu`.
+uint32_t flow_data_in(const struct tcp_pcb *pcb, uint32_t mtu);
+// Segments that fit into packets of `mtu` from here on. False when they do already.
+bool flow_shorten(struct stack_flow *flow, uint32_t mtu);
 
 // Bytes received and not read.
 static inline uint32_t flow_unread(const struct stack_flow *flow)

@@ -58,6 +58,20 @@ static bool opens_again(const struct stack_flow *flow, const struct segment *seg
     return flow->time_wait && (segment->flags & (SEGMENT_SYN | SEGMENT_ACK | SEGMENT_RST)) == SEGMENT_SYN;
 }
 
+bool stack_too_big(struct stack *stack, const struct too_big *said, usec_t now)
+{
+    struct packet_view view = {.src = said->inside.addr, .dst = said->outside.addr};
+    struct segment segment = {.view = &view, .src_port = said->inside.port, .dst_port = said->outside.port};
+    struct stack_flow *flow = demux_find(stack, &segment, demux_hash(stack, &segment));
+    stack->now = now;
+    if (!flow || !flow_has_pcb(flow) || flow->time_wait || !pcb_has_sent(flow, said->seq))
+        return false;
+    if (flow_shorten(flow, said->mtu))
+        pcb_send_again(flow);
+    flow_touch(flow);
+    return true;
+}
+
 void stack_input(struct stack *stack, struct packet *packet, const struct packet_view *view, usec_t now)
 {
     struct segment segment;

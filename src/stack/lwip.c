@@ -23,6 +23,7 @@ enum {
     // lwIP moves an announced window by whole segments only, so without window scaling they are a quarter of 64 KiB.
     SEGMENT_LARGEST_UNSCALED = 16384,
 
+    RTO_FIRST_MS = 1000,       // until an answer was timed: RFC 6298 section 2.1
     WINDOW_FIRST = 262144,     // bytes; grows to TCP_WND as the flow is read
     OUT_OF_ORDER_COPY = 32768, // bytes: half of what a packet buffer holds
 };
@@ -126,7 +127,8 @@ static void let_go(struct stack_flow *flow)
 static uint16_t segment_size(const struct stack *stack, const struct tcp_pcb *pcb, uint16_t mss)
 {
     bool v6 = IP_IS_V6(&pcb->remote_ip);
-    uint32_t fits = stack->config.mtu - (v6 ? 40 : 20) - TCP_HEADER;
+    struct address inside = get_address(&pcb->remote_ip);
+    uint32_t fits = flow_data_in(pcb, path_mtus_to(stack->config.paths, &inside, stack->config.mtu, stack->now));
     uint32_t wanted = mss != 0 ? mss : v6 ? MSS_UNKNOWN_V6 : MSS_UNKNOWN_V4;
     if (wanted < MSS_LEAST)
         wanted = MSS_LEAST;
@@ -234,6 +236,7 @@ static void begin(struct stack_flow *flow, struct tcp_pcb *pcb)
         pcb->rcv_wnd = pcb->rcv_ann_wnd = WINDOW_FIRST;
         pcb->rcv_ann_right_edge = pcb->rcv_nxt + WINDOW_FIRST; // a SYN's window is not scaled: less was announced
     }
+    pcb->rto = pcb->sv = RTO_FIRST_MS / TCP_SLOW_INTERVAL;
     flow->window = pcb->rcv_wnd;
 }
 
@@ -310,6 +313,19 @@ void pcb_watch(struct stack_flow *flow)
     if (list_is_empty(&stack->slow))
         stack->slow_due = stack->now + TCP_SLOW_INTERVAL * USEC_PER_MSEC;
     list_push_back(&stack->slow, &traffic->slow);
+}
+
+bool pcb_has_sent(const struct stack_flow *flow, uint32_t seq)
+{
+    return sequence_order(flow->pcb->lastack, seq) <= 0 && sequence_order(seq, flow->pcb->snd_nxt) < 0;
+}
+
+void pcb_send_again(struct stack_flow *flow)
+{
+    tcp_active_pcbs = flow->pcb;
+    if (flow->pcb->unacked && tcp_rexmit_rto_prepare(flow->pcb) == ERR_OK)
+        tcp_rexmit_rto_commit(flow->pcb);
+    detach(flow);
 }
 
 void pcb_tick(struct stack *stack)

@@ -23,6 +23,10 @@ void pcb_watch(struct stack_flow *flow);
 void pcb_tick(struct stack *stack);
 // One keepalive probe, counted in the pcb until something is heard.
 void pcb_probe(struct stack_flow *flow);
+// What is on its way is sent again, now.
+void pcb_send_again(struct stack_flow *flow);
+// True when the segment that begins there is on its way.
+bool pcb_has_sent(const struct stack_flow *flow, uint32_t seq);
 // Ends a flow's pcb: with RST, unless it is in TIME_WAIT.
 void pcb_abort(struct stack_flow *flow);
 

@@ -8,7 +8,11 @@
 #include <netinet/in.h>
 #include <string.h>
 
-enum { PARTS_MAX = 64 }; // of a packet; more and smaller ones are cheaper to copy together than to gather
+enum {
+    PARTS_MAX = 64, // of a packet; more and smaller ones are cheaper to copy together than to gather
+    // What was lost so often, on a way that loses little, may be too big for a link whose router says nothing.
+    TRIES_BEFORE_SHORTER = 2,
+};
 
 struct outgoing {
     const struct pbuf *chain;
@@ -48,6 +52,31 @@ static uint64_t add_chain(uint64_t sum, const struct outgoing *out)
         }
     }
     return sum;
+}
+
+// What the device cuts is cut to what the way to the application takes: a router on it that takes less says so, and cuts
+// nothing (RFC 1191). The header's checksum stands already, and goes down by what the flag adds (RFC 1624).
+static void forbid_cutting(uint8_t *ip)
+{
+    enum { FLAGS_AT = 6, CHECKSUM_AT = 10, DONT_FRAGMENT = 0x40 };
+    uint32_t sum = (uint32_t)(uint16_t) ~(ip[CHECKSUM_AT] << 8 | ip[CHECKSUM_AT + 1]) + (DONT_FRAGMENT << 8);
+    uint16_t checksum = (uint16_t) ~((sum & 0xffff) + (sum >> 16));
+    ip[FLAGS_AT] |= DONT_FRAGMENT;
+    ip[CHECKSUM_AT] = (uint8_t)(checksum >> 8);
+    ip[CHECKSUM_AT + 1] = (uint8_t)checksum;
+}
+
+// lwIP says in its SYN-ACK what it takes itself; what comes through the device is no larger than that is.
+static void announce_mss(const struct stack *stack, const struct outgoing *out)
+{
+    enum { OPTION_MSS = 2, OPTION_SIZE = 4 };
+    uint8_t *option = out->tcp + TCP_HEADER; // the first of them
+    uint32_t most = stack->config.mtu - out->ip_len - TCP_HEADER;
+    bool stands = out->header_len >= out->ip_len + TCP_HEADER + OPTION_SIZE && option[0] == OPTION_MSS;
+    if (!stands || (uint32_t)(option[2] << 8 | option[3]) <= most)
+        return;
+    option[2] = (uint8_t)(most >> 8);
+    option[3] = (uint8_t)most;
 }
 
 // Fills in the checksum, and what the kernel needs to finish the packet.
@@ -114,6 +143,12 @@ static err_t output(struct netif *netif, struct pbuf *chain)
     struct virtio_net_hdr vnet;
     struct iovec parts[PARTS_MAX];
     examine(&out, chain);
+    if (out.tcp[TCP_FLAGS_AT] & SEGMENT_SYN)
+        announce_mss(stack, &out);
+    if (flow && flow->pcb->nrtx >= TRIES_BEFORE_SHORTER)
+        flow_shorten(flow, MTU_LEAST_V6);
+    if (flow && out.src.version == 4 && stack->config.offload)
+        forbid_cutting(chain->payload);
     seal(&vnet, &out, stack->config.offload, flow ? flow->gso : 0);
     if (!emit(stack, &vnet, parts, gather(parts, stack, chain)))
         return ERR_WOULDBLOCK;

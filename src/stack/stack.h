@@ -14,6 +14,8 @@
 #include "base/facts.h"
 #include "base/hash.h"
 #include "packet/packet.h"
+#include "packet/path_mtu.h"
+#include "packet/too_big.h"
 #include "packet/view.h"
 
 #include <stdbool.h>
@@ -59,12 +61,13 @@ struct stack_ops {
 };
 
 struct stack_config {
-    uint32_t mtu;       // of the TUN device: bounds the segments of applications that sent no MSS
+    uint32_t mtu;       // of the TUN device: bounds the segments of both ends
     bool offload;       // the device takes IFF_VNET_HDR packets with TSO and partial checksums
     uint32_t max_flows; // held SYNs included; above it SYNs are dropped and counted
     uint32_t max_held;  // held SYNs at once
     uint32_t max_held_per_source;
     uint64_t receive_budget; // bytes received and not yet read that all flows together may hold
+    struct path_mtus *paths; // behind the device; borrowed, NULL: all take what it takes
     struct hash_key *key;    // 16 random bytes: demultiplexing table and initial sequence numbers (RFC 6528)
 };
 
@@ -77,6 +80,7 @@ struct stack_config {
     X(syns_held, "SYNs held")                                                                                          \
     X(syns_dropped, "SYNs dropped at a limit")                                                                         \
     X(strays_reset, "segments without a flow, answered with RST")                                                      \
+    X(shortened, "flows whose segments were made smaller for a link behind the device")                                \
     X(over_budget, "segments whose data were dropped: the receive budget is used up")
 
 struct stack_counters {
@@ -91,6 +95,9 @@ void stack_free(struct stack *stack);
 
 // Takes a TCP packet; consumes `packet` always.
 void stack_input(struct stack *stack, struct packet *packet, const struct packet_view *view, usec_t now);
+// A router says that a segment of ours is too big: if it is on its way, it and what followed go again in smaller ones, and
+// later flows to that address begin with these. False when there is no such segment.
+bool stack_too_big(struct stack *stack, const struct too_big *said, usec_t now);
 // End of the loop's turn, after the tunnel has pulled: answers to held SYNs, acknowledgements, window updates and output
 // of every flow that was touched, one packet each where possible; frees what has ended. `link_blocked` holds back bare
 // acknowledgements of flows whose bytes still wait to be read, for 40 ms at most.

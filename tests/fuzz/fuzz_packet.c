@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Any bytes as a packet: what the view points to lies inside, and an ICMP error can be made for whatever was parsed.
+// Any bytes as a packet: what the view points to lies inside, an ICMP error can be made for whatever was parsed, and one
+// that says something of ours is within bounds.
 // A sanitiser sees every read past the end, as the input is a block of exactly its size.
 #include "packet/craft.h"
 #include "packet/segment.h"
+#include "packet/too_big.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +37,15 @@ static void check_segment(const struct packet_view *view)
         abort();
 }
 
+static void check_too_big(const struct packet_view *view)
+{
+    struct too_big said;
+    bool v4 = view->src.version == 4;
+    if (too_big_parse(&said, view) &&
+        (said.mtu < (v4 ? MTU_LEAST_V4 : MTU_LEAST_V6) || said.inside.addr.version != view->src.version))
+        abort();
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     struct packet_view view;
@@ -48,6 +59,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
             abort();
         for (int error = CRAFT_NO_HOST; error <= CRAFT_PROHIBITED; error++)
             check_error(error, bytes, size);
+        check_too_big(&view); // before the segment's options are stripped
         check_segment(&view);
     }
     free(bytes);

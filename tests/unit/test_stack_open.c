@@ -71,8 +71,8 @@ static void a_syn_is_held_until_it_is_answered(void **state)
 static void a_syn_ack_offers_what_was_offered(void **state)
 {
     (void)state;
-    static const uint8_t all[] = {2, 4, 0xff, 0xd7, 1, 3, 3, 7, 1, 1, 4, 2};
-    static const uint8_t all6[] = {2, 4, 0xff, 0xc3, 1, 3, 3, 7, 1, 1, 4, 2};
+    static const uint8_t all[] = {2, 4, 1460 >> 8, 1460 & 0xff, 1, 3, 3, 7, 1, 1, 4, 2}; // the device's MTU is 1500
+    static const uint8_t all6[] = {2, 4, 1440 >> 8, 1440 & 0xff, 1, 3, 3, 7, 1, 1, 4, 2};
     for (int i = 0; i < 4; i++) {
         bool v6 = i & 1, plain = i & 2;
         struct tcp_peer peer;

@@ -26,7 +26,7 @@ static void emit(struct capture *capture, const struct usher_datagram *datagram)
 {
     uint8_t head[CRAFT_HEAD_SIZE];
     struct virtio_net_hdr vnet = {0};
-    bool cut = capture_must_cut(capture, datagram->to.addr.version, packet_len(datagram));
+    bool cut = capture_must_cut(capture, &datagram->to.addr, packet_len(datagram));
     size_t head_len = craft_udp(head, &vnet, capture->tun->offload && !cut, &datagram->from, &datagram->to,
                                 datagram->bytes, datagram->len);
     emit_packet(capture, &vnet, cut, head, head_len, datagram);
@@ -62,7 +62,8 @@ static bool wait_for_more(struct association *association, const struct usher_da
 {
     struct capture *capture = association->flow.capture;
     return capture->config.udp_offload && capture->tun->uso && !capture->batches_refused &&
-           packet_len(datagram) <= capture->config.mtu && batch_join(&capture->batch, association, datagram);
+           packet_len(datagram) <= capture_path_mtu(capture, &datagram->to.addr) &&
+           batch_join(&capture->batch, association, datagram);
 }
 
 bool answer_udp(struct association *association, const struct usher_datagram *datagram)
@@ -96,6 +97,6 @@ void answer_echo(struct association *association, const struct usher_datagram *d
     struct virtio_net_hdr vnet = {0};
     size_t head_len = craft_echo_reply(head, from, &association->inside.addr, association->inside.port,
                                        datagram->to.port, datagram->bytes, datagram->len);
-    bool cut = capture_must_cut(capture, from->version, head_len + datagram->len);
+    bool cut = capture_must_cut(capture, &association->inside.addr, head_len + datagram->len);
     emit_packet(capture, &vnet, cut, head, head_len, datagram);
 }

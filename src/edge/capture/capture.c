@@ -75,6 +75,7 @@ static void init_stack(struct capture *capture)
         .max_held = capture->config.max_flows / HELD_SHARE,
         .max_held_per_source = (capture->config.max_flows + HELD_SOURCE_SHARE - 1) / HELD_SOURCE_SHARE,
         .receive_budget = capture->config.receive_budget,
+        .paths = capture->paths,
         .key = &capture->stack_key,
     };
     capture->stack = stack_new(&config, &capture_stack_ops, capture, capture->now);
@@ -94,6 +95,7 @@ static void stop(struct edge *edge)
     capture_tcp_free_all(capture);
     capture_association_free_all(capture);
     fragments_free(capture->fragments);
+    path_mtus_free(capture->paths);
     if (capture->spare)
         packet_drop(capture->spare);
     packet_pool_free(capture->packets);
@@ -219,6 +221,7 @@ struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct
     table_init(&capture->associations);
     capture->packets = packet_pool_new(PACKETS_CACHED);
     capture->fragments = fragments_new(&capture->key, &capture->counters.fragments_dropped);
+    capture->paths = path_mtus_new(&capture->key);
     init_stack(capture);
     capture_device_watch(capture);
     return capture;

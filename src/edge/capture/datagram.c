@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Datagrams from inside, UDP and echo requests, into their associations. Super-packets of several datagrams are cut apart
-// first. Other messages of ICMP have no session to go by.
+// first. Other messages of ICMP have no session to go by; what routers say of our own packets is heeded (too_big.c).
 #include "edge/capture/internal.h"
 
 #include "base/checksum.h"
@@ -67,7 +67,7 @@ static void take_udp(struct capture *capture, const struct packet_view *view, co
     } while (left > 0);
 }
 
-static bool echo_checksum_is_right(const struct packet_view *view, const struct virtio_net_hdr *vnet)
+static bool icmp_checksum_is_right(const struct packet_view *view, const struct virtio_net_hdr *vnet)
 {
     if (packet_is_vouched_for(vnet))
         return true;
@@ -77,19 +77,19 @@ static bool echo_checksum_is_right(const struct packet_view *view, const struct 
     return checksum_fold(checksum_add(sum, view->upper, view->upper_len)) == 0;
 }
 
-static void take_echo(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet)
+static void take_icmp(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet)
 {
     bool v4 = view->src.version == 4;
     if (view->protocol != (v4 ? IPPROTO_ICMP : IPPROTO_ICMPV6) || view->upper_len < ECHO_HEADER) {
         capture->counters.malformed++;
         return;
     }
-    if (view->upper[0] != (v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST) || view->upper[1] != 0) {
-        capture->counters.unsupported++;
+    if (!icmp_checksum_is_right(view, vnet)) {
+        capture->counters.bad_checksum++;
         return;
     }
-    if (!echo_checksum_is_right(view, vnet)) {
-        capture->counters.bad_checksum++;
+    if (view->upper[0] != (v4 ? ICMP_ECHO : ICMP6_ECHO_REQUEST) || view->upper[1] != 0) {
+        capture->counters.unsupported += !capture_too_big(capture, view);
         return;
     }
     struct outgoing out = {
@@ -109,7 +109,7 @@ void capture_datagram_take(struct capture *capture, const struct packet_view *vi
     if (view->protocol == IPPROTO_UDP)
         take_udp(capture, view, vnet);
     else if (view->protocol == IPPROTO_ICMP || view->protocol == IPPROTO_ICMPV6)
-        take_echo(capture, view, vnet);
+        take_icmp(capture, view, vnet);
     else
         capture->counters.unsupported++;
 }

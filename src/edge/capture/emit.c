@@ -8,6 +8,7 @@
 
 enum {
     V6_HEADER = 40,
+    V6_DST_AT = 24,
     V6_FRAGMENT_HEADER = 8,
     V6_MORE_FRAGMENTS = 1,
 };
@@ -54,9 +55,9 @@ bool capture_emit_batch(struct capture *capture, const struct virtio_net_hdr *vn
     return true;
 }
 
-bool capture_must_cut(const struct capture *capture, uint8_t version, size_t len)
+bool capture_must_cut(const struct capture *capture, const struct address *to, size_t len)
 {
-    return version == 6 && len > capture->config.mtu;
+    return to->version == 6 && len > capture_path_mtu(capture, to);
 }
 
 // The headers of one fragment: the packet's own, with the fragment header between it and the upper layer's.
@@ -77,7 +78,8 @@ void capture_emit_cut(struct capture *capture, const uint8_t *head, size_t head_
 {
     static const struct virtio_net_hdr none;
     uint8_t own[V6_HEADER + V6_FRAGMENT_HEADER];
-    size_t step = (capture->config.mtu - sizeof own) / 8 * 8;
+    const struct address to = address_v6(head + V6_DST_AT);
+    size_t step = (capture_path_mtu(capture, &to) - sizeof own) / 8 * 8;
     size_t upper_head = head_len - V6_HEADER; // goes in front of the first one's payload
     size_t total = upper_head + len;
     uint32_t id = capture->fragment_number++;

@@ -7,6 +7,7 @@
 //                      association.c    what UDP and pings have in common
 //                      association_table.c  early.c  answer.c
 //     reason.c  emit.c                  packets out
+//     too_big.c                         how large these may be
 //
 // Freeing. A flow that is done goes to `dead` and is freed at the end of the turn, so that no callback frees its caller.
 // Time. Flows wait on the timelines, from capture_moment on.
@@ -65,6 +66,7 @@ struct capture {
     struct packet_pool *packets;
     struct packet *spare; // a buffer for the next packet, or NULL
     struct fragments *fragments;
+    struct path_mtus *paths;
     struct hash_key stack_key;
     struct hash_key key;
     struct capture_counters counters;
@@ -109,6 +111,12 @@ static inline uint32_t capture_moment(const struct capture *capture)
 // At the start, and at the end of each turn: waits for what emit.c could not get rid of, too.
 void capture_device_watch(struct capture *capture);
 
+// too_big.c
+// What an ICMP packet with a right checksum says of one of ours that a link could not take; false: nothing that we heed.
+bool capture_too_big(struct capture *capture, const struct packet_view *view);
+// The largest packet that is known to reach `to` whole.
+uint32_t capture_path_mtu(const struct capture *capture, const struct address *to);
+
 // datagram.c
 // Everything but TCP; whole, if it came in fragments.
 void capture_datagram_take(struct capture *capture, const struct packet_view *view, const struct virtio_net_hdr *vnet);
@@ -133,7 +141,7 @@ void capture_emit_cut(struct capture *capture, const uint8_t *head, size_t head_
                       size_t len);
 // Whether a packet of `len` bytes must be cut. IPv4 never: a local application takes it whole, and for others the
 // kernel cuts it as it forwards.
-bool capture_must_cut(const struct capture *capture, uint8_t version, size_t len);
+bool capture_must_cut(const struct capture *capture, const struct address *to, size_t len);
 // `error` is an enum craft_error, or NO_ERROR for none; without an offender to quote there is none either.
 void capture_emit_error(struct capture *capture, int error, const uint8_t *offender, size_t len);
 
