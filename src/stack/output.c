@@ -145,7 +145,7 @@ static err_t output(struct netif *netif, struct pbuf *chain)
     examine(&out, chain);
     if (out.tcp[TCP_FLAGS_AT] & SEGMENT_SYN)
         announce_mss(stack, &out);
-    if (flow && flow->pcb->nrtx >= TRIES_BEFORE_SHORTER)
+    if (flow && flow_has_pcb(flow) && flow->pcb->nrtx >= TRIES_BEFORE_SHORTER)
         flow_shorten(flow, MTU_LEAST_V6);
     if (flow && out.src.version == 4 && stack->config.offload)
         forbid_cutting(chain->payload);
