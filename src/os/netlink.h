@@ -52,6 +52,11 @@ bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route)
 // as a whole (127.0.0.0/8, AnyIP); returns how many were stored.
 size_t netlink_local_prefixes(struct netlink *nl, struct prefix *room, size_t max);
 
+enum { NETLINK_UPLINKS_MAX = 8 };
+// The interfaces that default routes of the main table lead to, that of the lowest metric first; returns how many were
+// stored, each once.
+size_t netlink_uplinks(struct netlink *nl, uint8_t version, unsigned *room, size_t max);
+
 // News: a descriptor to poll for reading, and the reading of it, which takes all that waits and says what kinds of
 // thing changed. Own changes are reported too; after news were lost, every kind is. (Not NETLINK_ROUTE and so on:
 // linux/netlink.h has a macro of that name.)

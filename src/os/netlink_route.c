@@ -104,6 +104,48 @@ bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route)
     return search.found;
 }
 
+// Sorted by metric as they come: there are few.
+struct uplinks {
+    unsigned *devices;
+    size_t count, max;
+    uint32_t metrics[NETLINK_UPLINKS_MAX];
+};
+
+static void note_uplink(struct uplinks *uplinks, unsigned device, uint32_t metric)
+{
+    size_t at = uplinks->count;
+    for (size_t i = 0; i < uplinks->count; i++)
+        if (uplinks->devices[i] == device)
+            return; // routes of one family come in the order of their metrics
+    if (uplinks->count == uplinks->max)
+        return;
+    for (; at > 0 && uplinks->metrics[at - 1] > metric; at--) {
+        uplinks->metrics[at] = uplinks->metrics[at - 1];
+        uplinks->devices[at] = uplinks->devices[at - 1];
+    }
+    uplinks->metrics[at] = metric;
+    uplinks->devices[at] = device;
+    uplinks->count++;
+}
+
+static void note_default(struct nlmsghdr *hdr, void *owner)
+{
+    const struct rtmsg *rt = nlmsg_data(hdr);
+    struct nlattr *attrs[RTA_MAX + 1];
+    if (hdr->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(hdr, sizeof *rt, attrs, RTA_MAX, NULL) < 0)
+        return;
+    if (rt->rtm_type == RTN_UNICAST && rt->rtm_dst_len == 0 && u32_of(attrs[RTA_TABLE]) == RT_TABLE_MAIN &&
+        attrs[RTA_OIF])
+        note_uplink(owner, u32_of(attrs[RTA_OIF]), u32_of(attrs[RTA_PRIORITY]));
+}
+
+size_t netlink_uplinks(struct netlink *nl, uint8_t version, unsigned *room, size_t max)
+{
+    struct uplinks uplinks = {.devices = room, .max = max < NETLINK_UPLINKS_MAX ? max : NETLINK_UPLINKS_MAX};
+    dump_table(nl, version == 4 ? AF_INET : AF_INET6, RT_TABLE_MAIN, note_default, &uplinks);
+    return uplinks.count;
+}
+
 struct sweep {
     uint32_t table;
     struct netlink_heap heap;

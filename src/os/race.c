@@ -10,11 +10,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { ATTEMPT_DELAY_MS = 250 }; // Connection Attempt Delay, RFC 8305 section 5
+enum {
+    ATTEMPT_DELAY_MS = 250, // Connection Attempt Delay, RFC 8305 section 5
+    UPLINK_DELAY_MS = 1000, // a SYN is sent again by then, and slow satellites have answered
+};
 
 struct attempt {
     struct race *race;
     struct endpoint to;
+    unsigned uplink; // 0: as the kernel routes it
     uv_poll_t poll;
     int fd; // -1: not under way
 };
@@ -25,7 +29,7 @@ struct race {
     void *owner;
     uint32_t mark;
     struct socket_source source;
-    size_t count;
+    size_t count;         // of attempts
     size_t next;          // the attempt to be made next
     size_t pending;       // attempts under way
     size_t handles;       // of libuv that are not closed yet
@@ -153,10 +157,12 @@ static bool watch(struct attempt *attempt, int fd)
     return true;
 }
 
-static bool prepare(const struct race *race, int fd, uint8_t version)
+static bool prepare(const struct attempt *attempt, int fd)
 {
-    const struct address *from = socket_source_of(&race->source, version);
-    return (race->mark == 0 || socket_set_mark(fd, race->mark)) && (!from || socket_bind_stream(fd, from));
+    const struct race *race = attempt->race;
+    const struct address *from = socket_source_of(&race->source, attempt->to.addr.version);
+    return (race->mark == 0 || socket_set_mark(fd, race->mark)) && (!from || socket_bind_stream(fd, from)) &&
+           (attempt->uplink == 0 || socket_bind_to_device(fd, attempt->uplink));
 }
 
 // Begins one attempt. True when it is under way.
@@ -164,8 +170,7 @@ static bool begin(struct attempt *attempt)
 {
     struct race *race = attempt->race;
     int fd = socket_stream(attempt->to.addr.version);
-    if (fd >= 0 && prepare(race, fd, attempt->to.addr.version) && socket_connect(fd, &attempt->to) >= 0 &&
-        watch(attempt, fd))
+    if (fd >= 0 && prepare(attempt, fd) && socket_connect(fd, &attempt->to) >= 0 && watch(attempt, fd))
         return true;
     failed(race, (size_t)(attempt - race->attempts), errno);
     if (fd >= 0)
@@ -185,6 +190,14 @@ static void on_timer(uv_timer_t *timer)
     finish(race, -1, which, is_vague(race->error) ? ETIMEDOUT : race->error);
 }
 
+// Until the next attempt, when the last one has not failed.
+static uint64_t delay_of(const struct race *race)
+{
+    bool other_uplink =
+        race->next < race->count && race->attempts[race->next].uplink != race->attempts[race->next - 1].uplink;
+    return other_uplink ? UPLINK_DELAY_MS : ATTEMPT_DELAY_MS;
+}
+
 static void try_next(struct race *race)
 {
     bool begun = false;
@@ -196,21 +209,28 @@ static void try_next(struct race *race)
     }
     uint64_t now = uv_now(race->timer.loop);
     uint64_t left = race->deadline_ms > now ? race->deadline_ms - now : 0;
-    bool more = race->next < race->count && left > ATTEMPT_DELAY_MS;
-    uv_timer_start(&race->timer, on_timer, more ? ATTEMPT_DELAY_MS : left, 0);
+    uint64_t delay = delay_of(race);
+    bool more = race->next < race->count && left > delay;
+    uv_timer_start(&race->timer, on_timer, more ? delay : left, 0);
 }
 
 struct race *race_new(uv_loop_t *loop, const struct race_config *config,
                       void (*done)(void *owner, const struct race_end *end), void *owner)
 {
-    struct race *race = memory_new(sizeof *race + config->count * sizeof race->attempts[0]);
+    size_t count = config->count * (1 + config->uplink_count);
+    struct race *race = memory_new(sizeof *race + count * sizeof race->attempts[0]);
     race->done = done;
     race->owner = owner;
     race->mark = config->mark;
     race->source = config->source;
-    for (size_t i = 0; i < config->count; i++)
+    for (size_t i = 0; i < count; i++)
         race->attempts[i] = (struct attempt){.race = race, .fd = -1};
     interleave(race, config->to, config->count);
+    for (; race->count < count; race->count++) {
+        struct attempt *attempt = &race->attempts[race->count];
+        attempt->to = race->attempts[race->count % config->count].to;
+        attempt->uplink = config->uplinks[race->count / config->count - 1];
+    }
     uv_timer_init(loop, &race->timer);
     race->timer.data = race;
     race->handles = 1;

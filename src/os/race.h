@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A TCP connection to whichever of several endpoints answers first (Happy Eyeballs, RFC 8305). The families take turns, a
-// new attempt starts 250 ms after the last or when one has failed, and the first success ends the others.
+// new attempt starts 250 ms after the last or when one has failed, and the first success ends the others. Where there are
+// other uplinks, each has its turn when the ways that the kernel would take have had a second: one that is silent is dead to
+// us, and the kernel does not know.
 #ifndef OS_RACE_H
 #define OS_RACE_H
 
@@ -17,6 +19,8 @@ struct race_config {
     uint32_t timeout_ms;       // for all together
     uint32_t mark;             // of the sockets, set before they connect; 0: none
     struct socket_source source;
+    const unsigned *uplinks; // interfaces by index, in order of preference; copied
+    size_t uplink_count;
 };
 
 struct race_end {

@@ -220,6 +220,12 @@ bool socket_has_congestion(const char *name)
     return has;
 }
 
+bool socket_bind_to_device(int fd, unsigned ifindex)
+{
+    int index = (int)ifindex;
+    return setsockopt(fd, SOL_SOCKET, SO_BINDTOIFINDEX, &index, sizeof index) == 0;
+}
+
 bool socket_set_mark(int fd, uint32_t mark)
 {
     return setsockopt(fd, SOL_SOCKET, SO_MARK, &mark, sizeof mark) == 0;

@@ -45,6 +45,8 @@ bool socket_set_congestion(int fd, const char *name);
 // Whether the kernel has it, loading its module if root asks; nobody else can know. "auto" it always has.
 bool socket_has_congestion(const char *name);
 bool socket_set_mark(int fd, uint32_t mark); // SO_MARK
+// Whatever the routes prefer, it goes by that interface; where it has no way there, nowhere. Anybody may (Linux 5.7).
+bool socket_bind_to_device(int fd, unsigned ifindex);
 // TCP_USER_TIMEOUT, with keep-alives well inside it, and with pauses between retransmissions that stay short, so that a
 // path that is back is found at once (where the kernel can: Linux 6.15).
 void socket_set_user_timeout(int fd, uint32_t ms);

@@ -127,6 +127,7 @@ static bool take_path(struct portal *portal, struct fault *fault)
         .proxy = &conf->proxy.proxy,
         .command = conf->proxy.command,
         .mark = portal_conf_captures(conf) ? ROUTES_MARK : 0, // nothing to stay outside of
+        .nl = portal->nl,
         .identity = portal->identity,
         .tunnel = link_tuning_tunnel(&conf->link),
     };

@@ -222,12 +222,58 @@ static void they_come_from_their_source(void **state)
     assert_int_equal(uv_loop_close(&loop), 0);
 }
 
+// Other uplinks come last, a second after the kernel's own choice, or at once when that has failed.
+static void other_uplinks_have_their_turn(void **state)
+{
+    (void)state;
+    enum { LOOPBACK = 1, NO_SUCH = 0x7ffffff };
+    static const struct {
+        const char *name;
+        unsigned uplinks[2];
+        bool is_silent;
+        int error;
+        unsigned from_ms, to_ms;
+    } cases[] = {
+        {"all refuse", {LOOPBACK, LOOPBACK}, false, ECONNREFUSED, 0, 200},
+        {"one is gone", {NO_SUCH, LOOPBACK}, false, ECONNREFUSED, 0, 200},
+        {"silence everywhere", {LOOPBACK, LOOPBACK}, true, ETIMEDOUT, 1390, 1800},
+        {"silence, then one that is gone", {NO_SUCH, NO_SUCH}, true, ENODEV, 1390, 1800},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct endpoint to = {.port = 0};
+        struct outcome outcome = {0};
+        int fillers[FILLERS] = {-1, -1, -1, -1};
+        uv_loop_t loop;
+        int listener = listen_at("127.0.0.2", &to.port, 0);
+        assert_true(address_parse(&to.addr, "127.0.0.2"));
+        if (cases[i].is_silent)
+            fill("127.0.0.2", to.port, fillers);
+        else
+            close(listener);
+        assert_int_equal(uv_loop_init(&loop), 0);
+        usec_t start = clock_now();
+        const struct race_config config = {
+            .to = &to, .count = 1, .timeout_ms = 1400, .uplinks = cases[i].uplinks, .uplink_count = 2};
+        race_new(&loop, &config, came, &outcome);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        unsigned ms = (unsigned)((clock_now() - start) / USEC_PER_MSEC);
+        assert_int_equal(uv_loop_close(&loop), 0);
+        CASE(cases[i].name, outcome.done && outcome.end.fd < 0 && outcome.end.error == cases[i].error);
+        CASE(cases[i].name, ms >= cases[i].from_ms && ms <= cases[i].to_ms);
+        for (int f = 0; f < FILLERS && cases[i].is_silent; f++)
+            close(fillers[f]);
+        if (cases[i].is_silent)
+            close(listener);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(who_wins),
         cmocka_unit_test(sockets_are_marked),
         cmocka_unit_test(they_come_from_their_source),
+        cmocka_unit_test(other_uplinks_have_their_turn),
         cmocka_unit_test(given_up_there_is_no_callback),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include "os/clock.h"
 #include "os/random.h"
 #include "os/socket.h"
+#include "os/uplink.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -168,6 +169,7 @@ static struct approach *approach_to(struct path *path, size_t gate)
                 .port = to->port,
                 .proxy = path->config.proxy ? path->config.proxy : &none,
                 .mark = path->config.mark,
+                .nl = path->config.nl,
                 .connect_ms = has_many(path) ? CONNECT_TIMEOUT_OF_MANY_MS : CONNECT_TIMEOUT_MS,
             },
         .peer_name = to->peer_name,
@@ -404,13 +406,17 @@ void path_stop(struct path *path, const char *reason)
 
 // News
 
-// A command's connection is its own affair.
-static bool local_address_is_gone(struct path *path)
+// Why the tunnel's connection cannot go on; NULL: it can. A command's is its own affair.
+static const char *stranded(struct path *path)
 {
     struct endpoint local;
     if (path->config.command)
-        return false;
-    return !tunnel_local(approach_tunnel(path->approach), &local) || !socket_may_bind(&local.addr);
+        return NULL;
+    if (!tunnel_local(approach_tunnel(path->approach), &local) || !socket_may_bind(&local.addr))
+        return "the address of the tunnel's connection is gone from this machine";
+    if (path->config.nl && uplink_is_cut_off(path->config.nl, &local.addr))
+        return "the link of the tunnel's connection is down, and there is another";
+    return NULL;
 }
 
 static void drop(struct path *path, const char *why)
@@ -429,8 +435,10 @@ void path_network_changed(struct path *path)
         start_round(path, 0);
     } else if (path->phase == TRYING && stale) {
         drop(path, "the network changed during the TLS handshake");
-    } else if (path->phase == UP && approach_tunnel(path->approach) && local_address_is_gone(path)) {
-        drop(path, "the address of the tunnel's connection is gone from this machine");
+    } else if (path->phase == UP && approach_tunnel(path->approach)) {
+        const char *why = stranded(path);
+        if (why)
+            drop(path, why);
     }
 }
 

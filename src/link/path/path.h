@@ -8,6 +8,7 @@
 #include "link/path/proxy.h"
 #include "link/tunnel/tunnel.h"
 
+struct netlink;
 struct path;
 
 struct path_gate {
@@ -23,6 +24,7 @@ struct path_config {
     const struct proxy *proxy;     // on the way to each of them; NULL: none
     const char *command;           // the same by a command (link/path/command.h); NULL: none
     uint32_t mark;                 // fwmark of the socket and of the name queries
+    struct netlink *nl;            // to ask for other uplinks; NULL: only as the kernel routes
     struct tls_identity *identity;
     struct tunnel_config tunnel; // `resume_ms` is 0: each attempt makes a tunnel of its own
 };
@@ -48,7 +50,7 @@ void path_free(struct path *path);
 // Ends the tunnel in order (see tunnel_end) and tries no more; `down` follows.
 void path_stop(struct path *path, const char *reason);
 // Addresses or routes changed: if the tunnel is not up, try at once. If it is, probe it: when its local address is gone,
-// drop it and try at once.
+// or its link is down and there is another, drop it and try at once.
 void path_network_changed(struct path *path);
 // Whether somebody waits for the tunnel. While it is so and there is none, the next attempt comes half a second after the
 // last one whatever the back-off has grown to, and one that hangs is begun anew, or the next gate's.

@@ -6,6 +6,7 @@
 #include "base/host_name.h"
 #include "base/memory.h"
 #include "link/path/negotiation.h"
+#include "os/netlink.h"
 #include "os/race.h"
 #include "os/random.h"
 #include "os/resolver.h"
@@ -123,8 +124,17 @@ static void connect_to(struct reach *reach, const struct address *addrs, size_t 
     for (size_t i = 0; i < count; i++)
         to[i] = (struct endpoint){.addr = addrs[i],
                                   .port = has_proxy(reach) ? reach->config.proxy->port : reach->config.port};
+    unsigned uplinks[NETLINK_UPLINKS_MAX];
+    size_t known =
+        reach->config.nl ? netlink_uplinks(reach->config.nl, to[0].addr.version, uplinks, NETLINK_UPLINKS_MAX) : 0;
     const struct race_config config = {
-        .to = to, .count = count, .timeout_ms = reach->config.connect_ms, .mark = reach->config.mark};
+        .to = to,
+        .count = count,
+        .timeout_ms = reach->config.connect_ms,
+        .mark = reach->config.mark,
+        .uplinks = uplinks + 1, // the first is the kernel's choice
+        .uplink_count = known > 1 ? known - 1 : 0,
+    };
     reach->race = race_new(reach->loop, &config, on_connected, reach);
 }
 

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <uv.h>
 
+struct netlink;
 struct reach;
 
 // Texts and proxy are borrowed until it ends.
@@ -18,6 +19,7 @@ struct reach_config {
     const struct proxy *proxy; // its kind may be PROXY_NONE
     uint32_t mark;             // fwmark of the socket and of the name queries
     uint32_t connect_ms;       // for all addresses together
+    struct netlink *nl;        // to ask for other uplinks; NULL: only as the kernel routes
 };
 
 struct reach_end {
