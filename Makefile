@@ -132,10 +132,11 @@ $(DEPS)/fetched: scripts/fetch-deps $(DEPS)/where
 # wolfSSL, by our own settings and with its assembly, which brings its own instruction sets and picks one at run time.
 # One library serves every build, so it has neither their sanitisers nor what only one compiler knows.
 WOLFSSL_C := $(addprefix src/,crl internal keys ssl tls tls13 wolfio) $(addprefix wolfcrypt/src/,aes asn chacha \
-  chacha20_poly1305 coding cpuid cryptocb curve25519 ecc error fe_operations hash hmac kdf logging memory misc poly1305 \
-  random rsa sha256 sha512 signature sp_c64 sp_int sp_x86_64 wc_encrypt wc_port wolfmath)
+  chacha20_poly1305 coding cpuid cryptocb curve25519 ecc ed25519 ed448 error fe_448 fe_operations ge_448 ge_operations hash \
+  hmac kdf logging memory misc poly1305 pwdbased random rsa sha256 sha3 sha512 signature sp_c64 sp_int sp_x86_64 \
+  wc_encrypt wc_port wolfmath)
 WOLFSSL_S := $(if $(filter x86_64,$(shell uname -m)),$(addprefix wolfcrypt/src/,aes_asm aes_gcm_asm chacha_asm \
-  fe_x25519_asm poly1305_asm sha256_asm sha512_asm sp_x86_64_asm))
+  fe_x25519_asm poly1305_asm sha256_asm sha3_asm sha512_asm sp_x86_64_asm))
 WOLFSSL_CFLAGS := -O2 -g -w -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
 wolfssl_object = $(DEPS)/obj/$(1).o
 WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))

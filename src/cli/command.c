@@ -5,7 +5,12 @@
 
 #include "cli/version.h"
 
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static int refuse(const struct command_program *program, const char *what, const char *arg)
@@ -25,9 +30,22 @@ static int help(const struct command_program *program)
     return EXIT_DONE;
 }
 
+// A descriptor that is open; what we start gets no copy.
+static bool parse_descriptor(int *out, const char *text)
+{
+    char *end;
+    errno = 0;
+    long number = strtol(text, &end, 10);
+    if (!isdigit((unsigned char)*text) || *end || errno || number > INT_MAX)
+        return false;
+    *out = (int)number;
+    return fcntl(*out, F_SETFD, FD_CLOEXEC) == 0;
+}
+
 static int run(const struct command_program *program, const struct command *command, int argc, char **argv)
 {
-    struct command_line line = {0};
+    static const char passphrase_fd[] = "--passphrase-fd";
+    struct command_line line = {.passphrase_fd = -1};
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (is_help(arg))
@@ -36,7 +54,11 @@ static int run(const struct command_program *program, const struct command *comm
             line.foreground = true;
         else if (command->takes_json && !strcmp(arg, "--json"))
             line.json = true;
-        else if (*arg == '-')
+        else if (command->takes_passphrase_fd && !strcmp(arg, passphrase_fd)) {
+            const char *number = ++i < argc ? argv[i] : "";
+            if (!parse_descriptor(&line.passphrase_fd, number))
+                return refuse(program, "--passphrase-fd needs the number of a descriptor that is open", number);
+        } else if (*arg == '-')
             return refuse(program, "unknown option", arg);
         else if (!command->takes_argument || line.argument)
             return refuse(program, "one argument too many", arg);

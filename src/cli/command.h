@@ -10,6 +10,7 @@ enum { EXIT_DONE = 0, EXIT_FAILED = 1, EXIT_WRONG = 2 };
 struct command_line {
     bool foreground;      // -f
     bool json;            // --json
+    int passphrase_fd;    // --passphrase-fd; -1: not given
     const char *argument; // NAME or FILE; NULL when there is none
 };
 
@@ -18,6 +19,7 @@ struct command {
     int (*run)(const struct command_line *line);
     bool takes_foreground;
     bool takes_json;
+    bool takes_passphrase_fd;
     bool takes_argument;
     bool needs_argument;
 };

@@ -4,12 +4,16 @@
 #include "config/credentials.h"
 
 #include "config/secret_file.h"
+#include "os/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-enum { CREDENTIAL_MAX = 4 * 1024 * 1024 }; // bytes of one file: a revocation list of some 50,000 entries
+enum {
+    CREDENTIAL_MAX = 4 * 1024 * 1024, // bytes of one file: a revocation list of some 50,000 entries
+    TRIES = 3,                        // that a person has for a passphrase
+};
 
 static const char *const KEY_OF[] = {
     [TLS_CA] = "CA", [TLS_CERTIFICATE] = "Certificate", [TLS_KEY] = "Key", [TLS_CRL] = "CRL"};
@@ -32,23 +36,130 @@ static bool read_one(struct blob *out, struct config *config, const char *sectio
     const char *key = KEY_OF[which];
     if (!path)
         return true;
-    if (which == TLS_KEY)
-        return secret_file_read(out, config, section, key, path);
     if (blob_read(out, path, CREDENTIAL_MAX, &fault))
         return true;
     config_mistake(config, section, key, "%s: %s", key, fault.text);
     return false;
 }
 
-bool credentials_read(struct credentials *out, struct config *config, const char *section,
-                      const struct credential_keys *keys)
+void credential_keys_check(const struct credential_keys *keys, struct config *config, const char *section)
 {
-    bool ok = keys->ca && keys->certificate && keys->key;
+    if (!config_has(config, section, "Key") && !keys->key_command)
+        config_mistake(config, section, NULL, "Key is missing in [%s], or KeyCommand", section);
+}
+
+// The key itself, which the command prints.
+static bool read_by_command(struct blob *out, struct config *config, const char *section, const char *command,
+                            const struct asking *asking)
+{
+    struct fault fault;
+    if (asking->at_terminal_only && !terminal_is_there()) {
+        config_notice(config, section, "KeyCommand",
+                      "KeyCommand: is not run without a terminal that it could ask at, so the key was not judged");
+        return true;
+    }
+    if (key_command_run(out, command, &fault))
+        return true;
+    config_mistake(config, section, "KeyCommand", "%s", fault.text);
+    return false;
+}
+
+// Tries what is given; the caller asks again while the result is TLS_WRONG_PASSPHRASE.
+static enum tls_unlocked try(struct blob *key, const struct blob *passphrase, tls_key_opener *unlock,
+                             struct fault *fault)
+{
+    struct blob open;
+    enum tls_unlocked result = unlock(&open, key, passphrase, fault);
+    if (result == TLS_UNLOCKED) {
+        blob_wipe(key);
+        *key = open;
+    }
+    return result;
+}
+
+// One answer to the question; TLS_WRONG_PASSPHRASE when it may be asked again.
+static enum tls_unlocked ask_and_try(struct blob *key, const struct credential_opening *opening,
+                                     const struct passphrase_question *question, bool *nobody, struct fault *fault)
+{
+    struct blob passphrase;
+    enum passphrase_answer answer = passphrase_get(&passphrase, opening->asking, question, fault);
+    *nobody = answer == PASSPHRASE_NOBODY;
+    if (answer != PASSPHRASE_GIVEN && answer != PASSPHRASE_ASKED)
+        return TLS_NOT_UNLOCKED;
+    enum tls_unlocked result = try(key, &passphrase, opening->unlock, fault);
+    blob_wipe(&passphrase);
+    if (result != TLS_WRONG_PASSPHRASE)
+        return result;
+    fault_set(fault, "%s: the passphrase is wrong", question->file ? question->file : "KeyCommand");
+    return answer == PASSPHRASE_ASKED ? TLS_WRONG_PASSPHRASE : TLS_NOT_UNLOCKED;
+}
+
+static bool open_key(struct blob *key, struct config *config, const char *section, const struct credential_keys *keys,
+                     const struct credential_opening *opening)
+{
+    struct passphrase_question question = {
+        .instance = opening->instance, .file = keys->key, .command = keys->key ? keys->key_command : NULL};
+    const char *name = keys->key ? "Key" : "KeyCommand";
+    struct fault fault;
+    bool nobody = false;
+    enum tls_unlocked result = TLS_WRONG_PASSPHRASE;
+    for (unsigned tries = 0; result == TLS_WRONG_PASSPHRASE && tries < TRIES; tries++) {
+        question.again = tries;
+        result = ask_and_try(key, opening, &question, &nobody, &fault);
+    }
+    if (result == TLS_UNLOCKED)
+        return true;
+    if (nobody && opening->asking->at_terminal_only) {
+        config_notice(config, section, name,
+                      "%s: is encrypted and was not opened: its passphrase is asked for at a terminal only", name);
+        blob_wipe(key);
+        return true;
+    }
+    if (nobody)
+        fault_set(&fault, "is encrypted, and there is nobody to ask for its passphrase: no terminal and no "
+                          "systemd-ask-password; use --passphrase-fd or KeyCommand");
+    config_mistake(config, section, name, "%s: %s", name, fault.text);
+    return false;
+}
+
+static bool read_key(struct blob *out, struct config *config, const char *section, const struct credential_keys *keys,
+                     const struct credential_opening *opening)
+{
+    if (!keys->key && !keys->key_command)
+        return false;
+    if (keys->key && !secret_file_read(out, config, section, "Key", keys->key))
+        return false;
+    bool mistaken = config->mistakes; // then nobody is asked in vain, and what else is wrong is told all the same
+    if (!keys->key && !mistaken && !read_by_command(out, config, section, keys->key_command, opening->asking))
+        return false;
+    if (!tls_key_is_locked(out->bytes, out->len))
+        return true;
+    if (!mistaken)
+        return open_key(out, config, section, keys, opening);
+    blob_wipe(out);
+    return true;
+}
+
+bool credentials_read(struct credentials *out, struct config *config, const char *section,
+                      const struct credential_keys *keys, const struct credential_opening *opening)
+{
+    bool ok = keys->ca && keys->certificate;
     ok &= read_one(&out->ca, config, section, TLS_CA, keys->ca);
     ok &= read_one(&out->certificate, config, section, TLS_CERTIFICATE, keys->certificate);
-    ok &= read_one(&out->key, config, section, TLS_KEY, keys->key);
     ok &= read_one(&out->crl, config, section, TLS_CRL, keys->crl);
+    ok &= read_key(&out->key, config, section, keys, opening);
     return ok;
+}
+
+struct validity credentials_validity(const usec_t expires[TLS_CREDENTIALS], const struct credential_keys *keys,
+                                     enum tls_role role)
+{
+    return (struct validity){
+        .role = role,
+        .items = {{"CA", keys->ca, expires[TLS_CA]},
+                  {"Certificate", keys->certificate, expires[TLS_CERTIFICATE]},
+                  {"CRL", keys->crl, expires[TLS_CRL]}},
+    };
 }
 
 struct tls_identity *credentials_judge(const struct credentials *credentials, struct config *config,
@@ -58,10 +169,15 @@ struct tls_identity *credentials_judge(const struct credentials *credentials, st
     enum tls_credential which;
     const struct tls_material material = credentials_material(credentials, keys, role);
     struct tls_identity *identity = tls_identity_new(&material, &which, &fault);
-    if (!identity)
-        config_mistake(config, section, KEY_OF[which], "%s", fault.text);
-    else if (tls_identity_runs_out(identity, (usec_t)time(NULL) * USEC_PER_SEC, &which, &fault))
-        config_notice(config, section, KEY_OF[which], "%s", fault.text);
+    if (!identity) {
+        config_mistake(config, section, which == TLS_KEY && !keys->key ? "KeyCommand" : KEY_OF[which], "%s",
+                       fault.text);
+        return NULL;
+    }
+    const struct validity validity = credentials_validity(tls_identity_expires(identity), keys, role);
+    for (size_t i = 0; i < VALIDITY_ITEMS; i++)
+        if (validity_runs_out(&validity, i, (usec_t)time(NULL) * USEC_PER_SEC, &fault))
+            config_notice(config, section, validity.items[i].name, "%s", fault.text);
     return identity;
 }
 
@@ -77,6 +193,8 @@ struct tls_material credentials_material(const struct credentials *credentials, 
         .key_len = credentials->key.len,
         .crl = credentials->crl.bytes,
         .crl_len = credentials->crl.len,
+        .files =
+            {[TLS_CA] = keys->ca, [TLS_CERTIFICATE] = keys->certificate, [TLS_KEY] = keys->key, [TLS_CRL] = keys->crl},
         .role = role,
         .allow_tls12 = keys->allow_tls12,
     };
@@ -96,4 +214,5 @@ void credential_keys_fini(struct credential_keys *keys)
     free(keys->certificate);
     free(keys->key);
     free(keys->crl);
+    free(keys->key_command);
 }

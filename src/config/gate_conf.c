@@ -56,6 +56,7 @@ bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct
     config->key_count = sizeof KEYS / sizeof KEYS[0];
     config->into = conf;
     config_read(config, text);
+    credential_keys_check(&conf->credentials, config, "Gate");
     link_tuning_check(&conf->link, config, "Gate");
     return !config->mistakes;
 }

@@ -121,13 +121,15 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     check_mode(config);
     if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
         config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
+    credential_keys_check(&conf->credentials, config, "Portal");
     link_tuning_check(&conf->link, config, "Portal");
     socks_keys_check(&conf->socks, config, "Portal");
     proxy_keys_check(&conf->proxy, config, "Gate", &conf->gates);
     return !config->mistakes;
 }
 
-static struct tls_identity *load(struct portal_conf *conf, const char *name_or_file, FILE *report)
+static struct tls_identity *load(struct portal_conf *conf, const char *name_or_file, const struct asking *asking,
+                                 FILE *report)
 {
     char path[4096];
     struct fault fault;
@@ -141,11 +143,12 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     struct blob text;
     if (config_load(&config, &text)) {
         struct credentials credentials = {0};
+        const struct credential_opening opening = {asking, conf->name, tls_key_unlock};
         portal_conf_parse(conf, &config, &text);
         access_notice_sources(&conf->accept, &config);
         socks_keys_read(&conf->socks, &config, "Portal");
         proxy_keys_read(&conf->proxy, &config, "Gate");
-        if (credentials_read(&credentials, &config, "Portal", &conf->credentials))
+        if (credentials_read(&credentials, &config, "Portal", &conf->credentials, &opening))
             identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
         credentials_wipe(&credentials);
     }
@@ -158,10 +161,11 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     return identity;
 }
 
-struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report)
+struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
+                                     struct tls_identity **identity, FILE *report)
 {
     struct portal_conf *conf = memory_new(sizeof *conf);
-    *identity = load(conf, name_or_file, report);
+    *identity = load(conf, name_or_file, asking, report);
     if (*identity)
         return conf;
     portal_conf_free(conf);

@@ -45,8 +45,9 @@ struct portal_conf {
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success
-// `*identity` is ready for the link, and the caller's.
-struct portal_conf *portal_conf_load(const char *name_or_file, struct tls_identity **identity, FILE *report);
+// `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's.
+struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
+                                     struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 
 // Whether there is a Route or Map, and so a TUN device and something to capture.

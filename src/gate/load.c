@@ -1,53 +1,100 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The child that judges knows the lines of the file, so it reports for itself; its exit code is all that it hands back.
+// The child that judges knows the lines of the file, so it reports for itself.
 
 #include "gate/load.h"
 
 #include "base/memory.h"
+#include "gate/apart.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
-enum { GOOD = 0, BAD = 1 }; // of the child that judges
+enum { GOOD = 0, BAD = 1 };         // of the child that judges
+enum { KEY_MAX = 4 * 1024 * 1024 }; // bytes of what comes back: a key's file may have no more
 
-static int judge(const struct gate_conf *conf, const struct handover *handover, struct config *config)
+// Judging
+
+struct judgement {
+    const struct gate_conf *conf;
+    const struct handover *handover;
+    struct config *config;
+};
+
+// What comes back is when things are out of date.
+static int judge(void *arg, int out)
 {
+    const struct judgement *judgement = arg;
     struct fault fault;
     if (!tls_library_start(&fault)) {
-        fprintf(config->report, "usher-gate: %s\n", fault.text);
+        fprintf(judgement->config->report, "usher-gate: %s\n", fault.text);
         return BAD;
     }
-    struct tls_identity *identity =
-        credentials_judge(&handover->credentials, config, "Gate", &conf->credentials, TLS_GATE);
-    int code = identity ? GOOD : BAD;
+    struct tls_identity *identity = credentials_judge(&judgement->handover->credentials, judgement->config, "Gate",
+                                                      &judgement->conf->credentials, TLS_GATE);
+    if (!identity)
+        return BAD;
+    bool told = apart_tell(out, tls_identity_expires(identity), TLS_CREDENTIALS * sizeof(usec_t));
     tls_identity_free(identity);
-    return code;
+    return told ? GOOD : BAD;
 }
 
-static bool judge_apart(const struct gate_conf *conf, const struct handover *handover, struct config *config)
+static bool judge_apart(struct gate_conf *conf, const struct handover *handover, struct config *config)
 {
-    int status;
-    fflush(config->report);
-    pid_t pid = fork();
-    if (pid == 0) {
-        int code = judge(conf, handover, config);
-        fflush(config->report);
-        _exit(code);
+    struct judgement judgement = {conf, handover, config};
+    struct fault fault;
+    struct blob told;
+    int code = BAD;
+    usec_t expires[TLS_CREDENTIALS];
+    if (!apart_run(judge, &judgement, sizeof expires, &told, &code, &fault)) {
+        config_mistake_at(config, 0, "%s", fault.text);
+        return false;
     }
-    while (pid > 0 && waitpid(pid, &status, 0) < 0)
-        if (errno != EINTR)
-            pid = -1;
-    if (pid < 0)
-        config_mistake_at(config, 0, "judge the certificates: %s", strerror(errno));
-    else if (WIFSIGNALED(status))
-        config_mistake_at(config, 0, "judge the certificates: %s", strsignal(WTERMSIG(status)));
-    return pid > 0 && WIFEXITED(status) && WEXITSTATUS(status) == GOOD;
+    bool good = code == GOOD && told.len == sizeof expires;
+    if (good) {
+        memcpy(expires, told.bytes, sizeof expires);
+        conf->validity = credentials_validity(expires, &conf->credentials, TLS_GATE);
+    }
+    blob_wipe(&told);
+    return good;
 }
 
-static bool load(struct gate_conf *conf, struct handover *handover, const char *name_or_file)
+// Opening an encrypted key
+
+struct locked {
+    const struct blob *text, *passphrase;
+};
+
+// What comes back is the key, or why it cannot be had.
+static int unlock(void *arg, int out)
+{
+    const struct locked *locked = arg;
+    struct fault fault = {""};
+    struct blob key = {0};
+    if (!tls_library_start(&fault))
+        return TLS_NOT_UNLOCKED;
+    enum tls_unlocked result = tls_key_unlock(&key, locked->text, locked->passphrase, &fault);
+    bool told =
+        result == TLS_UNLOCKED ? apart_tell(out, key.bytes, key.len) : apart_tell(out, fault.text, strlen(fault.text));
+    blob_wipe(&key);
+    return told ? (int)result : TLS_NOT_UNLOCKED;
+}
+
+static enum tls_unlocked unlock_apart(struct blob *out, const struct blob *text, const struct blob *passphrase,
+                                      struct fault *fault)
+{
+    struct locked locked = {text, passphrase};
+    int code;
+    if (!apart_run(unlock, &locked, KEY_MAX, out, &code, fault))
+        return TLS_NOT_UNLOCKED;
+    if (code == TLS_UNLOCKED)
+        return TLS_UNLOCKED;
+    fault_set(fault, "%s", out->len ? (const char *)out->bytes : "Key: cannot be decrypted");
+    blob_wipe(out);
+    return code == TLS_WRONG_PASSPHRASE ? TLS_WRONG_PASSPHRASE : TLS_NOT_UNLOCKED;
+}
+
+static bool load(struct gate_conf *conf, struct handover *handover, const char *name_or_file,
+                 const struct asking *asking)
 {
     char path[4096];
     struct fault fault;
@@ -61,18 +108,19 @@ static bool load(struct gate_conf *conf, struct handover *handover, const char *
     if (ok) {
         ok = gate_conf_parse(conf, &config, &handover->config);
         access_notice_sources(&conf->access, &config);
-        ok &= credentials_read(&handover->credentials, &config, "Gate", &conf->credentials) &&
+        const struct credential_opening opening = {asking, conf->name, unlock_apart};
+        ok &= credentials_read(&handover->credentials, &config, "Gate", &conf->credentials, &opening) &&
               judge_apart(conf, handover, &config);
     }
     config_fini(&config);
     return ok;
 }
 
-struct gate_conf *gate_load(const char *name_or_file, struct handover *handover)
+struct gate_conf *gate_load(const char *name_or_file, const struct asking *asking, struct handover *handover)
 {
     struct gate_conf *conf = memory_new(sizeof *conf);
     *handover = (struct handover){0};
-    if (load(conf, handover, name_or_file)) {
+    if (load(conf, handover, name_or_file, asking)) {
         handover->name = blob_text(conf->name);
         return conf;
     }

@@ -7,7 +7,8 @@
 #include "config/gate_conf.h"
 #include "gate/handover.h"
 
-// Every mistake goes to stderr. NULL when there was one. On success `handover` holds what was read: the caller's.
-struct gate_conf *gate_load(const char *name_or_file, struct handover *handover);
+// Every mistake goes to stderr. NULL when there was one. On success `handover` holds what was read, with the
+// key in clear: the caller's.
+struct gate_conf *gate_load(const char *name_or_file, const struct asking *asking, struct handover *handover);
 
 #endif

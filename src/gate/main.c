@@ -2,6 +2,7 @@
 // usher-gate: a gate. See usher-gate(8).
 
 #include "cli/command.h"
+#include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
 #include "gate/handout.h"
@@ -9,6 +10,7 @@
 #include "gate/supervisor.h"
 #include "gate/worker.h"
 #include "os/log.h"
+#include "os/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -18,6 +20,7 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "       usher-gate check NAME|FILE      judge a configuration\n"
                             "       usher-gate status [NAME] [--json]\n"
                             "       usher-gate --version\n"
+                            "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
 
 // Ports of a gate that runs are taken by itself, and who may only read the file may not listen everywhere.
@@ -37,8 +40,10 @@ static bool check_forwards(const struct gate_conf *conf, const char *name_or_fil
 
 static int check(const struct command_line *line)
 {
+    const struct asking asking = {.fd = line->passphrase_fd, .at_terminal_only = true};
     struct handover handover;
-    struct gate_conf *conf = gate_load(line->argument, &handover);
+    sandbox_protect_secrets();
+    struct gate_conf *conf = gate_load(line->argument, &asking, &handover);
     if (!conf)
         return EXIT_WRONG;
     bool ok = check_forwards(conf, line->argument);
@@ -49,9 +54,11 @@ static int check(const struct command_line *line)
 
 static int run(const struct command_line *line)
 {
+    const struct asking asking = {.fd = line->passphrase_fd};
     struct handover handover;
     struct fault fault;
-    struct gate_conf *conf = gate_load(line->argument, &handover);
+    sandbox_protect_secrets();
+    struct gate_conf *conf = gate_load(line->argument, &asking, &handover);
     if (!conf)
         return EXIT_WRONG;
     char name[INSTANCE_NAME_MAX + 16];
@@ -84,6 +91,7 @@ static void print_status(FILE *out, const struct json_t *status)
         query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));
     else
         fprintf(out, "  no portal is connected\n");
+    expiry_print(out, status);
 }
 
 static int status(const struct command_line *line)
@@ -113,8 +121,8 @@ static int worker(const struct command_line *line)
 }
 
 static const struct command COMMANDS[] = {
-    {"run", run, .takes_argument = true, .needs_argument = true},
-    {"check", check, .takes_argument = true, .needs_argument = true},
+    {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
+    {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
     {WORKER_COMMAND, worker, .takes_argument = false},
 };

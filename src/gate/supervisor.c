@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/control.h"
+#include "cli/expiry.h"
 #include "cli/runtime.h"
 #include "cli/watchdog.h"
 #include "gate/admission.h"
@@ -54,6 +55,7 @@ struct supervisor {
     struct handout *handout;
     struct exports *exports; // NULL: no portal exports anything
     struct watchdog *watchdog;
+    struct expiry *expiry;
     struct admission *admission;
     struct listener **listeners;
     struct netlink *nl;
@@ -315,6 +317,7 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
+    supervisor->expiry = expiry_new(&supervisor->loop, supervisor->conf->validity);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
 }
@@ -365,6 +368,7 @@ static void finish(struct supervisor *supervisor)
     survey_free(supervisor->survey);
     handout_free(supervisor->handout);
     watchdog_free(supervisor->watchdog);
+    expiry_free(supervisor->expiry);
     uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor->loop);

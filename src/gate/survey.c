@@ -93,6 +93,7 @@ static void describe_gate(const void *part, struct facts *facts)
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
     tell_listen(survey, facts);
     tell_portals(survey, facts);
+    validity_describe(&survey->conf->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
     facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
                 count_unauthenticated(survey));
     facts_group(facts, "admission");

@@ -18,6 +18,13 @@ static void forbid_tracing(void)
     prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
 }
 
+void sandbox_protect_secrets(void)
+{
+    const struct rlimit none = {0, 0};
+    setrlimit(RLIMIT_CORE, &none);
+    forbid_tracing();
+}
+
 void sandbox_limits(unsigned descriptors)
 {
     struct rlimit files;
@@ -29,9 +36,7 @@ void sandbox_limits(unsigned descriptors)
             setrlimit(RLIMIT_NOFILE, &files);
         }
     }
-    const struct rlimit none = {0, 0};
-    setrlimit(RLIMIT_CORE, &none);
-    forbid_tracing();
+    sandbox_protect_secrets();
 }
 
 static bool set_no_new_privs(struct fault *fault)

@@ -8,8 +8,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-// Raises RLIMIT_NOFILE to its hard limit (and the hard limit, with privilege, to `descriptors`), forbids core dumps
-// and tracing (PR_SET_DUMPABLE 0).
+// Forbids core dumps and tracing (PR_SET_DUMPABLE 0): before the first secret is read.
+void sandbox_protect_secrets(void);
+// Raises RLIMIT_NOFILE to its hard limit (and the hard limit, with privilege, to `descriptors`), and protects secrets
+// as above.
 void sandbox_limits(unsigned descriptors);
 // Becomes `user` ("nobody") with no supplementary groups, keeping only CAP_NET_ADMIN when `keep_net_admin`; sets
 // no_new_privs. Not run as root, it stays who it is, keeps no capability at all, and sets no_new_privs. The process is not

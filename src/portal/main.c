@@ -9,14 +9,16 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
+                            "up and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-tun(8).\n";
 
 static const struct command COMMANDS[] = {
-    {"up", command_up, .takes_foreground = true, .takes_argument = true, .needs_argument = true},
+    {"up", command_up, .takes_foreground = true, .takes_passphrase_fd = true, .takes_argument = true,
+     .needs_argument = true},
     {"down", command_down, .takes_argument = true, .needs_argument = true},
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
-    {"check", command_check, .takes_argument = true, .needs_argument = true},
+    {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
 };
 
 int main(int argc, char **argv)

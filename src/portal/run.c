@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "portal/run.h"
 
+#include "cli/expiry.h"
 #include "cli/watchdog.h"
 #include "portal/setup.h"
 
@@ -13,6 +14,8 @@ int portal_run(struct portal *portal)
     signal(SIGPIPE, SIG_IGN);
     portal_open(portal, &loop);
     struct watchdog *watchdog = watchdog_new(&loop);
+    struct expiry *expiry = expiry_new(
+        &loop, credentials_validity(tls_identity_expires(portal->identity), &portal->conf->credentials, TLS_PORTAL));
     if (setup_take(portal, &portal->failure)) {
         portal_hurry(portal);
         uv_run(&loop, UV_RUN_DEFAULT);
@@ -20,6 +23,7 @@ int portal_run(struct portal *portal)
     }
     portal_close(portal);
     watchdog_free(watchdog);
+    expiry_free(expiry);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     if (*portal->failure.text)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // status and flows, as text.
 
+#include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
 #include "portal/commands.h"
@@ -39,6 +40,7 @@ static void print_status(FILE *out, const struct json_t *status)
     fprintf(out, "  pid         %s\n", text(a, status, "pid"));
     if (strcmp(text(a, status, "last_error"), "-"))
         fprintf(out, "  last error  %s\n", a);
+    expiry_print(out, status);
 }
 
 static void print_flows(FILE *out, const struct json_t *answer)

@@ -1,25 +1,28 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // up and check: everything that can be judged beforehand is, and only then is anything touched.
 
+#include "os/sandbox.h"
 #include "portal/commands.h"
 #include "portal/run.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static struct portal_conf *load(const char *name_or_file, struct tls_identity **identity)
+static struct portal_conf *load(const struct command_line *line, bool at_terminal_only, struct tls_identity **identity)
 {
     struct fault fault;
+    const struct asking asking = {.fd = line->passphrase_fd, .at_terminal_only = at_terminal_only};
     if (tls_library_start(&fault))
-        return portal_conf_load(name_or_file, identity, stderr);
+        return portal_conf_load(line->argument, &asking, identity, stderr);
     fprintf(stderr, "usher-tun: %s\n", fault.text);
     return NULL;
 }
 
 int command_check(const struct command_line *line)
 {
+    sandbox_protect_secrets();
     struct tls_identity *identity;
-    struct portal_conf *conf = load(line->argument, &identity);
+    struct portal_conf *conf = load(line, true, &identity);
     if (!conf)
         return EXIT_WRONG;
     tls_identity_free(identity);
@@ -56,11 +59,12 @@ int command_up(const struct command_line *line)
     struct fault fault = {""};
     struct background background = BACKGROUND_NONE;
     int code = EXIT_FAILED;
+    sandbox_protect_secrets();
     if (geteuid() && !portal_conf_suits_user(line->argument, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }
-    struct portal_conf *conf = load(line->argument, &identity);
+    struct portal_conf *conf = load(line, false, &identity);
     if (!conf)
         return EXIT_WRONG;
 

@@ -13,14 +13,19 @@
 
 static char certs_dir[] = "/tmp/usher-certs-XXXXXX";
 
-static int certs_make(void **state)
+static inline int certs_make_by(const char *script)
 {
     char command[256];
-    (void)state;
     if (!mkdtemp(certs_dir))
         return -1;
-    snprintf(command, sizeof(command), "tests/unit/make-certs %s >%s/log 2>&1", certs_dir, certs_dir);
+    snprintf(command, sizeof(command), "tests/unit/%s %s >%s/log 2>&1", script, certs_dir, certs_dir);
     return system(command);
+}
+
+static inline int certs_make(void **state)
+{
+    (void)state;
+    return certs_make_by("make-certs");
 }
 
 static int certs_remove(void **state)

@@ -293,6 +293,32 @@ static bool parse_mode(const char *route, const char *more)
     return parse_text(whole);
 }
 
+static void test_key_or_command(void **state)
+{
+    (void)state;
+    static const char head[] = "[Portal]\nRoute = 10.73.0.0/24\nCA = /ca\nCertificate = /crt\n",
+                      tail[] = "[Gate]\nAddress = g:1\n";
+    static const struct {
+        const char *keys;
+        const char *says; // NULL: nothing
+    } rows[] = {
+        {"", "branch.conf:1: Key is missing in [Portal], or KeyCommand\n"},
+        {"Key = /key\n", NULL},
+        {"KeyCommand = pass show vpn/branch | cat\n", NULL},
+        {"Key = /key\nKeyCommand = pass show vpn/branch\n", NULL},
+        {"Key = key\n", "branch.conf:5: Key: \"key\" is not an absolute path\n"},
+    };
+    for (size_t i = 0; i < COUNT(rows); i++) {
+        char whole[512];
+        snprintf(whole, sizeof whole, "%s%s%s", head, rows[i].keys, tail);
+        bool good = parse_text(whole);
+        if (good != !rows[i].says || (!good && strcmp(report, rows[i].says)))
+            fail_msg("%s: %s", rows[i].keys, report);
+    }
+    assert_true(parse("KeyCommand = pass show vpn/branch | cat ; by the keyring", ""));
+    assert_string_equal(conf->credentials.key_command, "pass show vpn/branch | cat");
+}
+
 static void test_what_only_a_device_needs(void **state)
 {
     (void)state;
@@ -336,6 +362,8 @@ static void test_refused(void **state)
         {"", "[Accept branch]", "branch.conf:12: [Accept] takes no name"},
         {"LogLevel = loud", "", "branch.conf:9: LogLevel"},
         {"MinimumTLS = 1.1", "", "branch.conf:9: MinimumTLS: \"1.1\" is neither 1.2 nor 1.3"},
+        {"KeyCommand =", "", "branch.conf:9: KeyCommand"},
+        {"KeyCommand = a\nKeyCommand = b", "", "branch.conf:10: KeyCommand was given before, in line 9"},
         {"MTU = 1279", "", "branch.conf:9: MTU"},
         {"BatchInteractive = 128K\nBatch = 64K", "", "branch.conf:9: BatchInteractive must not be larger"},
         {"Batch = 257K", "", "branch.conf:9: Batch: \"257K\" is out of bounds"},
@@ -371,6 +399,7 @@ int main(void)
         cmocka_unit_test(test_proxy_refused),
         cmocka_unit_test(test_gates),
         cmocka_unit_test(test_lengths_are_bounded),
+        cmocka_unit_test(test_key_or_command),
         cmocka_unit_test(test_what_only_a_device_needs),
         cmocka_unit_test(test_refused),
     };

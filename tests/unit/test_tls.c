@@ -2,70 +2,9 @@
 // Two ends of TLS joined by memory, over a matrix of certificates: who is let in, who is not, and in what words.
 #include "unit.h"
 
-#include "base/chunk.h"
-
-#include "certs.h"
+#include "tls_pair.h"
 
 #include <time.h>
-
-struct pair {
-    struct tls_identity *gate_identity, *portal_identity;
-    struct tls *gate, *portal;
-    enum tls_result gate_result, portal_result;
-};
-
-// Moves at most `most` bytes of ciphertext.
-static size_t move(struct tls *from, struct tls *to, size_t most)
-{
-    size_t len, room;
-    const uint8_t *bytes = tls_output(from, &len);
-    uint8_t *at = tls_input_room(to, &room);
-    len = len < room ? len : room;
-    len = len < most ? len : most;
-    if (len > 0)
-        memcpy(at, bytes, len);
-    tls_input_added(to, len);
-    tls_output_taken(from, len);
-    return len;
-}
-
-static struct pair pair_new(struct certs_case gate, struct certs_case portal, const char *name)
-{
-    struct fault fault;
-    struct pair p = {.gate_result = TLS_AGAIN, .portal_result = TLS_AGAIN};
-    p.gate_identity = certs_identity(TLS_GATE, gate);
-    p.portal_identity = certs_identity(TLS_PORTAL, portal);
-    p.gate = tls_new(p.gate_identity, NULL, &fault);
-    p.portal = tls_new(p.portal_identity, name ? name : "gate.example.net", &fault);
-    assert_non_null(p.gate);
-    assert_non_null(p.portal);
-    return p;
-}
-
-static void pair_free(struct pair *p)
-{
-    tls_free(p->gate);
-    tls_free(p->portal);
-    tls_identity_free(p->gate_identity);
-    tls_identity_free(p->portal_identity);
-}
-
-// Handshakes in steps of `most` bytes until nothing moves any more. A portal may be done before it is refused.
-static void shake(struct pair *p, size_t most)
-{
-    uint8_t room[CHUNK_SIZE];
-    size_t len, moved = 1;
-    while (moved > 0) {
-        if (p->portal_result == TLS_AGAIN)
-            p->portal_result = tls_handshake(p->portal);
-        else if (p->portal_result == TLS_OK && tls_read(p->portal, room, sizeof(room), &len) == TLS_FAILED)
-            p->portal_result = TLS_FAILED;
-        moved = move(p->portal, p->gate, most);
-        if (p->gate_result == TLS_AGAIN)
-            p->gate_result = tls_handshake(p->gate);
-        moved += move(p->gate, p->portal, most);
-    }
-}
 
 // What each end must say, NULL when it must be content. The other end is told by an alert.
 struct row {
@@ -134,9 +73,15 @@ static const struct row rows[] = {
      GATE,
      {.stem = "expired-portal"},
      NULL,
-     "(branch, serial 4000) has expired, it did on 2021-01-01T00:00:00Z",
-     "has expired"},
-    {"gate expired", {.stem = "expired-gate"}, PORTAL, NULL, "has expired", "has expired, it did on 2021-01-01"},
+     "(branch, serial 4000) has expired, it did on 2021-01-01T00:00:00Z: issue it anew (usher-pki issue DIR portal "
+     "NAME)",
+     "refused our certificate: it has expired, it did on 2021-01-01T00:00:00Z: issue it anew (usher-pki issue)"},
+    {"gate expired",
+     {.stem = "expired-gate"},
+     PORTAL,
+     NULL,
+     "refused our certificate: it has expired, it did on 2021-01-01T00:00:00Z: issue it anew (usher-pki issue)",
+     "has expired, it did on 2021-01-01T00:00:00Z: issue it anew (usher-pki issue DIR gate NAME)"},
     {"portal not yet valid",
      GATE,
      {.stem = "future-portal"},
@@ -234,13 +179,17 @@ static void test_own_material(void **state)
          "does not belong to the certificate",
          TLS_KEY},
         {"a certificate as key", TLS_PORTAL, {.stem = "pki/branch", .key = "none"}, "holds no private key", TLS_KEY},
-        {"no PEM as CA",
+        {"a key as CA",
          TLS_PORTAL,
-         {.stem = "pki/branch", .ca = "ca.der"},
+         {.stem = "pki/branch", .ca = "pki/ca.key"},
          "CA certificate: holds no certificate",
          TLS_CA},
         {"a leaf as CA", TLS_PORTAL, {.stem = "pki/branch", .ca = "pki/branch.crt"}, "is not a CA's", TLS_CA},
-        {"stale CRL", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "stale.pem"}, "CRL: out of date", TLS_CRL},
+        {"stale CRL",
+         TLS_GATE,
+         {.stem = "pki/gate.example.net", .crl = "stale.pem"},
+         "CRL: is out of date since 2020-02-01T00:00:00Z: make a fresh",
+         TLS_CRL},
         {"CRL of another CA", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "alien.pem"}, "CRL: not by", TLS_CRL},
         {"two CRLs", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "double.pem"}, "two lists of the same", TLS_CRL},
         {"no CRL in it", TLS_GATE, {.stem = "pki/gate.example.net", .crl = "pki/ca.crt"}, "CRL: holds no", TLS_CRL},
@@ -257,37 +206,19 @@ static void test_own_material(void **state)
     }
 }
 
-// Two weeks before something of ours is out of date there is a word of it; certificates live for 825 days here, and lists
-// for 180, so they run out first.
+// Certificates live for 825 days here, and lists for 180.
 static void test_what_runs_out(void **state)
 {
     (void)state;
     struct tls_identity *plain = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
     struct tls_identity *listed =
         certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch", .crl = "pki/crl.pem"});
-    const usec_t day = 86400 * USEC_PER_SEC, now = (usec_t)time(NULL) * USEC_PER_SEC, end = now + 825 * day;
-    const struct {
-        const struct tls_identity *identity;
-        usec_t wall;
-        const char *says;
-    } rows[] = {
-        {plain, now, NULL},
-        {plain, end - 15 * day, NULL},
-        {plain, end - 13 * day, "Certificate: valid until "},
-        {plain, end + day, "Certificate: valid until "},
-        {listed, now, NULL},
-        {listed, now + 165 * day, NULL},
-        {listed, now + 167 * day, "CRL: valid until "},
-    };
-    for (size_t i = 0; i < COUNT(rows); i++) {
-        struct fault notice = {""};
-        enum tls_credential which;
-        bool soon = tls_identity_runs_out(rows[i].identity, rows[i].wall, &which, &notice);
-        if (soon)
-            assert_int_equal(which, *rows[i].says == 'C' && rows[i].says[1] == 'R' ? TLS_CRL : TLS_CERTIFICATE);
-        if (soon != (rows[i].says != NULL) || (soon && strncmp(notice.text, rows[i].says, strlen(rows[i].says))))
-            fail_msg("row %zu: \"%s\"", i, notice.text);
-    }
+    const usec_t day = 86400 * USEC_PER_SEC, now = (usec_t)time(NULL) * USEC_PER_SEC;
+    const usec_t *expires = tls_identity_expires(plain);
+    assert_in_range(expires[TLS_CERTIFICATE], now + 824 * day, now + 825 * day);
+    assert_in_range(expires[TLS_CA], now + 3600 * day, now + 3660 * day);
+    assert_true(expires[TLS_CRL] == USEC_NEVER && expires[TLS_KEY] == USEC_NEVER);
+    assert_in_range(tls_identity_expires(listed)[TLS_CRL], now + 179 * day, now + 180 * day);
     tls_identity_free(plain);
     tls_identity_free(listed);
 }

@@ -24,6 +24,7 @@ OID(oid_client_auth, 0x2b, 0x06, 0x01, 0x05, 0x05, 0x07, 0x03, 0x02);
 // the TLS library judges: it was built without SHA-1.
 OID(oid_ecdsa_sha2, 0x2a, 0x86, 0x48, 0xce, 0x3d, 0x04, 0x03); // and 2, 3 or 4
 OID(oid_rsa, 0x2a, 0x86, 0x48, 0x86, 0xf7, 0x0d, 0x01, 0x01);  // and 10 (PSS), 11, 12 or 13
+OID(oid_edwards, 0x2b, 0x65);                                  // and 112 (Ed25519) or 113 (Ed448), of RFC 8410
 
 #define OID_IS(oid, name) span_is(oid, name, sizeof(name))
 
@@ -39,7 +40,8 @@ static bool is_strong(struct span algorithm)
     if (!der_take(&algorithm, DER_OID, &oid))
         return false;
     return has_last_arc(&oid.content, oid_ecdsa_sha2, sizeof(oid_ecdsa_sha2), 2, 4) ||
-           has_last_arc(&oid.content, oid_rsa, sizeof(oid_rsa), 10, 13);
+           has_last_arc(&oid.content, oid_rsa, sizeof(oid_rsa), 10, 13) ||
+           has_last_arc(&oid.content, oid_edwards, sizeof(oid_edwards), 112, 113);
 }
 
 // The last commonName of a Name, the most specific one.

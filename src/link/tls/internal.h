@@ -32,13 +32,11 @@ struct tls_identity {
     WOLFSSL_CTX *ctx;
     enum tls_role role;
     bool allow_tls12;
-    uint8_t *ca; // PEM, kept for the clean stores of the second check
-    size_t ca_len;
-    uint8_t *crl; // PEM; NULL when there is none
-    size_t crl_len;
-    usec_t expires;      // the certificate; Unix time
-    usec_t earliest;     // it is later by now: an authority signed then, or we were built
-    usec_t list_expires; // the first of the lists; USEC_NEVER when there is none
+    struct blob ca;                  // one behind another in DER, kept for the clean stores of the second check
+    struct blob crl;                 // the same; empty when there is none
+    char *files[TLS_CREDENTIALS];    // NULL: not known
+    usec_t expires[TLS_CREDENTIALS]; // the first of several; USEC_NEVER when there is none
+    usec_t earliest;                 // it is later by now: an authority signed then, or we were built
 };
 
 struct tls {
@@ -85,18 +83,21 @@ bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *iden
 bool tls_store_fill_undated(WOLFSSL_CTX *ctx, const struct tls_identity *identity, enum tls_credential *at_fault,
                             struct fault *fault);
 
-// pem.c: the next PEM block with `label` ("CERTIFICATE", "X509 CRL") as DER in memory of the caller's; moves `in`
-// behind it. False when there is none or it is malformed.
-bool tls_pem_next(struct span *in, const char *label, uint8_t **der, size_t *len);
-
 // peer.c: the verify callback of every context.
 int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store);
 
 // reason.c: sentences for what the library found.
 void tls_reason_chain(struct tls *tls, int error, const struct certificate *certificate);
 bool tls_reason_library(struct tls *tls, int error);
-// For the end of such a sentence: "has expired"; what a certificate lacks that is not for the peer's role.
+// For the end of such a sentence: "has expired"; what a certificate lacks that is not for the peer's role. The first lasts
+// until it is called again.
 const char *tls_reason_word(int error);
+#define TLS_KINDS "ECDSA on P-256, P-384 or P-521, RSA of 2048 to 4096 bits, Ed25519 and Ed448"
+// " FILE", or nothing.
+#define TLS_FILE_SIZE 260
+const char *tls_reason_file(const struct tls_identity *identity, enum tls_credential which, char room[TLS_FILE_SIZE]);
+#define TLS_DATE_SIZE 32
+const char *tls_reason_date(usec_t at, char room[TLS_DATE_SIZE]);
 const char *tls_reason_purpose(const struct tls *tls);
 
 // clone.c: a certificate that looks like the authority `ca` (subject, key id and signature bytes are its own) but

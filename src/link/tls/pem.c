@@ -1,51 +1,128 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// PEM (RFC 7468) taken apart block by block, so that a file with several certificates or lists is read to its end.
-#include "link/tls/internal.h"
+// A block's text is first rid of headers and white space, so that the decoder sees base64 and nothing else.
+#include "link/tls/pem.h"
 
 #include "base/memory.h"
 
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include <wolfssl/wolfcrypt/settings.h>
 
 #include <wolfssl/wolfcrypt/coding.h>
 
-enum { LINE_SIZE = 64 }; // of a BEGIN or END line, its NUL included
+static const char begin_mark[] = "-----BEGIN ", end_mark[] = "-----END ", close_mark[] = "-----";
 
-static const uint8_t *find(const struct span *in, const char *text)
+static bool starts_with(const struct span *in, const char *text)
 {
-    return in->len == 0 ? NULL : memmem(in->bytes, in->len, text, strlen(text));
+    return in->len >= strlen(text) && !memcmp(in->bytes, text, strlen(text));
 }
 
-static void move_to(struct span *in, const uint8_t *at)
+static void skip(struct span *in, size_t len)
 {
-    in->len -= (size_t)(at - in->bytes);
-    in->bytes = at;
+    in->bytes += len;
+    in->len -= len;
 }
 
-bool tls_pem_next(struct span *in, const char *label, uint8_t **der, size_t *len)
+static bool skip_to(struct span *in, const char *text)
 {
-    char begin[LINE_SIZE], end[LINE_SIZE];
-    snprintf(begin, sizeof(begin), "-----BEGIN %s-----", label);
-    snprintf(end, sizeof(end), "-----END %s-----", label);
+    const uint8_t *at = in->len ? memmem(in->bytes, in->len, text, strlen(text)) : NULL;
+    if (at)
+        skip(in, (size_t)(at - in->bytes));
+    return at;
+}
+
+static bool is_white(uint8_t c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+// "LABEL-----": what stands before the dashes, which are on the same line.
+static bool take_label(struct span *in, struct span *label)
+{
+    const struct span start = *in;
+    if (!skip_to(in, close_mark))
+        return false;
+    *label = (struct span){start.bytes, (size_t)(in->bytes - start.bytes)};
+    skip(in, strlen(close_mark));
+    return !memchr(label->bytes, '\n', label->len) && !memchr(label->bytes, '\r', label->len);
+}
+
+// Headers are the lines that have a colon, which base64 has not.
+static bool skip_headers(struct span *body)
+{
+    const struct span all = *body;
+    const uint8_t *colon = body->len ? memrchr(body->bytes, ':', body->len) : NULL;
+    if (!colon)
+        return false;
+    skip(body, (size_t)(colon - body->bytes));
+    while (body->len && *body->bytes != '\n' && *body->bytes != '\r')
+        skip(body, 1);
+    return memmem(all.bytes, all.len - body->len, "ENCRYPTED", strlen("ENCRYPTED"));
+}
+
+static bool decode(struct blob *out, const struct span *body)
+{
+    struct blob dense = {.bytes = memory_new(body->len + 1)};
+    for (size_t i = 0; i < body->len; i++)
+        if (!is_white(body->bytes[i]))
+            dense.bytes[dense.len++] = body->bytes[i];
+    word32 size = (word32)dense.len; // more than the three quarters that it will be
+    *out = (struct blob){.bytes = memory_new(dense.len + 1)};
+    bool good = dense.len && dense.len % 4 == 0 &&
+                Base64_Decode(dense.bytes, (word32)dense.len, out->bytes, &size) == 0 && size;
+    out->len = good ? size : 0;
+    dense.len = body->len;
+    blob_wipe(&dense);
+    return good;
+}
+
+// A block of DER is the whole of a file, but for white space behind it.
+static bool take_der(struct span *in, struct pem_block *out)
+{
     struct span rest = *in;
-    const uint8_t *head = find(&rest, begin);
-    if (!head)
+    struct der_element element;
+    if (!der_take(&rest, DER_SEQUENCE, &element))
         return false;
-    move_to(&rest, head + strlen(begin));
-    const uint8_t *tail = find(&rest, end);
-    if (!tail)
+    while (rest.len && is_white(*rest.bytes))
+        skip(&rest, 1);
+    if (rest.len)
         return false;
-    word32 text_len = (word32)(tail - rest.bytes);
-    word32 size = text_len; // more than the three quarters that it will be
-    *der = memory_new(size + 1);
-    if (Base64_Decode(rest.bytes, text_len, *der, &size) != 0) {
-        free(*der);
-        *der = NULL;
-        return false;
-    }
-    *len = size;
-    move_to(&rest, tail + strlen(end));
+    out->der = (struct blob){.bytes = memory_new(element.whole.len + 1), .len = element.whole.len};
+    memcpy(out->der.bytes, element.whole.bytes, element.whole.len);
     *in = rest;
     return true;
+}
+
+enum pem_result pem_next(struct span *in, struct pem_block *out)
+{
+    *out = (struct pem_block){.encrypted = false};
+    if (take_der(in, out))
+        return PEM_BLOCK;
+    if (!skip_to(in, begin_mark))
+        return PEM_END;
+    skip(in, strlen(begin_mark));
+    if (!take_label(in, &out->label))
+        return PEM_BROKEN;
+    struct span body = *in, label;
+    if (!skip_to(in, end_mark))
+        return PEM_BROKEN;
+    body.len = (size_t)(in->bytes - body.bytes);
+    skip(in, strlen(end_mark));
+    if (!take_label(in, &label) || !span_equal(&label, &out->label))
+        return PEM_BROKEN;
+    out->encrypted = skip_headers(&body);
+    if (decode(&out->der, &body))
+        return PEM_BLOCK;
+    blob_wipe(&out->der);
+    return PEM_BROKEN;
+}
+
+bool pem_is(const struct pem_block *block, const char *label)
+{
+    return span_is(&block->label, label, strlen(label));
+}
+
+bool pem_is_wide(const struct span *text)
+{
+    return starts_with(text, "\xff\xfe") || starts_with(text, "\xfe\xff");
 }

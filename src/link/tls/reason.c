@@ -4,6 +4,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <string.h>
 #include <time.h>
 
 const char *tls_peer_role(const struct tls *tls)
@@ -61,14 +62,47 @@ static const struct word findings[] = {
     {MAX_CHAIN_ERROR, "comes with too many CAs"},
     {RSA_KEY_SIZE_E, "has an RSA key shorter than 2048 bits"},
     {ECC_KEY_SIZE_E, "has an elliptic curve key shorter than 256 bits"},
-    {ECC_CURVE_OID_E, "has a key on a curve that is not supported"},
-    {ASN_UNKNOWN_OID_E, "has a key of a kind that is not supported"},
+    {ECC_CURVE_OID_E, "has a key on a curve that is not supported; " TLS_KINDS " are"},
+    {ALGO_ID_E, "has a key of a kind that is not supported; " TLS_KINDS " are"},
+    {ASN_UNKNOWN_OID_E, "has a key of a kind that is not supported; " TLS_KINDS " are"},
+    {WOLFSSL_BAD_FILE, "is damaged, or has a key of a kind that is not supported; " TLS_KINDS " are"},
 };
+
+// What the library calls an error, or its number alone: of many it knows no more than that they are unknown.
+static const char *name_error(char room[96], int error)
+{
+    const char *text = wolfSSL_ERR_reason_error_string((unsigned long)error);
+    bool known = text && !strstr(text, "unknown");
+    snprintf(room, 96, "%.60s%sTLS library's error %d%s", known ? text : "", known ? " (" : "", error,
+             known ? ")" : "");
+    return room;
+}
 
 const char *tls_reason_word(int error)
 {
+    static char room[128];
+    char name[96];
     const char *text = LOOK_UP(findings, error);
-    return text ? text : wolfSSL_ERR_reason_error_string((unsigned long)error);
+    if (text)
+        return text;
+    snprintf(room, sizeof room, "is not accepted: %s", name_error(name, error));
+    return room;
+}
+
+const char *tls_reason_file(const struct tls_identity *identity, enum tls_credential which, char room[TLS_FILE_SIZE])
+{
+    const char *file = identity->files[which];
+    snprintf(room, TLS_FILE_SIZE, "%s%s", file ? " " : "", file ? file : "");
+    return room;
+}
+
+const char *tls_reason_date(usec_t at, char room[TLS_DATE_SIZE])
+{
+    time_t seconds = (time_t)(at / USEC_PER_SEC);
+    struct tm tm;
+    gmtime_r(&seconds, &tm);
+    strftime(room, TLS_DATE_SIZE, "%FT%TZ", &tm);
+    return room;
 }
 
 const char *tls_reason_purpose(const struct tls *tls)
@@ -77,30 +111,29 @@ const char *tls_reason_purpose(const struct tls *tls)
                                    : "lacks the clientAuth extended key usage, so it is no portal's";
 }
 
-// ", it did on 2026-11-24T07:00:00Z", where the date is what is wrong; of a date to come, what the clock says: that may be
-// what is wrong.
-static void write_date(char *room, size_t size, int error, const struct certificate *certificate)
+// ", it did on 2026-11-24T07:00:00Z", where the date is what is wrong, and what helps; of a date to come, what the clock
+// says: that may be what is wrong.
+static void write_date(char *room, size_t size, const struct tls *tls, int error, const struct certificate *certificate)
 {
-    usec_t at = error == ASN_AFTER_DATE_E ? certificate->not_after : certificate->not_before;
-    time_t seconds = (time_t)(at / USEC_PER_SEC);
-    struct tm tm;
-    gmtime_r(&seconds, &tm);
-    size_t len = strftime(room, size, error == ASN_AFTER_DATE_E ? ", it did on %FT%TZ" : ", but from %FT%TZ on", &tm);
-    seconds = time(NULL);
-    if (error != ASN_AFTER_DATE_E)
-        strftime(room + len, size - len, "; the clock here says %F", gmtime_r(&seconds, &tm));
+    char date[TLS_DATE_SIZE], now[TLS_DATE_SIZE];
+    if (error == ASN_AFTER_DATE_E)
+        snprintf(room, size, ", it did on %s: issue it anew (usher-pki issue DIR %s NAME)",
+                 tls_reason_date(certificate->not_after, date), tls_peer_role(tls));
+    else if (error == ASN_BEFORE_DATE_E)
+        snprintf(room, size, ", but from %s on; the clock here says %.10s",
+                 tls_reason_date(certificate->not_before, date),
+                 tls_reason_date((usec_t)time(NULL) * USEC_PER_SEC, now));
 }
 
 void tls_reason_chain(struct tls *tls, int error, const struct certificate *certificate)
 {
-    char names[CERTIFICATE_NAMES_SIZE], serial[CERTIFICATE_SERIAL_SIZE], date[80] = "";
+    char names[CERTIFICATE_NAMES_SIZE], serial[CERTIFICATE_SERIAL_SIZE], date[128] = "";
     if (!certificate) {
         tls_fail(tls, "the %s's certificate %s", tls_peer_role(tls), tls_reason_word(error));
         return;
     }
-    if (error == ASN_AFTER_DATE_E || error == ASN_BEFORE_DATE_E)
-        write_date(date, sizeof(date), error, certificate);
-    tls_fail(tls, "the %s's certificate (%.300s, serial %s) %s%s", tls_peer_role(tls),
+    write_date(date, sizeof date, tls, error, certificate);
+    tls_fail(tls, "the %s's certificate (%.200s, serial %s) %s%s", tls_peer_role(tls),
              certificate_names_text(certificate, names), certificate_serial_text(certificate, serial),
              error == EXTKEYUSE_AUTH_E ? tls_reason_purpose(tls) : tls_reason_word(error), date);
 }
@@ -129,6 +162,25 @@ static const struct word mishap_alerts[] = {
     {internal_error, "failed inside"},
 };
 
+// Our own date tells what the peer's alert leaves open.
+static bool fail_as_expired(struct tls *tls)
+{
+    char file[TLS_FILE_SIZE], date[TLS_DATE_SIZE];
+    const usec_t end = tls->identity->expires[TLS_CERTIFICATE];
+    bool ours = end <= (usec_t)time(NULL) * USEC_PER_SEC;
+    tls_reason_file(tls->identity, TLS_CERTIFICATE, file);
+    tls_reason_date(end, date);
+    if (ours)
+        return tls_fail(
+            tls, "the %s refused our certificate%s: it has expired, it did on %s: issue it anew (usher-pki issue)",
+            tls_peer_role(tls), file, date);
+    return tls_fail(
+        tls,
+        "the %s refused our certificate%s: it has expired or is not yet valid; it is valid until %s, so its "
+        "CA may not be, or the clock there is wrong",
+        tls_peer_role(tls), file, date);
+}
+
 static bool fail_by_alert(struct tls *tls)
 {
     WOLFSSL_ALERT_HISTORY history;
@@ -136,6 +188,8 @@ static bool fail_by_alert(struct tls *tls)
         return tls_fail(tls, "the %s gave up without a reason", tls_peer_role(tls));
     const char *text = LOOK_UP(alerts, history.last_rx.code);
     tls->untrusted = text;
+    if (history.last_rx.code == certificate_expired && tls->identity)
+        return fail_as_expired(tls);
     if (!text)
         text = LOOK_UP(mishap_alerts, history.last_rx.code);
     if (!text)
@@ -183,5 +237,6 @@ bool tls_reason_library(struct tls *tls, int error)
         fault = LOOK_UP(mishaps, error);
     if (fault)
         return tls_fail(tls, "the %s %s", tls_peer_role(tls), fault);
-    return tls_fail(tls, "TLS failed: %s (%d)", wolfSSL_ERR_reason_error_string((unsigned long)error), error);
+    char name[96];
+    return tls_fail(tls, "TLS with the %s failed: %s", tls_peer_role(tls), name_error(name, error));
 }

@@ -81,15 +81,14 @@ static bool try_clone(struct tls_identity *identity, const struct certificate *c
 
 bool tls_selftest(struct tls_identity *identity, struct fault *fault)
 {
-    struct span in = {identity->ca, identity->ca_len};
-    uint8_t *der;
-    size_t len;
+    struct span in = {identity->ca.bytes, identity->ca.len};
+    struct der_element element;
     bool refused = true;
-    while (refused && tls_pem_next(&in, "CERTIFICATE", &der, &len)) {
+    while (refused && der_take(&in, DER_SEQUENCE, &element)) {
         struct certificate ca;
-        refused = certificate_parse(&ca, der, len) ? try_clone(identity, &ca, fault)
-                                                   : fault_set(fault, "CA certificate: cannot be parsed");
-        free(der);
+        refused = certificate_parse(&ca, element.whole.bytes, element.whole.len)
+                      ? try_clone(identity, &ca, fault)
+                      : fault_set(fault, "CA certificate: cannot be parsed");
     }
     return refused;
 }

@@ -9,12 +9,40 @@
 
 enum { LISTS_MAX = 8 }; // one for each authority of a bundle
 
-// `result`: of loading the authorities into `store`.
-static bool judge_authorities(WOLFSSL_CERT_MANAGER *store, int result, struct fault *fault)
+static bool refuse_authority(const struct tls_identity *identity, const struct span *der, int error,
+                             struct fault *fault)
 {
-    (void)store;
-    if (result != WOLFSSL_SUCCESS)
-        return fault_set(fault, "CA certificate: %s", tls_reason_word(result));
+    char names[CERTIFICATE_NAMES_SIZE], file[TLS_FILE_SIZE], date[TLS_DATE_SIZE];
+    struct certificate ca;
+    if (error != ASN_AFTER_DATE_E || !certificate_parse(&ca, der->bytes, der->len))
+        return fault_set(fault, "CA certificate: %s", tls_reason_word(error));
+    return fault_set(
+        fault,
+        "CA certificate:%s (%.100s) has expired, it did on %s: make a new one and issue all that it issued "
+        "anew (usher-pki init, usher-pki issue)",
+        tls_reason_file(identity, TLS_CA, file), certificate_names_text(&ca, names),
+        tls_reason_date(ca.not_after, date));
+}
+
+// `undated`: the context that `store` belongs to, where dates are not to be looked at; else NULL.
+static int load_authority(WOLFSSL_CERT_MANAGER *store, WOLFSSL_CTX *undated, const struct span *der)
+{
+    if (undated)
+        return wolfSSL_CTX_load_verify_buffer_ex(undated, der->bytes, (long)der->len, WOLFSSL_FILETYPE_ASN1, 0,
+                                                 WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
+    return wolfSSL_CertManagerLoadCABuffer(store, der->bytes, (long)der->len, WOLFSSL_FILETYPE_ASN1);
+}
+
+static bool load_authorities(WOLFSSL_CERT_MANAGER *store, WOLFSSL_CTX *undated, const struct tls_identity *identity,
+                             struct fault *fault)
+{
+    struct span in = {identity->ca.bytes, identity->ca.len};
+    struct der_element ca;
+    while (der_take(&in, DER_SEQUENCE, &ca)) {
+        int result = load_authority(store, undated, &ca.whole);
+        if (result != WOLFSSL_SUCCESS)
+            return refuse_authority(identity, &ca.whole, result, fault);
+    }
 #ifdef WOLFSSL_TRUST_PEER_CERT
     // Loading an authority also makes it a "trusted peer" in some builds, and such a peer is recognised by everything
     // but its key.
@@ -24,11 +52,12 @@ static bool judge_authorities(WOLFSSL_CERT_MANAGER *store, int result, struct fa
     return true;
 }
 
-static bool load_list(WOLFSSL_CERT_MANAGER *store, const uint8_t *der, size_t len, struct span issuers[], size_t count,
-                      struct fault *fault)
+static bool load_list(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, const struct span *der,
+                      struct span issuers[], size_t count, struct fault *fault)
 {
+    char file[TLS_FILE_SIZE], date[TLS_DATE_SIZE];
     struct revocation_list list;
-    if (!revocation_list_parse(&list, der, len))
+    if (!revocation_list_parse(&list, der->bytes, der->len))
         return fault_set(fault, "CRL: cannot be parsed");
     for (size_t i = 0; i < count; i++) {
         if (span_equal(&issuers[i], &list.issuer))
@@ -36,8 +65,9 @@ static bool load_list(WOLFSSL_CERT_MANAGER *store, const uint8_t *der, size_t le
     }
     issuers[count] = list.issuer;
     if (list.next_update <= (usec_t)time(NULL) * USEC_PER_SEC)
-        return fault_set(fault, "CRL: out of date, make a fresh one (usher-pki crl DIR)");
-    int result = wolfSSL_CertManagerLoadCRLBuffer(store, der, (long)len, WOLFSSL_FILETYPE_ASN1);
+        return fault_set(fault, "CRL:%s is out of date since %s: make a fresh one (usher-pki crl DIR)",
+                         tls_reason_file(identity, TLS_CRL, file), tls_reason_date(list.next_update, date));
+    int result = wolfSSL_CertManagerLoadCRLBuffer(store, der->bytes, (long)der->len, WOLFSSL_FILETYPE_ASN1);
     if (result != WOLFSSL_SUCCESS)
         return fault_set(fault, "CRL: not by the configured CA (%s)", tls_reason_word(result));
     return true;
@@ -45,44 +75,36 @@ static bool load_list(WOLFSSL_CERT_MANAGER *store, const uint8_t *der, size_t le
 
 static bool load_lists(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, struct fault *fault)
 {
-    struct span in = {identity->crl, identity->crl_len}, issuers[LISTS_MAX];
-    uint8_t *ders[LISTS_MAX];
-    size_t len, count = 0;
+    struct span in = {identity->crl.bytes, identity->crl.len}, issuers[LISTS_MAX];
+    struct der_element list;
+    size_t count = 0;
     bool good = true;
-    while (good && count < LISTS_MAX && tls_pem_next(&in, "X509 CRL", &ders[count], &len)) {
-        good = load_list(store, ders[count], len, issuers, count, fault);
-        count++;
-    }
-    for (size_t i = 0; i < count; i++)
-        free(ders[i]);
-    if (good && count == 0)
-        return fault_set(fault, "CRL: holds no \"X509 CRL\" in PEM form");
+    while (good && der_take(&in, DER_SEQUENCE, &list))
+        good = count < LISTS_MAX ? load_list(store, identity, &list.whole, issuers, count++, fault)
+                                 : fault_set(fault, "CRL: holds more than %d lists", LISTS_MAX);
     if (good && wolfSSL_CertManagerEnableCRL(store, WOLFSSL_CRL_CHECKALL) != WOLFSSL_SUCCESS)
         return fault_set(fault, "CRL: wolfSSL cannot check it");
     return good;
 }
 
-static bool fill_rest(WOLFSSL_CERT_MANAGER *store, int result, const struct tls_identity *identity,
-                      enum tls_credential *at_fault, struct fault *fault)
+static bool fill(WOLFSSL_CERT_MANAGER *store, WOLFSSL_CTX *undated, const struct tls_identity *identity,
+                 enum tls_credential *at_fault, struct fault *fault)
 {
     *at_fault = TLS_CA;
-    if (!judge_authorities(store, result, fault))
+    if (!load_authorities(store, undated, identity, fault))
         return false;
     *at_fault = TLS_CRL;
-    return !identity->crl || load_lists(store, identity, fault);
+    return !identity->crl.len || load_lists(store, identity, fault);
 }
 
 bool tls_store_fill(WOLFSSL_CERT_MANAGER *store, const struct tls_identity *identity, enum tls_credential *at_fault,
                     struct fault *fault)
 {
-    int result = wolfSSL_CertManagerLoadCABuffer(store, identity->ca, (long)identity->ca_len, WOLFSSL_FILETYPE_PEM);
-    return fill_rest(store, result, identity, at_fault, fault);
+    return fill(store, NULL, identity, at_fault, fault);
 }
 
 bool tls_store_fill_undated(WOLFSSL_CTX *ctx, const struct tls_identity *identity, enum tls_credential *at_fault,
                             struct fault *fault)
 {
-    int result = wolfSSL_CTX_load_verify_buffer_ex(ctx, identity->ca, (long)identity->ca_len, WOLFSSL_FILETYPE_PEM, 0,
-                                                   WOLFSSL_LOAD_FLAG_DATE_ERR_OKAY);
-    return fill_rest(wolfSSL_CTX_GetCertManager(ctx), result, identity, at_fault, fault);
+    return fill(wolfSSL_CTX_GetCertManager(ctx), ctx, identity, at_fault, fault);
 }

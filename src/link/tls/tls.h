@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "base/facts.h"
 #include "base/fault.h"
+#include "os/secret.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -23,15 +24,25 @@ enum {
 };
 
 // The texts that make an identity, to say which of them is at fault.
-enum tls_credential { TLS_CA, TLS_CERTIFICATE, TLS_KEY, TLS_CRL };
+enum tls_credential { TLS_CA, TLS_CERTIFICATE, TLS_KEY, TLS_CRL, TLS_CREDENTIALS };
 
-// PEM texts; `crl` may be NULL. Borrowed during the call only.
+// PEM texts, or DER; `crl` may be NULL. Without `key`, which a judge may not have, the rest is judged, and the identity is of
+// no use for a connection. Borrowed during the call only.
 struct tls_material {
     const uint8_t *ca, *certificate, *key, *crl;
     size_t ca_len, certificate_len, key_len, crl_len;
+    const char *files[TLS_CREDENTIALS]; // for sentences; NULL: not known, or none
     enum tls_role role;
     bool allow_tls12;
 };
+
+// Whether the text of a key wants a passphrase; looks at no more than the lines around it.
+bool tls_key_is_locked(const uint8_t *text, size_t len);
+enum tls_unlocked { TLS_UNLOCKED, TLS_WRONG_PASSPHRASE, TLS_NOT_UNLOCKED };
+// `out` is what a tls_material takes in its place, and a secret. The fault says why it is none: "Key: ".
+typedef enum tls_unlocked tls_key_opener(struct blob *out, const struct blob *text, const struct blob *passphrase,
+                                         struct fault *fault);
+tls_key_opener tls_key_unlock;
 
 // Once per process, before anything else and before fork. False when the library is older than the floor or was built
 // in a way we refuse.
@@ -45,10 +56,9 @@ const char *tls_library_aes(void); // the library that encrypts records on this 
 struct tls_identity *tls_identity_new(const struct tls_material *material, enum tls_credential *at_fault,
                                       struct fault *fault);
 void tls_identity_free(struct tls_identity *identity);
-// Whether the certificate or a revocation list is out of date within two weeks of `wall` (Unix time, microseconds):
-// `notice` and `which` then say so.
-bool tls_identity_runs_out(const struct tls_identity *identity, usec_t wall, enum tls_credential *which,
-                           struct fault *notice);
+// When each of TLS_CREDENTIALS is out of date, and of several in one text the first: Unix time, microseconds; USEC_NEVER of
+// what is not there, and of the key.
+const usec_t *tls_identity_expires(const struct tls_identity *identity);
 
 // False when the clock shows less than what has been signed by others already: it was never set, and nobody's dates can be
 // judged. `why` then says so, in words that stay the same while the clock goes on.

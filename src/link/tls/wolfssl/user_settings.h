@@ -34,10 +34,15 @@
 // Algorithms.
 #define HAVE_ECC
 #define HAVE_ECC384
+#define HAVE_ECC521
 #define ECC_MIN_KEY_SZ       256
 #define WOLFSSL_MIN_ECC_BITS 256
 #define ECC_TIMING_RESISTANT
 #define HAVE_CURVE25519
+#define HAVE_ED25519
+#define HAVE_ED448 // certificates of some authorities; its hash is SHAKE256
+#define WOLFSSL_SHA3
+#define WOLFSSL_SHAKE256
 #define RSA_MIN_SIZE         2048
 #define WOLFSSL_MIN_RSA_BITS 2048
 #define WC_RSA_BLINDING
@@ -45,6 +50,7 @@
 #define WOLF_CRYPTO_CB // for src/link/tls/gcm.c
 #define NO_AES_192
 #define NO_AES_CBC
+#define WOLFSSL_AES_DIRECT // single blocks, of which src/link/tls/unlock.c makes the CBC of encrypted keys
 #define HAVE_CHACHA
 #define HAVE_POLY1305
 #define HAVE_ONE_TIME_AUTH
@@ -57,15 +63,15 @@
 #define NO_DES3
 #define NO_DSA
 #define NO_DH
-#define NO_PWDBASED
 #define NO_PKCS12
 
-// Big numbers by code that is generated for each size we support (P-256, P-384, RSA 2048 to 4096), without branches or
+// Big numbers by code that is generated for each size we support (P-256 to P-521, RSA 2048 to 4096), without branches or
 // table look-ups that depend on a secret.
 #define WOLFSSL_SP_MATH_ALL
 #define WOLFSSL_HAVE_SP_ECC
 #define WOLFSSL_HAVE_SP_RSA
 #define WOLFSSL_SP_384
+#define WOLFSSL_SP_521
 #define WOLFSSL_SP_4096
 #define SP_INT_BITS 4096
 #define TFM_TIMING_RESISTANT
@@ -75,6 +81,7 @@
 #define WOLFSSL_X86_64_BUILD
 #define WOLFSSL_AESNI
 #define USE_INTEL_SPEEDUP
+#define HAVE___UINT128_T // what Ed25519 goes with there
 #define WOLFSSL_SP_ASM
 #define WOLFSSL_SP_X86_64
 #define WOLFSSL_SP_X86_64_ASM

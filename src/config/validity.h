@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Until when our own certificate, its CA and the revocation list are good, and the word in time that they will not be.
+#ifndef CONFIG_VALIDITY_H
+#define CONFIG_VALIDITY_H
+
+#include "base/clock.h"
+#include "base/facts.h"
+#include "base/fault.h"
+#include "link/tls/tls.h"
+
+enum { VALIDITY_ITEMS = 3 };
+
+struct validity_item {
+    const char *name; // of the key of the configuration
+    const char *file; // borrowed; NULL: there is none
+    usec_t expires;   // Unix time; USEC_NEVER: it does not say
+};
+
+struct validity {
+    enum tls_role role;
+    struct validity_item items[VALIDITY_ITEMS];
+};
+
+// Whether the item is out of date within two weeks of `wall` (Unix time), or is already: `notice` says so in one sentence,
+// with its file, the date and what to do.
+bool validity_runs_out(const struct validity *validity, size_t item, usec_t wall, struct fault *notice);
+// A list "validity".
+void validity_describe(const struct validity *validity, usec_t wall, struct facts *facts);
+
+#endif
