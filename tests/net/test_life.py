@@ -2,6 +2,7 @@
 """How a portal's life begins and ends as the person sees it who typed the command, and what is left afterwards."""
 
 import pathlib
+import re
 import shutil
 import signal
 import subprocess
@@ -106,7 +107,9 @@ def test_what_runs_out_is_said_in_time(lab, tmp_path):
     for program, conf in ((USHER_TUN, portal.conf), (USHER_GATE, gate.conf)):
         done = run(program, "check", conf)
         line = conf.read_text().splitlines().index(f"CRL = {pki}/crl.pem") + 1
-        assert done.stderr.startswith(f"{conf}:{line}: warning: CRL: valid until ")
+        assert done.stderr.startswith(f"{conf}:{line}: warning: CRL: {pki}/crl.pem is valid until ")
+        assert re.search(r", for [45] more days: make a fresh one \(usher-pki crl DIR\)\n\Z", done.stderr)
+        assert done.stderr.count("\n") == 1
 
 
 def test_a_congestion_control_that_is_not_there_is_said(lab, pki, tmp_path):
