@@ -134,6 +134,7 @@ enum helper_end helper_run(const struct helper *helper, struct blob *out, struct
         .deadline = clock_now() + helper->seconds * USEC_PER_SEC,
     };
     *out = (struct blob){0};
+    signal(SIGCHLD, SIG_DFL); // whoever started us may have it ignored, and then nothing is left to wait for
     enum helper_end started = start(&run, fault);
     if (started != HELPER_DONE)
         return started;

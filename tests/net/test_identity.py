@@ -2,6 +2,8 @@
 """Who may speak to whom: every wrong certificate is refused before a record is read, by the end that it is shown to,
 with a log line that says which check it failed."""
 
+import re
+import shutil
 import struct
 import subprocess
 import time
@@ -9,7 +11,7 @@ import time
 import pytest
 from certificates import Authority
 
-from lab import wait_until
+from lab import ROOT, run, wait_until
 from programs import USHER_TUN, Gate, Portal
 from traffic import stream
 
@@ -160,4 +162,44 @@ def test_the_portal_refuses_other_versions_and_ciphers(lab, authority, options, 
             done = lab.portal.run("timeout", 30, USHER_TUN, "up", portal.conf, check=False)
             assert done.returncode == 1
         finally:
+            server.kill()
+
+
+@pytest.fixture(scope="module")
+def kinds(tmp_path_factory):
+    """An authority, a gate and a portal for every kind of key, by the script that makes those of the unit tests."""
+    place = tmp_path_factory.mktemp("kinds")
+    run(ROOT / "tests/unit/make-dresses", place)
+    return place
+
+
+@pytest.mark.parametrize("kind", ["p521", "rsa4096", "ed25519", "ed448"])
+def test_kinds_of_keys(lab, kinds, tmp_path, kind):
+    """Between our own programs, where the worker is sealed, and with a peer that is not ours at each end."""
+    for stem, role in (("gate.example.net", "gate"), ("branch", "portal")):
+        for suffix in ("crt", "key"):
+            shutil.copy(kinds / f"{kind}-{role}.{suffix}", tmp_path / f"{stem}.{suffix}")
+    shutil.copy(kinds / f"{kind}-ca.crt", tmp_path / "ca.crt")
+    gate = Gate(lab, tmp_path, tmp_path, listen="0.0.0.0:4441", name="kinds")
+    gate.conf.write_text(re.sub(r"CRL = .*\n", "", gate.conf.read_text()))
+    gate.start()
+    try:
+        Portal(lab, tmp_path, tmp_path, address="10.3.0.2:4441", crl=False).start().down()
+        done = lab.portal.run(
+            "timeout", 5, "openssl", "s_client", "-connect", "10.3.0.2:4441", "-cert", tmp_path / "branch.crt", "-key",
+            tmp_path / "branch.key", "-CAfile", tmp_path / "ca.crt", check=False, input="\0" * 8)
+        assert "Verify return code: 0 (ok)" in done.stdout
+        wait_until(lambda: gate.log().count("logged in, serial") == 2, 5, gate.log())
+    finally:
+        gate.stop()
+    with lab.gate.start("openssl", "s_server", "-accept", "4442", "-quiet", "-cert", tmp_path / "gate.example.net.crt", "-key",
+                        tmp_path / "gate.example.net.key", "-CAfile", tmp_path / "ca.crt", "-Verify", "2", "-alpn", "usher/1",
+                        stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as server:
+        try:
+            portal = Portal(lab, tmp_path, tmp_path, address="10.3.0.2:4442", crl=False)
+            time.sleep(0.3)
+            done = lab.portal.run("timeout", 30, USHER_TUN, "up", portal.conf, check=False)
+            assert done.returncode == 0, done.stderr  # it knows no Usher, but TLS is all that it was asked for so far
+        finally:
+            lab.portal.run(USHER_TUN, "down", portal.conf, check=False)
             server.kill()

@@ -12,7 +12,7 @@ import time
 import pytest
 
 from lab import patience, run, wait_until
-from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, make_pki
+from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, joined, make_pki
 
 RUN = pathlib.Path("/run/usher")
 
@@ -110,6 +110,20 @@ def test_what_runs_out_is_said_in_time(lab, tmp_path):
         assert done.stderr.startswith(f"{conf}:{line}: warning: CRL: {pki}/crl.pem is valid until ")
         assert re.search(r", for [45] more days: make a fresh one \(usher-pki crl DIR\)\n\Z", done.stderr)
         assert done.stderr.count("\n") == 1
+
+
+def test_status_tells_until_when(lab, pki, tmp_path):
+    """At both ends, as an object for programs and as a table for people."""
+    with joined(lab, tmp_path, pki) as (portal, gate):
+        for program, own, name in ((USHER_TUN, portal, "branch"), (USHER_GATE, gate, "gate.example.net")):
+            told = {item["credential"]: item for item in own.status()["validity"]}
+            assert {key: item["file"] for key, item in told.items()} == {
+                "CA": f"{pki}/ca.crt", "Certificate": f"{pki}/{name}.crt", "CRL": f"{pki}/crl.pem"}
+            assert told["Certificate"]["days_left"] == 824 and told["CRL"]["days_left"] == 179
+            assert 3640 < told["CA"]["days_left"] < 3660
+            text = own.host.run(program, "status", own.name).stdout
+            expires = told["Certificate"]["expires"]
+            assert re.search(rf"^Certificate +{expires} +824  {pki}/{name}.crt$", text, re.M), text
 
 
 def test_a_congestion_control_that_is_not_there_is_said(lab, pki, tmp_path):

@@ -84,6 +84,7 @@ int main(void)
         cmocka_unit_test(test_missing),
         cmocka_unit_test(test_what_it_inherits),
     };
+    signal(SIGCHLD, SIG_IGN);
     setsid(); // whoever runs this may have a terminal, and descriptors of their own
     close_range(STDERR_FILENO + 1, ~0U, 0);
     return cmocka_run_group_tests(tests, NULL, NULL);
