@@ -12,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static int refuse(const struct command_program *program, const char *what, const char *arg)
 {
@@ -39,7 +40,7 @@ static bool parse_descriptor(int *out, const char *text)
     if (!isdigit((unsigned char)*text) || *end || errno || number > INT_MAX)
         return false;
     *out = (int)number;
-    return fcntl(*out, F_SETFD, FD_CLOEXEC) == 0;
+    return fcntl(*out, *out > STDERR_FILENO ? F_SETFD : F_GETFD, FD_CLOEXEC) >= 0;
 }
 
 static int run(const struct command_program *program, const struct command *command, int argc, char **argv)

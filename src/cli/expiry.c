@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// It looks every hour, because the wall clock may be set at any time, and speaks once a day.
 #include "cli/expiry.h"
 
 #include "base/memory.h"
@@ -9,15 +8,11 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum {
-    LOOK_MS = 3600 * 1000,
-    LOOKS_A_DAY = 24,
-};
+enum { HOUR_MS = 3600 * 1000 };
 
 struct expiry {
     uv_timer_t timer;
-    struct validity validity;
-    unsigned silent[VALIDITY_ITEMS]; // looks that it still says nothing at
+    struct validity_reminder reminder;
 };
 
 static usec_t wall_clock(void)
@@ -29,14 +24,9 @@ static void look(uv_timer_t *timer)
 {
     struct expiry *expiry = timer->data;
     struct fault notice;
-    for (size_t i = 0; i < VALIDITY_ITEMS; i++) {
-        if (expiry->silent[i])
-            expiry->silent[i]--;
-        if (expiry->silent[i] || !validity_runs_out(&expiry->validity, i, wall_clock(), &notice))
-            continue;
-        log_warning("%s", notice.text);
-        expiry->silent[i] = LOOKS_A_DAY;
-    }
+    for (size_t i = 0; i < VALIDITY_ITEMS; i++)
+        if (validity_reminder_look(&expiry->reminder, i, wall_clock(), &notice))
+            log_warning("%s", notice.text);
 }
 
 static void closed(uv_handle_t *handle)
@@ -47,13 +37,10 @@ static void closed(uv_handle_t *handle)
 struct expiry *expiry_new(uv_loop_t *loop, struct validity validity)
 {
     struct expiry *expiry = memory_new(sizeof *expiry);
-    struct fault told;
-    expiry->validity = validity;
-    for (size_t i = 0; i < VALIDITY_ITEMS; i++)
-        expiry->silent[i] = validity_runs_out(&validity, i, wall_clock(), &told) ? LOOKS_A_DAY : 0;
+    validity_reminder_init(&expiry->reminder, validity, wall_clock());
     uv_timer_init(loop, &expiry->timer);
     expiry->timer.data = expiry;
-    uv_timer_start(&expiry->timer, look, LOOK_MS, LOOK_MS);
+    uv_timer_start(&expiry->timer, look, HOUR_MS, HOUR_MS);
     uv_unref((uv_handle_t *)&expiry->timer);
     return expiry;
 }

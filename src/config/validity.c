@@ -7,7 +7,10 @@
 
 static const usec_t DAY = 86400 * USEC_PER_SEC;
 
-enum { NOTICE_DAYS = 14 }; // time to renew what is copied by hand
+enum {
+    NOTICE_DAYS = 14, // time to renew what is copied by hand
+    LOOKS_A_DAY = 24,
+};
 
 static const char *remedy(const struct validity *validity, const struct validity_item *item)
 {
@@ -46,6 +49,26 @@ bool validity_runs_out(const struct validity *validity, size_t index, usec_t wal
     else
         fault_set(notice, "%s: %.200s is valid until %s, for %llu more day%s: %s", item->name, item->file,
                   date(text, item->expires), days, days == 1 ? "" : "s", remedy(validity, item));
+    return true;
+}
+
+void validity_reminder_init(struct validity_reminder *reminder, struct validity validity, usec_t wall)
+{
+    struct fault told;
+    *reminder = (struct validity_reminder){.validity = validity};
+    for (size_t i = 0; i < VALIDITY_ITEMS; i++)
+        if (validity_runs_out(&validity, i, wall, &told))
+            reminder->silent[i] = LOOKS_A_DAY;
+}
+
+bool validity_reminder_look(struct validity_reminder *reminder, size_t item, usec_t wall, struct fault *notice)
+{
+    unsigned *silent = &reminder->silent[item];
+    if (*silent)
+        --*silent;
+    if (*silent || !validity_runs_out(&reminder->validity, item, wall, notice))
+        return false;
+    *silent = LOOKS_A_DAY;
     return true;
 }
 

@@ -24,6 +24,18 @@ struct validity {
 // Whether the item is out of date within two weeks of `wall` (Unix time), or is already: `notice` says so in one sentence,
 // with its file, the date and what to do.
 bool validity_runs_out(const struct validity *validity, size_t item, usec_t wall, struct fault *notice);
+// The same as a reminder, for who looks every hour: once a day, since the wall clock may be set at any time and says nothing
+// of the hours that have passed.
+struct validity_reminder {
+    struct validity validity;
+    unsigned silent[VALIDITY_ITEMS]; // looks that it still says nothing at
+};
+
+// What runs out at `wall` has been told just now.
+void validity_reminder_init(struct validity_reminder *reminder, struct validity validity, usec_t wall);
+// Whether there is something to be said of the item now; each item is asked for once an hour.
+bool validity_reminder_look(struct validity_reminder *reminder, size_t item, usec_t wall, struct fault *notice);
+
 // A list "validity".
 void validity_describe(const struct validity *validity, usec_t wall, struct facts *facts);
 

@@ -53,6 +53,17 @@ static void sweep(const char *name)
         runtime_remove(root, name);
 }
 
+// Told before anybody is asked for a passphrase; whoever starts at the same moment hears it when the place is claimed.
+static bool is_free(const char *name_or_file, struct fault *fault)
+{
+    char root[RUNTIME_ROOT_SIZE], name[INSTANCE_NAME_MAX + 1];
+    struct fault ignored;
+    pid_t pid = 0;
+    if (instance_name(name, name_or_file, &ignored) && runtime_root(root, &ignored))
+        pid = runtime_pid(root, name);
+    return pid <= 0 || fault_set(fault, "%s: already running (pid %d)", name, (int)pid);
+}
+
 int command_up(const struct command_line *line)
 {
     struct tls_identity *identity;
@@ -60,7 +71,7 @@ int command_up(const struct command_line *line)
     struct background background = BACKGROUND_NONE;
     int code = EXIT_FAILED;
     sandbox_protect_secrets();
-    if (geteuid() && !portal_conf_suits_user(line->argument, &fault)) {
+    if ((geteuid() && !portal_conf_suits_user(line->argument, &fault)) || !is_free(line->argument, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }

@@ -30,7 +30,7 @@ static void test_opened(void **state)
     static const char *const files[] = {
         "aes256-sha256.key",  "aes128-sha256.key", "aes256-sha512.key", "aes256-sha384.key",
         "aes256-sha1.key",    "aes128-sha1.key",   "many-rounds.key",   "locked-rsa.key",
-        "locked-ed25519.key", "genpkey.key",       "locked-crlf.key",
+        "locked-ed25519.key", "genpkey.key",       "locked-crlf.key",   "locked-der.key",
     };
     for (size_t i = 0; i < COUNT(files); i++) {
         struct blob key, text = certs_read(files[i]);
@@ -96,7 +96,12 @@ static void test_refused(void **state)
         if (result != TLS_NOT_UNLOCKED || key.bytes || strncmp(fault.text, rows[i].says, strlen(rows[i].says)))
             fail_msg("%s: %d \"%s\"", rows[i].file, result, fault.text);
     }
-    assert_false(tls_key_is_locked((const uint8_t *)"", 0));
+    static const char *const clear[] = {"pki/branch.key", "der.key", "der.crt", "crl.der", "empty.key", "garbage.key"};
+    for (size_t i = 0; i < COUNT(clear); i++) {
+        struct blob text = certs_read(clear[i]);
+        CASE(clear[i], !tls_key_is_locked(text.bytes, text.len));
+        blob_wipe(&text);
+    }
 }
 
 // Every byte of it altered, in turn: no crash, and no key that is not the right one.

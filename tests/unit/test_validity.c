@@ -62,6 +62,30 @@ static void test_words(void **state)
     }
 }
 
+// Told at the start, a day later and so on; what comes near meanwhile at the next look.
+static void test_reminder(void **state)
+{
+    (void)state;
+    const struct validity validity = {
+        .items = {{"CA", "/ca", end}, {"Certificate", "/crt", end + 2 * day}, {"CRL", NULL, USEC_NEVER}}};
+    const usec_t hour = day / 24, start = end - 13 * day;
+    struct validity_reminder reminder;
+    struct fault notice;
+    validity_reminder_init(&reminder, validity, start);
+    for (unsigned look = 1; look <= 100; look++) {
+        const usec_t wall = start + look * hour;
+        assert_int_equal(validity_reminder_look(&reminder, 0, wall, &notice), look % 24 == 0);
+        assert_int_equal(validity_reminder_look(&reminder, 1, wall, &notice), look >= 24 && look % 24 == 0);
+        assert_false(validity_reminder_look(&reminder, 2, wall, &notice));
+    }
+    // The wall clock is set back, and forward again.
+    validity_reminder_init(&reminder, validity, 0);
+    assert_false(validity_reminder_look(&reminder, 0, 0, &notice));
+    assert_true(validity_reminder_look(&reminder, 0, end, &notice));
+    assert_false(validity_reminder_look(&reminder, 0, 0, &notice));
+    assert_false(validity_reminder_look(&reminder, 0, end, &notice));
+}
+
 struct heard {
     size_t items;
     uint64_t days;
@@ -109,6 +133,7 @@ static void test_facts(void **state)
 
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_facts)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_words), cmocka_unit_test(test_reminder),
+                                       cmocka_unit_test(test_facts)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

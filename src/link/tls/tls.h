@@ -36,7 +36,7 @@ struct tls_material {
     bool allow_tls12;
 };
 
-// Whether the text of a key wants a passphrase; looks at no more than the lines around it.
+// Whether the text of a key wants a passphrase, by what stands around it.
 bool tls_key_is_locked(const uint8_t *text, size_t len);
 enum tls_unlocked { TLS_UNLOCKED, TLS_WRONG_PASSPHRASE, TLS_NOT_UNLOCKED };
 // `out` is what a tls_material takes in its place, and a secret. The fault says why it is none: "Key: ".

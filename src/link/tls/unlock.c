@@ -209,5 +209,9 @@ enum tls_unlocked tls_key_unlock(struct blob *out, const struct blob *text, cons
 bool tls_key_is_locked(const uint8_t *text, size_t len)
 {
     static const char begin[] = "-----BEGIN ENCRYPTED PRIVATE KEY-----";
+    struct span in = {text, len};
+    struct der_element outer, algorithm, data;
+    if (der_take(&in, DER_SEQUENCE, &outer))
+        return der_take(&outer.content, DER_SEQUENCE, &algorithm) && der_take(&outer.content, DER_OCTET_STRING, &data);
     return len && memmem(text, len, begin, sizeof begin - 1);
 }
