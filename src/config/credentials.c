@@ -77,20 +77,30 @@ static enum tls_unlocked try(struct blob *key, const struct blob *passphrase, tl
     return result;
 }
 
-// One answer to the question; TLS_WRONG_PASSPHRASE when it may be asked again.
+// One answer to the question; TLS_WRONG_PASSPHRASE when it may be asked again. The fault is a whole sentence.
 static enum tls_unlocked ask_and_try(struct blob *key, const struct credential_opening *opening,
                                      const struct passphrase_question *question, bool *nobody, struct fault *fault)
 {
+    const char *name = question->file ? "Key" : "KeyCommand";
     struct blob passphrase;
-    enum passphrase_answer answer = passphrase_get(&passphrase, opening->asking, question, fault);
+    struct fault why;
+    enum passphrase_answer answer = passphrase_get(&passphrase, opening->asking, question, &why);
     *nobody = answer == PASSPHRASE_NOBODY;
-    if (answer != PASSPHRASE_GIVEN && answer != PASSPHRASE_ASKED)
+    if (answer == PASSPHRASE_FAILED)
+        fault_set(fault, "%s: %s", name, why.text);
+    if (*nobody)
+        fault_set(fault,
+                  "%s: is encrypted, and there is nobody to ask for its passphrase: no terminal and no "
+                  "systemd-ask-password; use --passphrase-fd or KeyCommand",
+                  name);
+    if (answer == PASSPHRASE_FAILED || *nobody)
         return TLS_NOT_UNLOCKED;
     enum tls_unlocked result = try(key, &passphrase, opening->unlock, fault);
     blob_wipe(&passphrase);
     if (result != TLS_WRONG_PASSPHRASE)
         return result;
-    fault_set(fault, "%s: the passphrase is wrong", question->file ? question->file : "KeyCommand");
+    fault_set(fault, "%s: %s%sthe passphrase is wrong", name, question->file ? question->file : "",
+              question->file ? ": " : "");
     return answer == PASSPHRASE_ASKED ? TLS_WRONG_PASSPHRASE : TLS_NOT_UNLOCKED;
 }
 
@@ -115,10 +125,7 @@ static bool open_key(struct blob *key, struct config *config, const char *sectio
         blob_wipe(key);
         return true;
     }
-    if (nobody)
-        fault_set(&fault, "is encrypted, and there is nobody to ask for its passphrase: no terminal and no "
-                          "systemd-ask-password; use --passphrase-fd or KeyCommand");
-    config_mistake(config, section, name, "%s: %s", name, fault.text);
+    config_mistake(config, section, name, "%s", fault.text);
     return false;
 }
 

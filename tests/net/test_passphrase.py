@@ -482,6 +482,23 @@ def test_a_portal_that_runs_asks_for_nothing(lab, gate, locked, tmp_path):
     down(portal)
 
 
+@pytest.mark.parametrize("program, kind", [(USHER_TUN, Portal), (USHER_GATE, Gate)])
+def test_a_cipher_that_is_not_opened(lab, pki, locked, tmp_path, program, kind):
+    """By a passphrase that is right; said the same way by the portal and by the gate's child."""
+    for file in locked.iterdir():
+        if file.is_file():
+            shutil.copy(file, tmp_path)
+    for key in ("branch.key", "gate.example.net.key"):
+        run("openssl", "pkcs8", "-topk8", "-v2", "des3", "-in", pki / key, "-out", tmp_path / key, "-passout", "pass:x")
+    file = kind(lab, tmp_path, tmp_path)
+    fd = with_descriptor(b"x")
+    done = run(program, "check", "--passphrase-fd", fd, file.conf, check=False, pass_fds=[fd], **apart())
+    os.close(fd)
+    assert done.returncode == 2
+    assert done.stderr == (f"{file.conf}:{line_of(file, 'Key')}: Key: is encrypted in a way that is not opened (PBES2 with PBKDF2 "
+                           "and AES-128-CBC or AES-256-CBC is): openssl pkcs8 -topk8 -in OLD -out NEW makes one that is\n")
+
+
 def test_nobody_is_asked_in_vain(lab, locked, tmp_path):
     """A file with another mistake is refused before anybody types a passphrase."""
     portal = Portal(lab, tmp_path, locked, extra="MTU = none")
