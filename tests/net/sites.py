@@ -60,6 +60,11 @@ class Sites(Lab):
         host.default_route(via4, via6)
 
 
+def await_exports(gate, portals=1):
+    """By what the gate says: a host that asks too early may wait for the kernel, which says "unreachable" once a second."""
+    wait_until(lambda: sum("exports" in told for told in gate.status()["portals"]) == portals, 5, "the exports")
+
+
 @contextlib.contextmanager
 def joined_sites(lab, directory, pki, access, accept, routes=Portal.ROUTES, third=None):
     """A gate and the portal of the first site; with `third`, the routes and the [Accept] of the third, its portal too."""
@@ -71,7 +76,7 @@ def joined_sites(lab, directory, pki, access, accept, routes=Portal.ROUTES, thir
     try:
         for portal in portals:
             portal.start()
-        wait_until(lambda: sum("exports" in told for told in gate.status()["portals"]) == len(portals), 5, "the exports")
+        await_exports(gate, len(portals))
         yield (*portals, gate)
     finally:
         for portal in portals:

@@ -2,8 +2,10 @@
 """The portal of a branch goes and comes back while two hundred flows run each way: all end as they should, and new ones work
 without a touch."""
 
+import collections
 import contextlib
 import errno
+import itertools
 import selectors
 import signal
 import threading
@@ -11,12 +13,14 @@ import threading
 import pytest
 
 from lab import wait_until
-from sites import Sites, joined_sites, reached, ways
+from sites import Sites, await_exports, joined_sites, reached, ways
 from test_extranet_traffic import ACCEPT, ACCESS
 from traffic import Server, connect, each_connection, receive_all, serve_echo
 
 FLOWS = 200  # each way
 MESSAGE = b"x" * 2000
+OUT, INTO, NEAR, FAR = 0, 1, 0, 1  # directions, as of ways(), and ends
+RESET = {errno.ECONNRESET: FLOWS}
 
 
 @pytest.fixture(scope="module")
@@ -87,7 +91,14 @@ class Load:
         self.stack.close()
 
     def fates(self, direction, side):
-        return {flow.fates[side] for flow in self.flows if flow.direction == direction}
+        """How those ends have ended: how many of each."""
+        return collections.Counter(flow.fates[side] for flow in self.flows if flow.direction == direction)
+
+    def await_resets(self, direction, side):
+        try:
+            wait_until(lambda: self.fates(direction, side) == RESET, 10, "all of them to be reset")
+        except AssertionError as late:
+            raise AssertionError(f"direction {direction}, end {side}: {self.fates(direction, side)}") from late
 
     def prod(self):
         """What has been acknowledged and not answered waits for ever: its application says more."""
@@ -107,20 +118,16 @@ def echoes(lab):
                 assert receive_all(sock, 3) == b"new"
 
 
-RESET = {errno.ECONNRESET}
-
-
 def test_down_and_up(lab, pki, tmp_path):
     with joined_sites(lab, tmp_path, pki, ACCESS, ACCEPT) as (portal, gate), Load(lab) as load:
         portal.down()
-        for direction in (0, 1):
-            for side in (0, 1):
-                wait_until(lambda: load.fates(direction, side) == RESET, 5, f"the end of them all: {direction} {side}")
+        for direction, side in itertools.product((OUT, INTO), (NEAR, FAR)):
+            load.await_resets(direction, side)
         wait_until(lambda: not gate.status()["portals"], 5, "the portal's end")
         for version in (4, 6):
             assert reached(ways(lab)[1], version) == (errno.ENETUNREACH if version == 6 else errno.EHOSTUNREACH)
         portal.start()
-        wait_until(lambda: reached(ways(lab)[1], 4) == errno.ECONNREFUSED, 5, "the way back")
+        await_exports(gate)
         echoes(lab)
 
 
@@ -130,13 +137,12 @@ def test_a_portal_that_is_killed(lab, pki, tmp_path):
         portal.kill(signal.SIGKILL)
         # The gate hears of it, and so do its side's hosts. In the branch the kernel resets what the dead one had connected,
         # and who was captured hears nothing: what they send is held back until there is a portal again.
-        wait_until(lambda: load.fates(0, 1) == RESET, 5, "the end of what came to the gate's side")
-        wait_until(lambda: load.fates(1, 0) == RESET, 5, "the end of what the gate's side opened")
-        wait_until(lambda: load.fates(1, 1) == RESET, 5, "the end of what came into the branch")
-        assert load.fates(0, 0) == {None}
+        for direction, side in ((OUT, FAR), (INTO, NEAR), (INTO, FAR)):
+            load.await_resets(direction, side)
+        assert load.fates(OUT, NEAR) == {None: FLOWS}
         portal.start()
         load.prod()
-        wait_until(lambda: load.fates(0, 0) == RESET, 20, "the end of what the branch opened")
-        wait_until(lambda: reached(ways(lab)[1], 4) == errno.ECONNREFUSED, 5, "the way back")
+        load.await_resets(OUT, NEAR)
+        await_exports(gate)
         echoes(lab)
         assert len(gate.status()["portals"]) == 1

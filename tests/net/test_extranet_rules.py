@@ -8,7 +8,7 @@ import pytest
 
 from lab import wait_until
 from programs import Gate
-from sites import CLIENTS, FAR4, FAR6, FAR_PART, SERVERS, Sites, Way, joined_sites, reached, spoken_to, third_portal
+from sites import CLIENTS, FAR4, FAR6, FAR_PART, SERVERS, Sites, Way, await_exports, joined_sites, reached, spoken_to, third_portal
 from test_extranet_portals import ACCEPT, ACCESS, BOTH, ROUTES, THIRD, back, there
 from traffic import TIMEOUT, Server, each_connection, receive_all, serve_echo
 
@@ -56,7 +56,8 @@ def test_two_gates_on_one_host(lab, pki, tmp_path):
         second.start()
         try:
             other.start()
-            wait_until(lambda: reached(to_other, 4) == errno.ECONNREFUSED, 5, "the second gate's export")
+            await_exports(second)
+            assert reached(to_other, 4) == errno.ECONNREFUSED
             assert reached(to_branch, 4) == errno.ECONNREFUSED
         finally:
             other.down(check=False)
