@@ -35,6 +35,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
     CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
     SOCKS_KEYS("Portal", struct portal_conf, socks),
+    NAMES_KEYS("Portal", struct portal_conf, names),
     CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
     LINK_TUNING_KEYS("Portal", struct portal_conf, link),
     {"Gate", "Address", value_targets, FIELD(gates), .list = true, .required = true},
@@ -49,12 +50,14 @@ static const struct config_key KEYS[] = {
 static const struct {
     const char *section, *key, *shown;
 } PURPOSES[] = {
-    {"Portal", "Route", "Route"},     {"Portal", "Map", "Map"},        {"Portal", "Socks", "Socks"},
-    {"Portal", "Forward", "Forward"}, {"Accept", "Allow", "[Accept]"},
+    {"Portal", "Route", "Route"},          {"Portal", "Map", "Map"},
+    {"Portal", "Socks", "Socks"},          {"Portal", "Forward", "Forward"},
+    {"Portal", "Names", "Names = mapped"}, {"Accept", "Allow", "[Accept]"},
 };
 
 // What describes the TUN device and what comes out of it, and without one would be ignored.
-static const char *const NEED_ROUTE[] = {"Device", "Address", "MTU", "QueueLength", "RouteCongestion", "ReceiveBudget"};
+static const char *const NEED_ROUTE[] = {"Device",          "Address",       "MTU",    "QueueLength",
+                                         "RouteCongestion", "ReceiveBudget", "Domains"};
 
 enum {
     PURPOSE_COUNT = sizeof PURPOSES / sizeof PURPOSES[0],
@@ -82,11 +85,12 @@ static void miss_purpose(struct config *config)
     config_mistake(config, "Portal", NULL, "%s is missing in [Portal]: there would be nothing to carry", names);
 }
 
-static void check_mode(struct config *config)
+static void check_mode(const struct portal_conf *conf, struct config *config)
 {
     if (!has_purpose(config))
         miss_purpose(config);
-    else if (!config_has(config, "Portal", "Route") && !config_has(config, "Portal", "Map"))
+    else if (!config_has(config, "Portal", "Route") && !config_has(config, "Portal", "Map") &&
+             conf->names.mode != NAMES_MAPPED)
         for (size_t i = 0; i < NEED_ROUTE_COUNT; i++)
             if (config_has(config, "Portal", NEED_ROUTE[i]))
                 config_mistake(config, "Portal", NEED_ROUTE[i],
@@ -116,9 +120,11 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     config->into = conf;
     config_read(config, text);
     value_maps_route(&conf->maps, &conf->routes);
+    names_keys_check(&conf->names, config, "Portal", &conf->addresses);
+    names_keys_route(&conf->names, &conf->routes);
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
-    check_mode(config);
+    check_mode(conf, config);
     if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
         config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
     credential_keys_check(&conf->credentials, config, "Portal");
@@ -221,6 +227,7 @@ void portal_conf_free(struct portal_conf *conf)
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
     socks_keys_fini(&conf->socks);
+    names_keys_fini(&conf->names);
     value_targets_fini(&conf->gates);
     proxy_keys_fini(&conf->proxy);
     value_prefixes_fini(&conf->addresses);

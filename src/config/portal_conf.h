@@ -7,6 +7,7 @@
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
+#include "config/names_keys.h"
 #include "config/proxy_keys.h"
 #include "config/socks_keys.h"
 #include "config/value_forward.h"
@@ -24,7 +25,7 @@ struct portal_conf {
 
     char *device;
     struct value_prefixes addresses;
-    struct value_prefixes routes; // those of `maps` too
+    struct value_prefixes routes; // those of `maps` and of names too
     struct value_maps maps;
     uint64_t mtu;           // bytes
     uint64_t queue_length;  // packets
@@ -42,6 +43,7 @@ struct portal_conf {
     uint64_t receive_budget; // bytes
 
     struct socks_keys socks;
+    struct names_keys names;
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success
@@ -50,7 +52,7 @@ struct portal_conf *portal_conf_load(const char *name_or_file, const struct aski
                                      struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 
-// Whether there is a Route or Map, and so a TUN device and something to capture.
+// Whether there is a Route or Map, or names that are mapped, and so a TUN device and something to capture.
 bool portal_conf_captures(const struct portal_conf *conf);
 // Whether the gate is reached over something else, so that the connection's other end is not the gate.
 bool portal_conf_has_proxy(const struct portal_conf *conf);
