@@ -5,13 +5,12 @@
 
 #include "config/value.h"
 #include "config/value_net.h"
-#include "edge/names/domain.h"
+#include "edge/names/config.h"
 
 enum {
     NAMES_SERVERS_MAX = 8,   // they are asked one after the other
     NAMES_DOMAINS_MAX = 256, // each question is held against each
     NAMES_ADDRESSES_MAX = 4, // resolv.conf takes three
-    NAMES_PORT = 53,
 };
 
 #define NAMES_POOL_DEFAULT "198.18.0.0/16, fd75:7368:6572::/112"

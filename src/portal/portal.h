@@ -36,6 +36,7 @@ struct portal {
     struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
     struct map map;                            // of the node
+    struct naming *naming;                     // portal/naming.h; NULL: no Domains
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
     struct wall_clock *clock; // news of it; NULL: cannot be had

@@ -11,6 +11,7 @@
 #include "portal/accept.h"
 #include "portal/capturing.h"
 #include "portal/forwarding.h"
+#include "portal/naming.h"
 #include "portal/socks.h"
 #include "portal/status.h"
 #include "portal/watch.h"
@@ -90,7 +91,7 @@ static unsigned descriptors_needed(const struct portal_conf *conf)
 static bool take_privileges(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
-    sandbox_limits(descriptors_needed(conf) + socks_descriptors(conf));
+    sandbox_limits(descriptors_needed(conf) + socks_descriptors(conf) + naming_descriptors(conf));
     return sandbox_drop(conf->user, portal_conf_captures(conf), fault);
 }
 
@@ -179,9 +180,11 @@ static const struct step *const WITH_TUN[] = {
     &SOCKS_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
+    &NAMING_REST,
     &PRIVILEGES,
     &NODE,
     &CAPTURING_ENTRANCE,
+    &NAMING_RESOLVER,
     &SOCKS_ENTRANCE,
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,

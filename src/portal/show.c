@@ -32,6 +32,7 @@ static void print_status(FILE *out, const struct json_t *status)
     }
     if (strcmp(text(a, status, "device"), "-"))
         fprintf(out, "  device      %s\n", a);
+    query_lines(out, "  dns         ", query_part(status, "dns"));
     query_lines(out, "  socks       ", query_part(status, "socks"));
     query_lines(out, "  forwards    ", query_part(status, "forwards"));
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));

@@ -12,4 +12,7 @@ struct names_domain {
     bool search;                  // also completes short names; else it only says where questions go
 };
 
+// Whether `name` is the domain or lies in it; as packet/dns.h writes names.
+bool names_domain_holds(const struct names_domain *domain, const char *name);
+
 #endif

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "portal/naming.h"
+
+#include "base/memory.h"
+#include "edge/names/names.h"
+#include "os/log.h"
+#include "os/resolver.h"
+#include "portal/portal.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+enum { SERVERS_TEXT_SIZE = 512 };
+
+struct naming {
+    struct endpoint rest[NAMES_REST_MAX]; // servers of this machine
+    size_t rest_count;
+    struct names *names; // the exchange's
+    struct guide guide;  // to it, as long as the exchange lives
+};
+
+static bool parse_server(struct endpoint *out, const char *text)
+{
+    *out = (struct endpoint){.port = NAMES_PORT};
+    return address_parse(&out->addr, text) || endpoint_parse(out, text);
+}
+
+// Those that resolv.conf names now.
+static void read_rest(struct naming *naming)
+{
+    char text[SERVERS_TEXT_SIZE];
+    struct fault fault;
+    if (!resolver_system_servers(text, sizeof text, &fault)) {
+        log_warning("names outside of Domains will not be resolved: %s", fault.text);
+        return;
+    }
+    char *left = text;
+    for (char *item; naming->rest_count < NAMES_REST_MAX && (item = strsep(&left, ","));)
+        naming->rest_count += parse_server(&naming->rest[naming->rest_count], item);
+}
+
+static bool take_rest(struct portal *portal, struct fault *fault)
+{
+    (void)fault;
+    if (!portal->conf->names.domains.count)
+        return true;
+    portal->naming = memory_new(sizeof *portal->naming);
+    read_rest(portal->naming);
+    return true;
+}
+
+static void undo_rest(struct portal *portal)
+{
+    free(portal->naming);
+    portal->naming = NULL;
+}
+
+// An IPv4 address may come as text in place of a name; it is an address all the same.
+static enum guide_answer lead(const struct guide *guide, struct usher_open *open)
+{
+    const struct naming *naming = container_of(guide, const struct naming, guide);
+    struct address addr = open->addr;
+    if (addr.version == 0 && !address_parse(&addr, open->host))
+        return GUIDE_NOT_MINE;
+    return names_has(naming->names, &addr) ? GUIDE_SERVES : GUIDE_NOT_MINE;
+}
+
+static bool take_resolver(struct portal *portal, struct fault *fault)
+{
+    const struct names_keys *keys = &portal->conf->names;
+    const struct names_config config = {
+        .loop = portal->loop,
+        .poller = portal->node.poller,
+        .addresses = keys->addresses.items,
+        .address_count = keys->addresses.count,
+        .domains = keys->domains.items,
+        .domain_count = keys->domains.count,
+        .servers = keys->servers.items,
+        .server_count = keys->servers.count,
+    };
+    struct naming *naming = portal->naming;
+    (void)fault;
+    if (!naming)
+        return true;
+    naming->names = names_new(&config);
+    names_set_rest(naming->names, naming->rest, naming->rest_count);
+    exchange_add(portal->node.exchange, names_edge(naming->names));
+    naming->guide = (struct guide){.lead = lead, .edge = names_edge(naming->names)};
+    exchange_add_guide(portal->node.exchange, &naming->guide);
+    return true;
+}
+
+const struct step NAMING_REST = {"name servers", take_rest, undo_rest};
+const struct step NAMING_RESOLVER = {"resolver", take_resolver, NULL};
+
+unsigned naming_descriptors(const struct portal_conf *conf)
+{
+    return conf->names.domains.count ? NAMES_NEAR_MAX : 0;
+}
+
+void naming_describe(const struct portal_conf *conf, struct facts *facts)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    const struct value_endpoints *addresses = &conf->names.addresses;
+    if (!addresses->count)
+        return;
+    facts_list(facts, "dns");
+    for (size_t i = 0; i < addresses->count; i++)
+        facts_text(facts, "", "an address that answers questions for names",
+                   address_text(&addresses->items[i].addr, text));
+    facts_end(facts);
+}

@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The steps that make the resolver for names behind the tunnel, and what is told of it.
+#ifndef PORTAL_NAMING_H
+#define PORTAL_NAMING_H
+
+#include "base/facts.h"
+#include "config/portal_conf.h"
+#include "portal/step.h"
+
+extern const struct step NAMING_REST; // before the node: what it was made of is there as long
+extern const struct step NAMING_RESOLVER;
+
+unsigned naming_descriptors(const struct portal_conf *conf);
+// The list "dns": addresses that answer, where there are any.
+void naming_describe(const struct portal_conf *conf, struct facts *facts);
+
+#endif
