@@ -36,12 +36,11 @@ struct watch {
 struct resolver_query {
     struct list node; // in resolver.waiting or .finished; in neither when abandoned
     struct resolver *resolver;
-    void (*done)(void *owner, const struct address *addrs, size_t count, const char *why);
+    void (*done)(void *owner, const struct resolver_answer *answer);
     void *owner;
-    uint64_t deadline_ms; // on the loop's clock
-    bool in_cares;        // c-ares will call back
-    size_t count;
-    const char *why;
+    uint64_t deadline_ms;          // on the loop's clock
+    bool in_cares;                 // c-ares will call back
+    struct resolver_answer answer; // `why` once it is known
     struct address addrs[RESOLVER_ADDRESSES_MAX];
 };
 
@@ -84,9 +83,10 @@ static void arm(struct resolver *resolver)
         uv_timer_start(&resolver->timer, tick, delay, 0);
 }
 
-static void finish(struct resolver_query *query, const char *why)
+static void finish(struct resolver_query *query, enum resolver_outcome outcome, const char *why)
 {
-    query->why = why;
+    query->answer.outcome = outcome;
+    query->answer.why = why;
     list_remove(&query->node);
     list_push_back(&query->resolver->finished, &query->node);
 }
@@ -104,6 +104,8 @@ static void abandon(struct resolver_query *query)
 static const char *word_for(int status)
 {
     switch (status) {
+    case ARES_SUCCESS:
+        return "";
     case ARES_ENOTFOUND:
         return "no such name";
     case ARES_ENODATA:
@@ -119,13 +121,32 @@ static const char *word_for(int status)
     }
 }
 
+static enum resolver_outcome outcome_of(int status)
+{
+    switch (status) {
+    case ARES_SUCCESS:
+        return RESOLVER_FOUND;
+    case ARES_ENOTFOUND:
+        return RESOLVER_NO_NAME;
+    case ARES_ENODATA:
+        return RESOLVER_NO_ADDRESS;
+    default:
+        return RESOLVER_FAILED;
+    }
+}
+
 static void take_addresses(struct resolver_query *query, const struct ares_addrinfo *info)
 {
-    for (struct ares_addrinfo_node *node = info->nodes; node && query->count < RESOLVER_ADDRESSES_MAX;
+    struct resolver_answer *answer = &query->answer;
+    answer->ttl = UINT32_MAX;
+    for (struct ares_addrinfo_node *node = info->nodes; node && answer->count < RESOLVER_ADDRESSES_MAX;
          node = node->ai_next) {
         struct endpoint ep;
-        if (endpoint_from_sockaddr(&ep, node->ai_addr))
-            query->addrs[query->count++] = ep.addr;
+        if (!endpoint_from_sockaddr(&ep, node->ai_addr))
+            continue;
+        uint32_t ttl = node->ai_ttl > 0 ? (uint32_t)node->ai_ttl : 0;
+        answer->ttl = ttl < answer->ttl ? ttl : answer->ttl;
+        query->addrs[answer->count++] = ep.addr;
     }
 }
 
@@ -136,10 +157,12 @@ static void answered(void *owner, int status, int timeouts, struct ares_addrinfo
     query->in_cares = false;
     if (!query->done) {
         free(query);
-    } else if (!query->why) { // else past its deadline, and the owner is about to hear so
+    } else if (!query->answer.why) { // else past its deadline, and the owner is about to hear so
         if (status == ARES_SUCCESS)
             take_addresses(query, info);
-        finish(query, query->count ? NULL : word_for(status == ARES_SUCCESS ? ARES_ENODATA : status));
+        if (status == ARES_SUCCESS && query->answer.count == 0)
+            status = ARES_ENODATA;
+        finish(query, outcome_of(status), word_for(status));
     }
     if (info)
         ares_freeaddrinfo(info);
@@ -152,7 +175,7 @@ static void expire(struct resolver *resolver)
         struct resolver_query *query = container_of(node, struct resolver_query, node);
         if (query->deadline_ms > now)
             break;
-        finish(query, "no answer in time");
+        finish(query, RESOLVER_FAILED, "no answer in time");
     }
 }
 
@@ -162,14 +185,14 @@ static void deliver(struct resolver *resolver)
     struct list *node;
     while ((node = list_pop_front(&resolver->finished))) {
         struct resolver_query *query = container_of(node, struct resolver_query, node);
-        void (*done)(void *, const struct address *, size_t, const char *) = query->done;
+        void (*done)(void *, const struct resolver_answer *) = query->done;
         void *owner = query->owner;
         struct address addrs[RESOLVER_ADDRESSES_MAX];
-        size_t count = query->count;
-        const char *why = query->why;
+        struct resolver_answer answer = query->answer;
         memcpy(addrs, query->addrs, sizeof addrs);
+        answer.addrs = addrs;
         abandon(query);
-        done(owner, addrs, count, why);
+        done(owner, &answer);
     }
 }
 
@@ -351,9 +374,8 @@ void resolver_free(struct resolver *resolver)
     uv_close((uv_handle_t *)&resolver->timer, timer_closed);
 }
 
-struct resolver_query *
-resolver_lookup(struct resolver *resolver, const char *host,
-                void (*done)(void *owner, const struct address *addrs, size_t count, const char *why), void *owner)
+struct resolver_query *resolver_lookup(struct resolver *resolver, const char *host,
+                                       void (*done)(void *owner, const struct resolver_answer *answer), void *owner)
 {
     struct resolver_query *query = memory_new(sizeof *query);
     query->resolver = resolver;
@@ -364,8 +386,8 @@ resolver_lookup(struct resolver *resolver, const char *host,
     list_push_back(&resolver->waiting, &query->node);
 
     if (address_parse(&query->addrs[0], host)) {
-        query->count = 1;
-        finish(query, NULL);
+        query->answer.count = 1;
+        finish(query, RESOLVER_FOUND, "");
     } else {
         const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
         query->in_cares = true;

@@ -30,11 +30,24 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
 // Cancels what is under way without a callback; may be called from `done`. The loop must run once more to close all.
 void resolver_free(struct resolver *resolver);
 
-// `done` comes exactly once, never from within this call, unless cancelled: `count` addresses of both families in the
-// order of RFC 6724, or 0 and a word on why ("no such name", "no answer in time"). Both live as long as the call.
-struct resolver_query *
-resolver_lookup(struct resolver *resolver, const char *host,
-                void (*done)(void *owner, const struct address *addrs, size_t count, const char *why), void *owner);
+enum resolver_outcome {
+    RESOLVER_FOUND,
+    RESOLVER_NO_NAME,    // there is none, and that is certain
+    RESOLVER_NO_ADDRESS, // there is one, which has no address of either family
+    RESOLVER_FAILED,
+};
+
+struct resolver_answer {
+    enum resolver_outcome outcome;
+    const struct address *addrs; // of both families in the order of RFC 6724
+    size_t count;                // 0: not found
+    uint32_t ttl;                // seconds, of what was found
+    const char *why;             // of what was not: some words, "no such name"
+};
+
+// `done` comes exactly once, never from within this call, unless cancelled. The answer lives as long as the call.
+struct resolver_query *resolver_lookup(struct resolver *resolver, const char *host,
+                                       void (*done)(void *owner, const struct resolver_answer *answer), void *owner);
 void resolver_cancel(struct resolver_query *query);
 
 #endif

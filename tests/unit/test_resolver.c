@@ -45,6 +45,8 @@ static void need_namespace(void)
 struct answer {
     unsigned calls;
     size_t count;
+    enum resolver_outcome outcome;
+    uint32_t ttl;
     char first[ADDRESS_TEXT_SIZE];
     char why[128];
     uint64_t at_ms;
@@ -53,15 +55,17 @@ struct answer {
     struct answer *next;
 };
 
-static void heard(void *owner, const struct address *addrs, size_t count, const char *why)
+static void heard(void *owner, const struct resolver_answer *heard_answer)
 {
     struct answer *answer = owner;
     answer->calls++;
-    answer->count = count;
+    answer->count = heard_answer->count;
+    answer->outcome = heard_answer->outcome;
+    answer->ttl = heard_answer->ttl;
     answer->at_ms = answer->loop ? uv_now(answer->loop) : 0;
-    if (count > 0)
-        address_text(&addrs[0], answer->first);
-    snprintf(answer->why, sizeof(answer->why), "%s", why ? why : "");
+    if (heard_answer->count > 0)
+        address_text(&heard_answer->addrs[0], answer->first);
+    snprintf(answer->why, sizeof(answer->why), "%s", heard_answer->why);
     if (answer->to_free)
         resolver_free(answer->to_free);
     if (answer->to_ask)
@@ -92,17 +96,18 @@ static void names_and_what_is_said_of_them(void **state)
         const char *host;
         size_t count;
         const char *first, *why;
+        enum resolver_outcome outcome;
     } cases[] = {
-        {"two.test", 2, NULL, ""},
-        {"TWO.test.", 2, NULL, ""},
-        {"many.test", RESOLVER_ADDRESSES_MAX, NULL, ""},
-        {"big.test", 1, "192.0.2.1", ""},
-        {"half.test", 1, "192.0.2.1", ""},
-        {"none.test", 0, "", "no such name"},
-        {"empty.test", 0, "", "the name has no address"},
-        {"192.0.2.55", 1, "192.0.2.55", ""},
-        {"2001:db8::55", 1, "2001:db8::55", ""},
-        {"::ffff:127.0.0.1", 1, "::ffff:127.0.0.1", ""},
+        {"two.test", 2, NULL, "", RESOLVER_FOUND},
+        {"TWO.test.", 2, NULL, "", RESOLVER_FOUND},
+        {"many.test", RESOLVER_ADDRESSES_MAX, NULL, "", RESOLVER_FOUND},
+        {"big.test", 1, "192.0.2.1", "", RESOLVER_FOUND},
+        {"half.test", 1, "192.0.2.1", "", RESOLVER_FOUND},
+        {"none.test", 0, "", "no such name", RESOLVER_NO_NAME},
+        {"empty.test", 0, "", "the name has no address", RESOLVER_NO_ADDRESS},
+        {"192.0.2.55", 1, "192.0.2.55", "", RESOLVER_FOUND},
+        {"2001:db8::55", 1, "2001:db8::55", "", RESOLVER_FOUND},
+        {"::ffff:127.0.0.1", 1, "::ffff:127.0.0.1", "", RESOLVER_FOUND},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         uv_loop_t loop;
@@ -113,6 +118,8 @@ static void names_and_what_is_said_of_them(void **state)
         uv_run(&loop, UV_RUN_DEFAULT);
         CASE(cases[i].host, answer.calls == 1);
         CASE(cases[i].host, answer.count == cases[i].count);
+        CASE(cases[i].host, answer.outcome == cases[i].outcome);
+        CASE(cases[i].host, answer.ttl == (strstr(cases[i].host, ".test") && cases[i].count ? 60 : 0));
         CASE(cases[i].host, !cases[i].first || strcmp(answer.first, cases[i].first) == 0);
         if (strcmp(answer.why, cases[i].why) != 0)
             fail_msg("%s: \"%s\" instead of \"%s\"", cases[i].host, answer.why, cases[i].why);
@@ -136,6 +143,7 @@ static void names_that_are_no_names(void **state)
         assert_int_equal(answer.calls, 0);
         uv_run(&loop, UV_RUN_DEFAULT);
         CASE(hosts[i], answer.calls == 1 && answer.count == 0 && answer.why[0]);
+        CASE(hosts[i], answer.outcome != RESOLVER_FOUND);
         resolver_free(resolver);
         finish(&loop);
     }

@@ -291,11 +291,9 @@ static void an_abort_is_still_an_abort(void **state)
     assert_int_equal(in_child(sealed_abort, NULL), -SIGABRT);
 }
 
-static void count_heard(void *owner, const struct address *addrs, size_t count, const char *why)
+static void count_heard(void *owner, const struct resolver_answer *answer)
 {
-    (void)addrs;
-    (void)why;
-    *(size_t *)owner = count;
+    *(size_t *)owner = answer->count;
 }
 
 struct worker {

@@ -95,7 +95,7 @@ void dial_lookup_cancel(struct relay_flow *flow)
     drop_lookup(flow);
 }
 
-static void resolved(void *owner, const struct address *addrs, size_t count, const char *why)
+static void resolved(void *owner, const struct resolver_answer *answer)
 {
     struct relay_flow *flow = owner;
     const struct dial_lookup *lookup = flow->making;
@@ -104,10 +104,10 @@ static void resolved(void *owner, const struct address *addrs, size_t count, con
     strcpy(host, lookup->host);
     drop_lookup(flow);
     struct ends ends = {0};
-    for (size_t i = 0; i < count && i < RESOLVER_ADDRESSES_MAX; i++)
-        add_end(&ends, flow, false, host, &addrs[i]);
-    if (count == 0)
-        give_up(flow, USHER_RESOLVE, why);
+    for (size_t i = 0; i < answer->count; i++)
+        add_end(&ends, flow, false, host, &answer->addrs[i]);
+    if (answer->count == 0)
+        give_up(flow, USHER_RESOLVE, answer->why);
     else
         reach_ends(flow, reach, &ends);
 }

@@ -138,14 +138,14 @@ static void connect_to(struct reach *reach, const struct address *addrs, size_t 
     reach->race = race_new(reach->loop, &config, on_connected, reach);
 }
 
-static void on_resolved(void *owner, const struct address *addrs, size_t count, const char *why)
+static void on_resolved(void *owner, const struct resolver_answer *answer)
 {
     struct reach *reach = owner;
-    if (count == 0) {
-        fail(reach, false, "cannot resolve %s%s: %s", article(reach), first_host(reach), why);
+    if (answer->count == 0) {
+        fail(reach, false, "cannot resolve %s%s: %s", article(reach), first_host(reach), answer->why);
         return;
     }
-    connect_to(reach, addrs, count);
+    connect_to(reach, answer->addrs, answer->count);
     resolver_free(reach->resolver);
     reach->resolver = NULL;
 }
