@@ -15,6 +15,8 @@ enum judge_name {
     JUDGE_NO_NAME, // this is no host name
 };
 
+enum { JUDGE_ANY = 0 }; // for a protocol: whether some session there could be allowed, of whatever protocol and port
+
 // Part of what judges. Protocols are those of IP; the port is 0 where there are none.
 struct judge {
     // `host` is the name that the address was resolved from, NULL if the peer named the address itself.

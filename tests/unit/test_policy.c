@@ -510,9 +510,42 @@ static void test_hosts(void **state)
         CASE(cases[i].host, host_name_is_valid(cases[i].host) == cases[i].valid);
 }
 
+// Protocol 0: whether a name could be reached at all, by whatever protocol and port.
+static void names_by_any_protocol(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *rules;
+        enum policy_verdict by_name;
+        bool allowed; // at 10.0.0.1
+    } cases[] = {
+        {"+tcp:*.corp.example:22", POLICY_ALLOWED, true},
+        {"+udp:web.corp.example", POLICY_ALLOWED, true},
+        {"+icmp:10.0.0.0/8", POLICY_ASK_ADDRESS, true},
+        {"+tcp:10.0.0.0/8:80-90", POLICY_ASK_ADDRESS, true},
+        {"+tcp:11.0.0.0/8", POLICY_ASK_ADDRESS, false},
+        {"+*.other.example", POLICY_DENIED, false},
+        {"-web.corp.example\n+*.corp.example", POLICY_DENIED, false},
+        {"-tcp:web.corp.example\n+*.corp.example", POLICY_ALLOWED, true}, // not all of it
+        {"-tcp:web.corp.example:1-65535\n+*.corp.example", POLICY_ALLOWED, true},
+        {"-10.0.0.0/8\n+0.0.0.0/0", POLICY_ASK_ADDRESS, false},
+        {"-udp:10.0.0.0/8\n+0.0.0.0/0", POLICY_ASK_ADDRESS, true},
+        {"-0.0.0.0/0", POLICY_DENIED, false},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct policy *policy = policy_of(cases[i].rules);
+        if (policy_judge_name(policy, 0, "web.corp.example", 0) != cases[i].by_name)
+            fail_msg("%s: by name", cases[i].rules);
+        if (allows(policy, 0, "web.corp.example", "10.0.0.1", 0) != cases[i].allowed)
+            fail_msg("%s: by address", cases[i].rules);
+        policy_free(policy);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(names_by_any_protocol),
         cmocka_unit_test(test_grammar_good),
         cmocka_unit_test(test_grammar_bad),
         cmocka_unit_test(test_first_match),

@@ -26,6 +26,8 @@ bool policy_add(struct policy *policy, bool allow, const char *rules, struct fau
 // The gate's own addresses, and prefixes that its host answers for as a whole; replaces the earlier set.
 void policy_set_local(struct policy *policy, const struct prefix *prefixes, size_t count);
 
+// Protocol 0 asks whether some session could be allowed, of whatever protocol and port.
+
 // Judges a host name before it is resolved: ALLOWED when a name rule allows it (its addresses must still pass
 // policy_judge), DENIED when no rule could allow it.
 enum policy_verdict policy_judge_name(const struct policy *policy, uint8_t protocol, const char *host, uint16_t port);

@@ -182,6 +182,8 @@ void policy_rule_fini(struct policy_rule *rule)
 
 bool policy_rule_covers(const struct policy_rule *rule, uint8_t protocol, uint16_t port)
 {
+    if (protocol == 0)
+        return rule->allow || (rule->protocol == 0 && rule->first_port == 0 && rule->last_port == UINT16_MAX);
     if (protocol == IPPROTO_ICMP || protocol == IPPROTO_ICMPV6)
         return rule->protocol == 0 || rule->protocol == IPPROTO_ICMP;
     return (rule->protocol == 0 || rule->protocol == protocol) && port >= rule->first_port && port <= rule->last_port;

@@ -22,7 +22,8 @@ struct policy_rule {
 // Reads one rule; `allow` is the caller's. On failure the sentence quotes the rule.
 bool policy_rule_parse(struct policy_rule *out, const char *text, struct fault *fault);
 void policy_rule_fini(struct policy_rule *rule);
-// Whether the rule is about this protocol and port at all, whatever its target.
+// Whether the rule is about this protocol and port at all, whatever its target. Protocol 0: about some of all there are, if
+// it allows, and about all of them, if it denies.
 bool policy_rule_covers(const struct policy_rule *rule, uint8_t protocol, uint16_t port);
 
 #endif
