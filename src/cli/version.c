@@ -15,9 +15,11 @@
 #define USHER_LWIP_VERSION "unknown"
 #endif
 
+const char version_text[] = USHER_VERSION;
+
 void version_print(FILE *out, const char *program)
 {
-    fprintf(out, "%s %s\n", program, USHER_VERSION);
+    fprintf(out, "%s %s\n", program, version_text);
     fprintf(out, "wolfSSL %s\n", tls_library_version());
     fprintf(out, "AES-GCM by %s\n", tls_library_aes());
     fprintf(out, "lwIP %s\n", USHER_LWIP_VERSION);

@@ -5,6 +5,9 @@
 
 #include <stdio.h>
 
+// Of this program, as of its build.
+extern const char version_text[];
+
 void version_print(FILE *out, const char *program);
 
 #endif

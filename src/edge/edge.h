@@ -36,6 +36,10 @@ struct want {
 struct edge_kind {
     const char *name; // for users: which way a flow takes
 
+    // A tunnel has come, and what waited for one has not been opened yet; `extended`: both ends have agreed to usher/1. May
+    // open. May be NULL.
+    void (*tunnel_came)(struct edge *edge, bool extended);
+
     // Entrances. Says what is wanted: when the opening is made, and again each time it is tried after having been held.
     void (*want)(const struct opening *opening, struct want *out);
     // There is a session, not answered yet: `timed` is the entrance's again. Also from within edge_open.

@@ -199,6 +199,11 @@ void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
     exchange->engine = engine;
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
+        if (edge->kind->tunnel_came && has_tunnel(exchange))
+            edge->kind->tunnel_came(edge, usher_engine_is_extended(engine));
+    }
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
         for (struct timed *timed; has_tunnel(exchange) && (timed = timeline_pop(&edge->held));)
             open_for(edge, opening_of(timed));
     }

@@ -6,7 +6,9 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "cli/version.h"
 #include "config/gate_conf.h"
+#include "edge/control/session.h"
 #include "edge/dial/dial.h"
 #include "edge/local/local.h"
 #include "gate/channel.h"
@@ -107,6 +109,19 @@ static void report_facts(const struct worker *worker)
     free(message);
 }
 
+static void add_control_session(struct worker *worker, const struct translate *translate)
+{
+    const struct control_session_config config = {
+        .loop = &worker->loop,
+        .version = version_text,
+        .max_sessions = (uint32_t)worker->conf->link.max_sessions,
+        .judge = exchange_judge(worker->node.exchange),
+        .translate = translate,
+        .resolver = worker->resolver,
+    };
+    exchange_add(worker->node.exchange, control_session_edge(control_session_new(&config)));
+}
+
 static void tunnel_came(void *owner)
 {
     struct worker *worker = owner;
@@ -136,6 +151,7 @@ static void tunnel_came(void *owner)
     };
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
+    add_control_session(worker, config.translate);
     worker->entrances =
         (struct entrances){.conf = conf, .node = &worker->node, .portal = tls_peer_name(tls), .who = worker->who};
     node_tunnel_came(&worker->node, worker->tunnel);

@@ -145,5 +145,10 @@ static bool take_exit(struct portal *portal, struct fault *fault)
     return true;
 }
 
+struct resolver *accept_resolver(const struct portal *portal)
+{
+    return portal->accept ? portal->accept->resolver : NULL;
+}
+
 const struct step ACCEPT_RIGHTS = {"rights of what is accepted", take_rights, undo_rights};
 const struct step ACCEPT_EXIT = {"exit", take_exit, NULL};

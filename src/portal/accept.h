@@ -9,4 +9,8 @@
 extern const struct step ACCEPT_RIGHTS; // what needs privileges: raw sockets
 extern const struct step ACCEPT_EXIT;   // after the node
 
+struct resolver;
+// Of names that the gate's side asks for; NULL: none are resolved.
+struct resolver *accept_resolver(const struct portal *portal);
+
 #endif

@@ -37,6 +37,7 @@ struct portal {
     struct node node;
     struct map map;                            // of the node
     struct naming *naming;                     // portal/naming.h; NULL: no Domains
+    struct control_session *control_session;   // the node's
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
     struct wall_clock *clock; // news of it; NULL: cannot be had

@@ -10,6 +10,7 @@
 #include "os/wall_clock.h"
 #include "portal/accept.h"
 #include "portal/capturing.h"
+#include "portal/control_session.h"
 #include "portal/forwarding.h"
 #include "portal/naming.h"
 #include "portal/socks.h"
@@ -183,6 +184,7 @@ static const struct step *const WITH_TUN[] = {
     &NAMING_REST,
     &PRIVILEGES,
     &NODE,
+    &CONTROL_SESSION,
     &CAPTURING_ENTRANCE,
     &NAMING_RESOLVER,
     &SOCKS_ENTRANCE,
@@ -195,21 +197,9 @@ static const struct step *const WITH_TUN[] = {
 
 // Without: as root or as anybody.
 static const struct step *const WITHOUT_TUN[] = {
-    &RUNTIME,
-    &WATCH,
-    &CAPTURING_LEFT,
-    &CONTROL,
-    &SOCKS_SOCKETS,
-    &FORWARDING_SOCKETS,
-    &ACCEPT_RIGHTS,
-    &PRIVILEGES,
-    &NODE,
-    &SOCKS_ENTRANCE,
-    &FORWARDING_ENTRANCE,
-    &ACCEPT_EXIT,
-    &PATH,
-    &CLOCK,
-    NULL,
+    &RUNTIME,    &WATCH, &CAPTURING_LEFT,  &CONTROL,        &SOCKS_SOCKETS,       &FORWARDING_SOCKETS, &ACCEPT_RIGHTS,
+    &PRIVILEGES, &NODE,  &CONTROL_SESSION, &SOCKS_ENTRANCE, &FORWARDING_ENTRANCE, &ACCEPT_EXIT,        &PATH,
+    &CLOCK,      NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)

@@ -52,7 +52,7 @@ static void free_dead(struct usher_engine *engine)
 
 static void lose_sessions(struct usher_engine *engine)
 {
-    for (uint32_t id = 0; id < IDS_SPACE && engine->sessions + engine->refusals > 0; id++) {
+    for (uint32_t id = 0; id < IDS_SPACE && engine->sessions + engine->aside + engine->refusals > 0; id++) {
         struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
         if (!session)
             continue;
@@ -174,6 +174,11 @@ void usher_engine_end(struct usher_engine *engine, const char *reason)
 bool usher_engine_is_running(const struct usher_engine *engine)
 {
     return engine->status == USHER_RUNNING;
+}
+
+bool usher_engine_is_extended(const struct usher_engine *engine)
+{
+    return engine->config.extended;
 }
 
 const char *usher_engine_reason(const struct usher_engine *engine)

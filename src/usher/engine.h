@@ -49,6 +49,8 @@ void usher_engine_resumed(struct usher_engine *engine, usec_t now);
 void usher_engine_end(struct usher_engine *engine, const char *reason);
 // Sessions may be opened.
 bool usher_engine_is_running(const struct usher_engine *engine);
+// As it was configured.
+bool usher_engine_is_extended(const struct usher_engine *engine);
 // Why the tunnel ended, by whom; "" while it runs. Peer text in it is unescaped.
 const char *usher_engine_reason(const struct usher_engine *engine);
 

@@ -4,9 +4,19 @@
 
 #include <assert.h>
 
+static bool is_stream(uint16_t protocol)
+{
+    return protocol == USHER_TCP || protocol == USHER_CONTROL;
+}
+
 void opening_init_ours(struct opening *opening, uint16_t protocol)
 {
-    *opening = (struct opening){.peer_id = USHER_ID_NONE, .stream = protocol == USHER_TCP, .attached = true};
+    *opening = (struct opening){
+        .peer_id = USHER_ID_NONE,
+        .stream = is_stream(protocol),
+        .aside = protocol == USHER_CONTROL,
+        .attached = true,
+    };
 }
 
 void opening_init_peers(struct opening *opening, uint16_t protocol, uint16_t peer_id, bool refused)
@@ -14,7 +24,8 @@ void opening_init_peers(struct opening *opening, uint16_t protocol, uint16_t pee
     assert(peer_id != USHER_ID_NONE);
     *opening = (struct opening){
         .peer_id = peer_id,
-        .stream = protocol == USHER_TCP,
+        .stream = is_stream(protocol),
+        .aside = protocol == USHER_CONTROL,
         .incoming = true,
         .refused = refused,
     };

@@ -16,7 +16,8 @@
 struct opening {
     uint16_t id;           // ours: SESSION of the records that come
     uint16_t peer_id;      // SESSION of those that go; USHER_ID_NONE while none is bound
-    uint8_t stream : 1;    // TCP: data and credit; else datagrams
+    uint8_t stream : 1;    // data and credit; else datagrams
+    uint8_t aside : 1;     // the control session: beside what users open, and not counted with it
     uint8_t incoming : 1;  // the peer opened it
     uint8_t attached : 1;  // its edge may be called
     uint8_t abandoned : 1; // we gave up while pending; the id waits for the answer

@@ -33,8 +33,10 @@ struct usher_session *receive_send_header(struct usher_engine *engine, const str
         session_violate(session, error);
         return NULL;
     }
-    engine->counters.data_received += header->length;
-    engine->counters.payload_received += header->length;
+    if (!session->opening.aside) {
+        engine->counters.data_received += header->length;
+        engine->counters.payload_received += header->length;
+    }
     session_put_ack_if_due(session);
     return session;
 }

@@ -19,8 +19,10 @@ static const char *open_limit(struct usher_engine *engine)
     return NULL;
 }
 
-static bool is_supported(uint16_t protocol)
+static bool is_supported(const struct usher_engine *engine, uint16_t protocol)
 {
+    if (protocol == USHER_CONTROL)
+        return engine->aside == 0;
     return protocol == USHER_TCP || protocol == USHER_UDP || protocol == USHER_ICMP || protocol == USHER_ICMPV6;
 }
 
@@ -46,7 +48,7 @@ static struct usher_session *new_incoming(struct usher_engine *engine, uint16_t 
 void receive_open(struct usher_engine *engine, uint16_t id, const struct usher_open *open)
 {
     const char *limit = open_limit(engine);
-    bool refused = limit || !is_supported(open->protocol);
+    bool refused = limit || !is_supported(engine, open->protocol);
     struct usher_session *session = new_incoming(engine, id, open, refused);
     if (!session)
         return;
@@ -66,7 +68,7 @@ static void refused_by_peer(struct usher_session *session, const char *reason)
 {
     const char *text;
     enum usher_word word = usher_reason_parse(reason, &text);
-    session->engine->counters.sessions_refused++;
+    session->engine->counters.sessions_refused += !session->opening.aside;
     session_end(session, USHER_ENDED_REFUSED, word, text);
     session_release(session);
 }

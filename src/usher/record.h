@@ -33,7 +33,13 @@ enum record_type {
     RECORD_RST = 7,
 };
 
-enum usher_protocol { USHER_ICMP = 1, USHER_TCP = 6, USHER_UDP = 17, USHER_ICMPV6 = 58 };
+enum usher_protocol {
+    USHER_ICMP = 1,
+    USHER_TCP = 6,
+    USHER_UDP = 17,
+    USHER_ICMPV6 = 58,
+    USHER_CONTROL = 255, // the control session (section 10): a stream, and no user's
+};
 
 enum usher_direction { USHER_READ = 0, USHER_WRITE = 1, USHER_BOTH = 2 };
 

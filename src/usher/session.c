@@ -13,11 +13,16 @@ static bool waits_for_us(const struct usher_session *session)
     return session->closing.state == SESSION_PENDING && session->opening.incoming;
 }
 
+static bool has_room(const struct usher_engine *engine, uint16_t protocol)
+{
+    return protocol == USHER_CONTROL ? engine->aside == 0 : engine->sessions < engine->config.max_sessions;
+}
+
 struct usher_session *usher_session_open(struct usher_engine *engine, const struct usher_open *open,
                                          const struct usher_session_ops *ops, void *owner)
 {
     struct opening opening;
-    if (engine->status != USHER_RUNNING || engine->sessions >= engine->config.max_sessions)
+    if (engine->status != USHER_RUNNING || !has_room(engine, open->protocol))
         return NULL;
     opening_init_ours(&opening, open->protocol);
     struct usher_session *session = session_new(engine, open, &opening, 0);
@@ -26,7 +31,7 @@ struct usher_session *usher_session_open(struct usher_engine *engine, const stru
     session->ops = ops;
     session->owner = owner;
     session_put_open(session, open);
-    engine->counters.sessions_opened++;
+    engine->counters.sessions_opened += !opening.aside;
     return session;
 }
 
@@ -41,7 +46,7 @@ void usher_session_attach(struct usher_session *session, const struct usher_sess
 void usher_session_accept(struct usher_session *session)
 {
     assert(waits_for_us(session));
-    session->engine->counters.sessions_accepted++;
+    session->engine->counters.sessions_accepted += !session->opening.aside;
     session_put_answer(session);
     session_set_state(session, SESSION_ACTIVE);
     if (closing_is_finishing(&session->closing))
@@ -53,7 +58,7 @@ void usher_session_refuse(struct usher_session *session, enum usher_word word, c
     char reason[USHER_REASON_MAX + 1];
     assert(waits_for_us(session));
     opening_detach(&session->opening);
-    session->engine->counters.sessions_refused++;
+    session->engine->counters.sessions_refused += !session->opening.aside;
     session_set_state(session, SESSION_INACTIVE);
     session_put_refusal(session, usher_reason_write(reason, sizeof reason, word, text));
 }
@@ -135,6 +140,16 @@ void usher_session_reset(struct usher_session *session, enum usher_word word, co
     }
     session_set_state(session, SESSION_INACTIVE);
     session_put_rst(session, reason);
+}
+
+void usher_session_glitch(struct usher_session *session)
+{
+    engine_glitch(session->engine);
+}
+
+void usher_session_protocol_error(struct usher_session *session, const char *what)
+{
+    engine_protocol_error(session->engine, what);
 }
 
 uint64_t usher_session_sent(const struct usher_session *session)

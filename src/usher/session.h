@@ -48,6 +48,12 @@ void usher_session_close(struct usher_session *session);
 // UsherRST (or, while pending, giving up): everything queued is thrown away at both ends.
 void usher_session_reset(struct usher_session *session, enum usher_word word, const char *text);
 
+// What is said inside of the session breaks a rule: the peer's budget for such pays, and the tunnel ends when it is spent.
+void usher_session_glitch(struct usher_session *session);
+// It breaks one without which the tunnel cannot go on: it ends, and `what` says why. From within the session's callbacks
+// `data`, `finished`, `stop_sending` and `ended` only.
+void usher_session_protocol_error(struct usher_session *session, const char *what);
+
 uint64_t usher_session_sent(const struct usher_session *session);      // bytes of data or datagrams, all time
 uint64_t usher_session_received(const struct usher_session *session);  // bytes of data or datagrams, all time
 uint64_t usher_session_send_room(const struct usher_session *session); // bytes we may still send before an UsherAck

@@ -21,8 +21,12 @@ static bool take_id(struct usher_session *session, uint16_t proposed)
 static void count(struct usher_session *session, int by)
 {
     struct usher_engine *engine = session->engine;
-    uint32_t *which = session->opening.refused ? &engine->refusals : &engine->sessions;
-    *which += (uint32_t)by;
+    if (session->opening.refused)
+        engine->refusals += (uint32_t)by;
+    else if (session->opening.aside)
+        engine->aside += (uint32_t)by;
+    else
+        engine->sessions += (uint32_t)by;
 }
 
 struct usher_session *session_new(struct usher_engine *engine, const struct usher_open *open,

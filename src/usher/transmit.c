@@ -134,8 +134,10 @@ static size_t send_size(const struct room *room, const struct usher_session *ses
 static void sent(struct usher_session *session, size_t len)
 {
     struct usher_engine *engine = session->engine;
-    engine->counters.data_sent += len;
-    engine->counters.payload_sent += len;
+    if (!session->opening.aside) {
+        engine->counters.data_sent += len;
+        engine->counters.payload_sent += len;
+    }
     credit_spend(&session->credit, (uint32_t)len);
     place_charge(&session->place, &engine->scheduler, (uint32_t)(USHER_HEADER_SIZE + len), engine->now);
     session_update_turn(session);

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a control session is told when it is made, and what it counts.
+#ifndef EDGE_CONTROL_CONFIG_H
+#define EDGE_CONTROL_CONFIG_H
+
+#include "edge/judge.h"
+#include "edge/translate.h"
+#include "os/resolver.h"
+
+struct control_session_config {
+    uv_loop_t *loop;
+    bool opens;                        // this end has dialled
+    const char *version;               // for the other end's log; borrowed
+    uint32_t max_sessions;             // for the other end to know
+    const struct judge *judge;         // of what the other end may reach; borrowed
+    const struct translate *translate; // as its exits have it; borrowed; NULL: names are where their addresses say
+    struct resolver *resolver;         // borrowed; NULL: nobody can tell which names exist here
+};
+
+#define CONTROL_COUNTERS(X)                                                                                            \
+    X(probes, "names that the other end was asked for")                                                                \
+    X(probes_failed, "of those, without an answer")                                                                    \
+    X(probes_answered, "names that the other end asked for and was told about")                                        \
+    X(probes_denied, "of those, names that it could not reach anyway")
+
+struct control_counters {
+#define CONTROL_COUNTER_FIELD(name, help) uint64_t name;
+    CONTROL_COUNTERS(CONTROL_COUNTER_FIELD)
+#undef CONTROL_COUNTER_FIELD
+};
+
+#endif

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the files of the control session share, and nobody else includes. Each calls only those further down:
+//
+//     session.c     its life; which message is whose
+//     asking.c      the names that we ask for
+//     answering.c   the names that the other end asks for
+//
+// What there is to say waits where it arose, and is written when the session asks for bytes: so both queues are bounded by
+// how many questions there may be.
+#ifndef EDGE_CONTROL_INTERNAL_H
+#define EDGE_CONTROL_INTERNAL_H
+
+#include "base/bucket.h"
+#include "edge/control/config.h"
+#include "edge/edge.h"
+#include "edge/probe.h"
+#include "usher/control.h"
+
+enum {
+    ASKED_MAX = 256,         // questions that wait for an answer: so many names a round trip
+    WAITING_MAX = 4096,      // with those that wait for their turn: as many as a resolver has (edge/names/config.h)
+    PROBE_TIMEOUT_MS = 5000, // a stub resolver's patience with one server
+    ASK_PER_SECOND = 5000,   // far more names than people have; half of what the other end puts up with
+    ASK_BURST = 1000,        //
+    QUESTIONS_MAX = 2 * ASKED_MAX, // twice what one asks for at once, as clocks differ
+    TTL_WITHOUT_RECORD = 10,       // seconds: of what no record says, such as that there is no name
+};
+
+// What we ask.
+struct asking {
+    struct prober prober;
+    struct probe *asked[ASKED_MAX]; // sent; by the low bits of their ids
+    uint32_t asked_count;
+    uint32_t count; // with those that are not sent
+    uint32_t serial;
+    struct list unsent;      // probe.unsent
+    struct timeline waiting; // all of them
+    struct list failed;      // their owners hear of it in the next turn
+    struct bucket bucket;
+};
+
+// What we are asked.
+struct answering {
+    struct timeline resolving;
+    struct list answered; // that wait to be sent
+    uint32_t count;       // of both
+};
+
+struct control_session {
+    struct edge edge; // first
+    struct control_session_config config;
+    struct opening opening; // owner of the session's callbacks
+    struct control_reader reader;
+    struct bucket *bounds; // one for each row of the table of messages
+    bool hello_due;        // ours
+    bool hello_came;
+    bool can_probe; // the other end answers
+    usec_t now;     // of the last turn
+    uv_timer_t alarm;
+    usec_t alarm_at; // USEC_NEVER while it does not run
+    struct asking asking;
+    struct answering answering;
+    uint8_t out[CONTROL_MESSAGE_MAX]; // the message that is being sent
+    uint32_t out_len, out_at;
+    struct control_counters counters;
+};
+
+// There is something to say.
+static inline void control_ready(struct control_session *control)
+{
+    if (control->opening.session)
+        usher_session_ready(control->opening.session);
+}
+
+void control_asking_init(struct control_session *control);
+// The end of a turn: tells what failed, and lets through what had to wait.
+void control_asking_turn(struct control_session *control);
+// The other end is gone, or answers nothing.
+void control_asking_lost(struct control_session *control);
+// Writes the next question; false when there is none, or none may go yet.
+bool control_asking_write(struct control_session *control, struct writer *w);
+bool control_take_answer(struct control_session *control, const struct control_message *message);
+// When there is a turn to be run; USEC_NEVER: nothing waits.
+usec_t control_asking_deadline(const struct control_session *control);
+
+void control_answering_init(struct control_session *control);
+void control_answering_turn(struct control_session *control);
+void control_answering_lost(struct control_session *control);
+bool control_answering_write(struct control_session *control, struct writer *w);
+bool control_take_probe(struct control_session *control, const struct control_message *message);
+usec_t control_answering_deadline(const struct control_session *control);
+
+#endif

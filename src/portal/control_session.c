@@ -1,0 +1,25 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "portal/control_session.h"
+
+#include "cli/version.h"
+#include "edge/control/session.h"
+#include "portal/accept.h"
+#include "portal/portal.h"
+
+static bool take_session(struct portal *portal, struct fault *fault)
+{
+    const struct control_session_config config = {
+        .loop = portal->loop,
+        .opens = true,
+        .version = version_text,
+        .max_sessions = (uint32_t)portal->conf->link.max_sessions,
+        .judge = exchange_judge(portal->node.exchange),
+        .resolver = accept_resolver(portal),
+    };
+    (void)fault;
+    portal->control_session = control_session_new(&config);
+    exchange_add(portal->node.exchange, control_session_edge(portal->control_session));
+    return true;
+}
+
+const struct step CONTROL_SESSION = {"control session", take_session, NULL};

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// A message is always gathered whole, which copies it once: these are few and small.
+#include "usher/control.h"
+
+#include <string.h>
+
+// Takes what is missing of the first `size` bytes; whether they are there now.
+static bool gather(struct control_reader *reader, struct reader *in, uint32_t size)
+{
+    size_t missing = reader->len < size ? size - reader->len : 0;
+    size_t len = missing < reader_left(in) ? missing : reader_left(in);
+    memcpy(reader->bytes + reader->len, reader_bytes(in, len), len);
+    reader->len += (uint32_t)len;
+    return len == missing;
+}
+
+enum control_read control_read(struct control_reader *reader, struct reader *in, struct control_message *out)
+{
+    if (!gather(reader, in, CONTROL_HEADER_SIZE))
+        return CONTROL_PARTIAL;
+    struct reader head = reader_over(reader->bytes, CONTROL_HEADER_SIZE);
+    out->type = reader_u8(&head);
+    out->flags = reader_u8(&head);
+    out->length = reader_u16(&head);
+    out->body = reader->bytes + CONTROL_HEADER_SIZE;
+    if (out->length > CONTROL_BODY_MAX)
+        return CONTROL_TOO_LONG;
+    if (!gather(reader, in, CONTROL_HEADER_SIZE + out->length))
+        return CONTROL_PARTIAL;
+    reader->len = 0;
+    return CONTROL_WHOLE;
+}
+
+static struct reader body_of(const struct control_message *message)
+{
+    return reader_over(message->body, message->length);
+}
+
+static void header_encode(struct writer *w, enum control_type type, uint8_t flags, size_t length)
+{
+    writer_u8(w, (uint8_t)type);
+    writer_u8(w, flags);
+    writer_u16(w, (uint16_t)length);
+}
+
+static void text_encode(struct writer *w, const char *text, size_t len)
+{
+    writer_bytes(w, text, len);
+    writer_u8(w, 0);
+}
+
+static const char *text_decode(struct reader *r, size_t max)
+{
+    const char *text = reader_text(r);
+    return text && strlen(text) <= max ? text : NULL;
+}
+
+void control_hello_encode(struct writer *w, const struct control_hello *hello)
+{
+    size_t len = strnlen(hello->version, CONTROL_VERSION_MAX);
+    header_encode(w, CONTROL_HELLO, 0, 4 + 4 + len + 1);
+    writer_u32(w, hello->can);
+    writer_u32(w, hello->sessions);
+    text_encode(w, hello->version, len);
+}
+
+bool control_hello_decode(struct control_hello *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    out->can = reader_u32(&r);
+    out->sessions = reader_u32(&r);
+    out->version = text_decode(&r, CONTROL_VERSION_MAX);
+    return out->version;
+}
+
+void control_probe_encode(struct writer *w, const struct control_probe *probe)
+{
+    size_t len = strnlen(probe->name, CONTROL_NAME_MAX);
+    header_encode(w, CONTROL_PROBE, 0, 4 + len + 1);
+    writer_u32(w, probe->id);
+    text_encode(w, probe->name, len);
+}
+
+bool control_probe_decode(struct control_probe *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    out->id = reader_u32(&r);
+    out->name = text_decode(&r, CONTROL_NAME_MAX);
+    return out->name;
+}
+
+void control_answer_encode(struct writer *w, const struct control_answer *answer)
+{
+    header_encode(w, CONTROL_ANSWER, 0, 4 + 1 + 1 + 4);
+    writer_u32(w, answer->id);
+    writer_u8(w, (uint8_t)answer->status);
+    writer_u8(w, answer->families);
+    writer_u32(w, answer->ttl);
+}
+
+bool control_answer_decode(struct control_answer *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    out->id = reader_u32(&r);
+    uint8_t status = reader_u8(&r);
+    out->families = reader_u8(&r) & (CONTROL_IPV4 | CONTROL_IPV6);
+    out->ttl = reader_u32(&r);
+    // One that is not known is of a later version, and says nothing to us.
+    out->status = status < CONTROL_STATUSES ? (enum control_status)status : CONTROL_NAME_FAILED;
+    return !r.failed;
+}

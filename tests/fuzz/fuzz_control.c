@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What the peer says in the control session, split where the first byte says: the same messages come out whatever the
+// pieces, and what is read of one is written as the same again.
+#include "usher/control.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void require(bool truth)
+{
+    if (!truth)
+        abort();
+}
+
+static uint64_t mix(uint64_t sum, const struct control_message *message)
+{
+    sum = (sum ^ message->type) * 1099511628211u;
+    sum = (sum ^ message->flags) * 1099511628211u;
+    for (size_t i = 0; i < message->length; i++)
+        sum = (sum ^ message->body[i]) * 1099511628211u;
+    return sum;
+}
+
+static struct control_message reread(struct control_reader *reader, const uint8_t *room, size_t len)
+{
+    struct reader in = reader_over(room, len);
+    struct control_message message;
+    require(control_read(reader, &in, &message) == CONTROL_WHOLE && reader_left(&in) == 0);
+    return message;
+}
+
+static void look(const struct control_message *message)
+{
+    uint8_t room[CONTROL_MESSAGE_MAX];
+    struct writer w = writer_over(room, sizeof room);
+    struct control_reader reader = {0};
+    struct control_hello hello, hello2;
+    struct control_probe probe, probe2;
+    struct control_answer answer, answer2;
+    if (message->type == CONTROL_HELLO && control_hello_decode(&hello, message)) {
+        control_hello_encode(&w, &hello);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_hello_decode(&hello2, &again) && hello.can == hello2.can && hello.sessions == hello2.sessions &&
+                !strcmp(hello.version, hello2.version));
+    } else if (message->type == CONTROL_PROBE && control_probe_decode(&probe, message)) {
+        control_probe_encode(&w, &probe);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_probe_decode(&probe2, &again) && probe.id == probe2.id && !strcmp(probe.name, probe2.name));
+    } else if (message->type == CONTROL_ANSWER && control_answer_decode(&answer, message)) {
+        control_answer_encode(&w, &answer);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_answer_decode(&answer2, &again) && answer.id == answer2.id && answer.status == answer2.status &&
+                answer.families == answer2.families && answer.ttl == answer2.ttl);
+    }
+}
+
+static uint64_t read_all(const uint8_t *data, size_t size, size_t piece)
+{
+    struct control_reader *reader = calloc(1, sizeof *reader);
+    struct control_message message;
+    uint64_t sum = 14695981039346656037u;
+    for (size_t at = 0; at < size; at += piece) {
+        struct reader in = reader_over(data + at, piece < size - at ? piece : size - at);
+        enum control_read read;
+        while ((read = control_read(reader, &in, &message)) == CONTROL_WHOLE) {
+            sum = mix(sum, &message);
+            look(&message);
+        }
+        if (read == CONTROL_TOO_LONG)
+            break;
+        require(reader_left(&in) == 0);
+    }
+    free(reader);
+    return sum;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+    if (size < 2)
+        return 0;
+    size_t piece = data[0] ? data[0] : 256;
+    require(read_all(data + 1, size - 1, piece) == read_all(data + 1, size - 1, size - 1));
+    return 0;
+}
