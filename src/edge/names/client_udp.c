@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Sessions whose datagrams are questions, and pings. They end when their opener ends them, or its tunnel: applications do
-// not say when they have asked enough.
+// not say when they have asked enough. Many ask each question from a port of its own, which is a session each; so when there
+// are too many, the oldest that waits for nothing is closed.
 #include "edge/names/internal.h"
 
 #include "base/memory.h"
@@ -9,20 +10,36 @@
 
 struct client {
     struct names_client client; // first
-    struct list node;           // names.clients
+    struct list node;           // names.askers, unless it is being closed
     struct usher_session *session;
     bool by_name; // its datagrams have no addresses
 };
+
+static void make_room(struct names *names)
+{
+    list_for_each(node, &names->askers) {
+        struct client *client = container_of(node, struct client, node);
+        if (client->client.under_way > 0)
+            continue;
+        list_remove(node);
+        names->asker_count--;
+        usher_session_close(client->session);
+        return;
+    }
+}
 
 static struct client *add(struct names *names, struct usher_session *session, const struct usher_open *open,
                           const struct usher_session_ops *ops)
 {
     struct client *client = memory_new(sizeof *client);
+    if (names->asker_count >= NAMES_ASKERS_MAX)
+        make_room(names);
     client->client.names = names;
     client->session = session;
     client->by_name = open->by_name || open->addr.version != 4;
     list_init(&client->client.questions);
-    list_push_back(&names->clients, &client->node);
+    list_push_back(&names->askers, &client->node);
+    names->asker_count++;
     usher_session_attach(session, ops, client);
     usher_session_accept(session);
     return client;
@@ -36,6 +53,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     (void)text;
     client->session = NULL;
     names_forget(&client->client);
+    client->client.names->asker_count -= list_is_linked(&client->node);
     list_remove(&client->node);
     free(client);
 }

@@ -17,6 +17,7 @@ enum {
     NAMES_NEAR_MAX = 512,     // of them those that a socket of ours asks for: a descriptor each
     NAMES_TCP_MAX = 256,      // of them those by TCP: 16 MiB of the longest answers
     NAMES_CLIENTS_MAX = 256,  // connections of those who ask by TCP
+    NAMES_ASKERS_MAX = 2048,  // ports that others ask from by UDP: half of what exchange/inner.c has room for
     NAMES_REST_MAX = 8,
 };
 

@@ -130,6 +130,8 @@ struct names {
     struct names_far *servers; // as many as in the configuration
     struct list flows;
     struct list clients;
+    struct list askers; // sessions of datagrams, the oldest first
+    uint32_t asker_count;
     uint32_t tcp_clients;
     struct timeline waits[NAMES_WAITS];
     uv_timer_t alarm; // wakes the loop for the first of them

@@ -141,6 +141,7 @@ struct names *names_new(const struct names_config *config)
     list_init(&names->questions);
     list_init(&names->flows);
     list_init(&names->clients);
+    list_init(&names->askers);
     names_question_init(names);
     names_wait_init(names);
     return names;
