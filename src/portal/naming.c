@@ -2,9 +2,11 @@
 #include "portal/naming.h"
 
 #include "base/memory.h"
+#include "edge/control/session.h"
 #include "edge/names/names.h"
 #include "os/log.h"
 #include "os/resolver.h"
+#include "portal/mapping.h"
 #include "portal/portal.h"
 
 #include <stdlib.h>
@@ -15,8 +17,9 @@ enum { SERVERS_TEXT_SIZE = 512 };
 struct naming {
     struct endpoint rest[NAMES_REST_MAX]; // servers of this machine
     size_t rest_count;
-    struct names *names; // the exchange's
-    struct guide guide;  // to it, as long as the exchange lives
+    struct names *names;     // the exchange's
+    struct guide guide;      // to it, as long as the exchange lives
+    struct mapping *mapping; // as long, too; NULL: names are bridged
 };
 
 static bool parse_server(struct endpoint *out, const char *text)
@@ -51,6 +54,8 @@ static bool take_rest(struct portal *portal, struct fault *fault)
 
 static void undo_rest(struct portal *portal)
 {
+    if (portal->naming)
+        mapping_free(portal->naming->mapping);
     free(portal->naming);
     portal->naming = NULL;
 }
@@ -68,6 +73,12 @@ static enum guide_answer lead(const struct guide *guide, struct usher_open *open
 static bool take_resolver(struct portal *portal, struct fault *fault)
 {
     const struct names_keys *keys = &portal->conf->names;
+    struct naming *naming = portal->naming;
+    (void)fault;
+    if (!naming)
+        return true;
+    if (keys->mode == NAMES_MAPPED)
+        naming->mapping = mapping_new(keys, portal->node.exchange, control_session_prober(portal->control_session));
     const struct names_config config = {
         .loop = portal->loop,
         .poller = portal->node.poller,
@@ -77,16 +88,15 @@ static bool take_resolver(struct portal *portal, struct fault *fault)
         .domain_count = keys->domains.count,
         .servers = keys->servers.items,
         .server_count = keys->servers.count,
+        .source = naming->mapping ? mapping_source(naming->mapping) : NULL,
     };
-    struct naming *naming = portal->naming;
-    (void)fault;
-    if (!naming)
-        return true;
     naming->names = names_new(&config);
     names_set_rest(naming->names, naming->rest, naming->rest_count);
     exchange_add(portal->node.exchange, names_edge(naming->names));
     naming->guide = (struct guide){.lead = lead, .edge = names_edge(naming->names)};
     exchange_add_guide(portal->node.exchange, &naming->guide);
+    if (naming->mapping)
+        exchange_add_guide(portal->node.exchange, mapping_guide(naming->mapping));
     return true;
 }
 
@@ -98,10 +108,10 @@ unsigned naming_descriptors(const struct portal_conf *conf)
     return conf->names.domains.count ? NAMES_NEAR_MAX : 0;
 }
 
-void naming_describe(const struct portal_conf *conf, struct facts *facts)
+void naming_describe(const struct portal *portal, struct facts *facts)
 {
     char text[ADDRESS_TEXT_SIZE];
-    const struct value_endpoints *addresses = &conf->names.addresses;
+    const struct value_endpoints *addresses = &portal->conf->names.addresses;
     if (!addresses->count)
         return;
     facts_list(facts, "dns");
@@ -109,4 +119,6 @@ void naming_describe(const struct portal_conf *conf, struct facts *facts)
         facts_text(facts, "", "an address that answers questions for names",
                    address_text(&addresses->items[i].addr, text));
     facts_end(facts);
+    if (portal->naming && portal->naming->mapping)
+        mapping_describe(portal->naming->mapping, facts);
 }

@@ -11,7 +11,7 @@ extern const struct step NAMING_REST; // before the node: what it was made of is
 extern const struct step NAMING_RESOLVER;
 
 unsigned naming_descriptors(const struct portal_conf *conf);
-// The list "dns": addresses that answer, where there are any.
-void naming_describe(const struct portal_conf *conf, struct facts *facts);
+// The list "dns": addresses that answer, where there are any; and "pools", of mapped names.
+void naming_describe(const struct portal *portal, struct facts *facts);
 
 #endif

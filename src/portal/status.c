@@ -66,7 +66,7 @@ static void tell_status(const void *part, struct facts *facts)
         facts_text(facts, "device", "the interface that is captured", capturing_device(portal));
     forwards_describe(&portal->conf->forwards, facts);
     map_describe(portal->conf->maps.items, portal->conf->maps.count, facts);
-    naming_describe(portal->conf, facts);
+    naming_describe(portal, facts);
     facts_counter(facts, "bytes_in", "payload from far ends", FACT_BYTES, counters.payload_received);
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
     facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));
