@@ -513,6 +513,7 @@ static void so_many_at_once(void **state)
     ask(&bench.portal, &askers[WAITING_MAX], "-no-name-"); // there is room again
     ask(&bench.portal, &askers[WAITING_MAX - 1], "silent.test");
     ask(&bench.portal, &askers[WAITING_MAX - 2], "-no-name-"); // and no place
+    pump(askers[WAITING_MAX].told);
     settle();
     assert_int_equal(askers[WAITING_MAX].answer.status, PROBE_NO_NAME);
     assert_int_equal(askers[WAITING_MAX - 2].told, 0);
