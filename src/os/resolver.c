@@ -324,7 +324,7 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
 {
     char room[SERVERS_TEXT_SIZE];
     const char *servers = config->servers;
-    if (!servers) {
+    if (!servers || !*servers) {
         if (!resolver_system_servers(room, sizeof room, fault))
             return NULL;
         servers = room;

@@ -17,7 +17,7 @@ struct resolver_query;
 enum { RESOLVER_ADDRESSES_MAX = 16 };
 
 struct resolver_config {
-    const char *servers; // "10.0.0.53,[fd00::53]:5353"; NULL: from resolv.conf, read by resolver_new alone
+    const char *servers; // "10.0.0.53,[fd00::53]:5353"; NULL or "": from resolv.conf, read by resolver_new alone
     uint32_t mark;       // fwmark of its sockets, 0 is none
     uint32_t timeout_ms; // for a whole query; 5000 is usual
     bool hosts_file;     // also look into /etc/hosts (a sandboxed process cannot)

@@ -170,6 +170,7 @@ static struct approach *approach_to(struct path *path, size_t gate)
                 .proxy = path->config.proxy ? path->config.proxy : &none,
                 .mark = path->config.mark,
                 .nl = path->config.nl,
+                .servers = path->config.servers,
                 .connect_ms = has_many(path) ? CONNECT_TIMEOUT_OF_MANY_MS : CONNECT_TIMEOUT_MS,
             },
         .peer_name = to->peer_name,

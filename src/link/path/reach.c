@@ -159,7 +159,11 @@ static bool begin(struct reach *reach, struct fault *fault)
         return true;
     }
     const struct resolver_config config = {
-        .mark = reach->config.mark, .timeout_ms = RESOLVE_TIMEOUT_MS, .hosts_file = true};
+        .servers = reach->config.servers,
+        .mark = reach->config.mark,
+        .timeout_ms = RESOLVE_TIMEOUT_MS,
+        .hosts_file = true,
+    };
     reach->resolver = resolver_new(reach->loop, &config, &cause);
     if (!reach->resolver)
         return fault_set(fault, "cannot resolve %s%s: %.300s", article(reach), first_host(reach), cause.text);

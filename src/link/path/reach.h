@@ -18,8 +18,9 @@ struct reach_config {
     uint16_t port;
     const struct proxy *proxy; // its kind may be PROXY_NONE
     uint32_t mark;             // fwmark of the socket and of the name queries
-    uint32_t connect_ms;       // for all addresses together
     struct netlink *nl;        // to ask for other uplinks; NULL: only as the kernel routes
+    const char *servers; // that are asked for names, as os/resolver.h takes them; NULL or "": those of resolv.conf
+    uint32_t connect_ms; // for all addresses together
 };
 
 struct reach_end {
