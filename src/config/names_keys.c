@@ -152,7 +152,7 @@ static void check_own(const struct names_keys *keys, struct config *config, cons
 void names_keys_check(struct names_keys *keys, struct config *config, const char *section,
                       const struct value_prefixes *own)
 {
-    static const char *const others[] = {"Names", "MapPool", "DnsAddress"};
+    static const char *const others[] = {"Names", "MapPool", "DnsAddress", "SystemDns"};
     bool has_domains = config_has(config, section, "Domains");
     for (size_t i = 0; !has_domains && i < sizeof others / sizeof others[0]; i++)
         if (config_has(config, section, others[i]))

@@ -31,6 +31,7 @@ struct names_keys {
     enum names_mode mode;
     struct value_prefixes pools;      // of mapped names: one IPv4, one IPv6, or both
     struct value_endpoints addresses; // where questions are answered, port 53; none without domains
+    bool system;                      // this machine's own programs are made to ask there
 };
 
 config_parse names_server;  // struct value_endpoints, appended
@@ -44,8 +45,9 @@ config_parse names_address; // struct value_endpoints, appended
         {SECTION, "Domains", names_domain, offsetof(TYPE, KEYS.domains), .list = true},                                \
         {SECTION, "Names", names_mode, offsetof(TYPE, KEYS.mode), .fallback = NULL},                                   \
         {SECTION, "MapPool", names_pool, offsetof(TYPE, KEYS.pools), .fallback = NAMES_POOL_DEFAULT, .list = true},    \
+        {SECTION, "DnsAddress", names_address, offsetof(TYPE, KEYS.addresses), .list = true},                          \
     {                                                                                                                  \
-        SECTION, "DnsAddress", names_address, offsetof(TYPE, KEYS.addresses), .list = true                             \
+        SECTION, "SystemDns", value_switch, offsetof(TYPE, KEYS.system), .fallback = "yes"                             \
     }
 
 // What single keys cannot say; without DnsAddress it is the first address of each pool. `own` are those of the device.

@@ -24,5 +24,8 @@ bool sandbox_refuse_io_uring(struct fault *fault);
 // no honest worker makes (execve, fork, ptrace, AF_PACKET sockets, executable memory) kill it. No file opens any more,
 // no raw socket, no process starts.
 bool sandbox_seal_worker(struct fault *fault);
+// For a small process of root's that waits, and then writes a file: no socket, no process, no other capability than to write
+// what is root's. Everything that it does not need fails with EPERM, or kills it as above.
+bool sandbox_seal_keeper(struct fault *fault);
 
 #endif

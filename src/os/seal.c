@@ -6,6 +6,7 @@
 #include "os/sanitized.h"
 
 #include <asm/ioctls.h>
+#include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sockios.h>
@@ -124,6 +125,57 @@ static const struct rule allowed[] = {
     CALL(exit_group),
 };
 
+// A keeper's: files, and the news of them.
+static const struct rule allowed_keeper[] = {
+    CALL(read),
+    CALL(write),
+    CALL(pwrite64),
+    CALL(sendto), // on the one socket that it has
+    CALL(close),
+    CALL(open),
+    CALL(openat),
+    CALL(access),
+    CALL(faccessat),
+    CALL(faccessat2),
+    CALL(fstat),
+    CALL(lstat),
+    CALL(newfstatat),
+    CALL(statx),
+    CALL(lseek),
+    CALL(fchmod),
+    CALL(fsync),
+    CALL(ftruncate),
+    CALL(rename),
+    CALL(renameat),
+    CALL(renameat2),
+    CALL(unlink),
+    CALL(unlinkat),
+    CALL_IF(fcntl, IS(1, F_OFD_SETLK)),
+    CALL_IF(fcntl, IS(1, F_OFD_GETLK)),
+    CALL_IF(fcntl, IS(1, F_GETFL)),
+    CALL(inotify_add_watch),
+    CALL(poll),
+    CALL(ppoll),
+    CALL(clock_gettime),
+    CALL(clock_nanosleep),
+    CALL(nanosleep),
+    CALL(restart_syscall),
+    CALL(brk),
+    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
+    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
+    CALL(munmap),
+    CALL(mremap),
+    CALL(madvise),
+    CALL(futex),
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(getrandom),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(exit),
+    CALL(exit_group),
+};
+
 static const struct rule deadly[] = {
     CALL(execve),
     CALL(execveat),
@@ -187,14 +239,14 @@ static int add(scmp_filter_ctx filter, uint32_t action, const struct rule *rules
     return 0;
 }
 
-static int fill(scmp_filter_ctx filter)
+static int fill(scmp_filter_ctx filter, const struct rule *own, size_t own_count)
 {
     // Calls in another architecture's numbers (x32, 32 bits) would slip past every rule.
     int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
     if (result == 0)
         result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree: reads and writes are hot
     if (result == 0)
-        result = add(filter, SCMP_ACT_ALLOW, allowed, COUNT(allowed));
+        result = add(filter, SCMP_ACT_ALLOW, own, own_count);
     if (result == 0)
         result = add(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
 #if SANITIZED
@@ -232,9 +284,37 @@ bool sandbox_seal_worker(struct fault *fault)
     scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
     if (!filter)
         return fault_set(fault, "sandbox: seccomp: out of memory");
-    if (!load(filter, fill(filter), fault))
+    if (!load(filter, fill(filter, allowed, COUNT(allowed)), fault))
         return false;
     if (!SANITIZED && (openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM))
+        return fault_set(fault, "sandbox: the system call filter does not hold");
+    return true;
+}
+
+// Root without capabilities writes what is root's by its permissions; this one is for files that are read-only.
+static bool keep_files_only(struct fault *fault)
+{
+    if (capng_get_caps_process() < 0)
+        return fault_set(fault, "sandbox: read the capabilities: not possible");
+    bool had = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP); // not every root has it
+    capng_clear(CAPNG_SELECT_ALL);
+    if (had)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    return capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) == 0 ||
+           fault_set(fault, "sandbox: give up capabilities: not possible");
+}
+
+bool sandbox_seal_keeper(struct fault *fault)
+{
+    if (!keep_files_only(fault))
+        return false;
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
+    if (!filter)
+        return fault_set(fault, "sandbox: seccomp: out of memory");
+    if (!load(filter, fill(filter, allowed_keeper, COUNT(allowed_keeper)), fault))
+        return false;
+    if (!SANITIZED && (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPERM))
         return fault_set(fault, "sandbox: the system call filter does not hold");
     return true;
 }

@@ -8,6 +8,7 @@
 #include "os/routes.h"
 #include "os/socket.h"
 #include "portal/portal.h"
+#include "portal/system_dns.h"
 #include "portal/watch.h"
 
 #include <stdlib.h>
@@ -60,9 +61,9 @@ static int raw_icmp(const struct accept *accept, uint8_t version)
     return -1;
 }
 
-static void make_resolver(struct accept *accept)
+static void make_resolver(struct accept *accept, const char *servers)
 {
-    const struct resolver_config config = {.mark = accept->mark, .timeout_ms = CONNECT_TIMEOUT_MS};
+    const struct resolver_config config = {.servers = servers, .mark = accept->mark, .timeout_ms = CONNECT_TIMEOUT_MS};
     struct fault why;
     accept->resolver = resolver_new(accept->loop, &config, &why);
     if (!accept->resolver)
@@ -83,8 +84,10 @@ static void free_accept(struct accept *accept)
     free(accept);
 }
 
-static struct accept *make(uv_loop_t *loop, const struct portal_conf *conf, uint32_t mark, struct fault *fault)
+static struct accept *make(const struct portal *portal, uint32_t mark, struct fault *fault)
 {
+    uv_loop_t *loop = portal->loop;
+    const struct portal_conf *conf = portal->conf;
     struct accept *accept = memory_new(sizeof *accept);
     *accept = (struct accept){.conf = conf, .loop = loop, .mark = mark, .icmp4_fd = -1, .icmp6_fd = -1};
     accept->policy = access_policy(&conf->accept, "");
@@ -94,7 +97,7 @@ static struct accept *make(uv_loop_t *loop, const struct portal_conf *conf, uint
     }
     accept->icmp4_fd = raw_icmp(accept, 4); // without: pings are not served, and the rest is
     accept->icmp6_fd = raw_icmp(accept, 6);
-    make_resolver(accept);
+    make_resolver(accept, system_dns_servers(portal));
     return accept;
 }
 
@@ -126,7 +129,7 @@ static bool take_rights(struct portal *portal, struct fault *fault)
     uint32_t mark = portal_conf_captures(portal->conf) ? ROUTES_MARK : 0;
     if (!portal->conf->accept.count)
         return true;
-    portal->accept = make(portal->loop, portal->conf, mark, fault);
+    portal->accept = make(portal, mark, fault);
     return portal->accept;
 }
 

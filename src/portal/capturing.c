@@ -169,3 +169,8 @@ const char *capturing_device(const struct portal *portal)
 {
     return portal->capturing ? portal->capturing->tun.name : NULL;
 }
+
+unsigned capturing_ifindex(const struct portal *portal)
+{
+    return portal->capturing->tun.index;
+}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // down: asks a live portal to go and waits until it has; then removes what is left, which after a kill -9 are the
-// unreachable routes that kept captured traffic from leaving in clear.
+// unreachable routes that kept captured traffic from leaving in clear, and perhaps a resolv.conf of ours.
 
 #include "cli/control.h"
 #include "cli/runtime.h"
+#include "os/resolv_file.h"
 #include "os/routes.h"
 #include "portal/commands.h"
 
@@ -60,10 +61,12 @@ static bool purge(uint64_t slots, struct fault *fault)
 
 static int take_down(const struct instance *instance, struct fault *fault)
 {
-    bool is_there = instance->pid || instance->slots;
+    bool is_root = geteuid() == 0; // nobody else's portal takes it over, nor could others give it back
+    bool is_there =
+        instance->pid || instance->slots || (is_root && resolv_file_is_of(RESOLV_FILE_PATH, instance->name));
     if (instance->pid && (!ask(instance, fault) || !wait_until_gone(instance, fault)))
         return EXIT_FAILED;
-    if (!purge(instance->slots, fault))
+    if (!purge(instance->slots, fault) || (is_root && !resolv_file_give_back(RESOLV_FILE_PATH, instance->name, fault)))
         return EXIT_FAILED;
     runtime_remove(instance->root, instance->name); // what it was not allowed to remove itself
     if (is_there)

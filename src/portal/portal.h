@@ -29,8 +29,9 @@ struct portal {
     struct netlink *nl;          // NULL: cannot be had, and is not needed
     struct capturing *capturing; // portal/capturing.h; NULL: no Route, no TUN
     struct control *control;
-    struct watch *watch; // of the network; NULL: the one that captures has its own
-    int *socks_fds;      // that listen, until the entrance takes them
+    struct watch *watch;           // of the network; NULL: the one that captures has its own
+    struct system_dns *system_dns; // portal/system_dns.h; NULL: there are no names
+    int *socks_fds;                // that listen, until the entrance takes them
     size_t socks_count;
     int *forward_fds;      // one for each port of conf->forwards, until the node has them
     struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing

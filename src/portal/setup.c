@@ -15,6 +15,7 @@
 #include "portal/naming.h"
 #include "portal/socks.h"
 #include "portal/status.h"
+#include "portal/system_dns.h"
 #include "portal/watch.h"
 
 enum { SPARE_DESCRIPTORS = 1024 }; // besides those of flows: captured ones need none, those of listeners one each
@@ -130,6 +131,7 @@ static bool take_path(struct portal *portal, struct fault *fault)
         .command = conf->proxy.command,
         .mark = portal_conf_captures(conf) ? ROUTES_MARK : 0, // nothing to stay outside of
         .nl = portal->nl,
+        .servers = system_dns_servers(portal),
         .identity = portal->identity,
         .tunnel = link_tuning_tunnel(&conf->link),
     };
@@ -178,6 +180,7 @@ static const struct step *const WITH_TUN[] = {
     &CAPTURING_ROUTES,
     &CONTROL,
     &CAPTURING_REPAIR,
+    &SYSTEM_DNS,
     &SOCKS_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
@@ -197,9 +200,23 @@ static const struct step *const WITH_TUN[] = {
 
 // Without: as root or as anybody.
 static const struct step *const WITHOUT_TUN[] = {
-    &RUNTIME,    &WATCH, &CAPTURING_LEFT,  &CONTROL,        &SOCKS_SOCKETS,       &FORWARDING_SOCKETS, &ACCEPT_RIGHTS,
-    &PRIVILEGES, &NODE,  &CONTROL_SESSION, &SOCKS_ENTRANCE, &FORWARDING_ENTRANCE, &ACCEPT_EXIT,        &PATH,
-    &CLOCK,      NULL,
+    &RUNTIME,
+    &WATCH,
+    &CAPTURING_LEFT,
+    &CONTROL,
+    &SYSTEM_DNS,
+    &SOCKS_SOCKETS,
+    &FORWARDING_SOCKETS,
+    &ACCEPT_RIGHTS,
+    &PRIVILEGES,
+    &NODE,
+    &CONTROL_SESSION,
+    &SOCKS_ENTRANCE,
+    &FORWARDING_ENTRANCE,
+    &ACCEPT_EXIT,
+    &PATH,
+    &CLOCK,
+    NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)

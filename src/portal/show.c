@@ -33,6 +33,8 @@ static void print_status(FILE *out, const struct json_t *status)
     if (strcmp(text(a, status, "device"), "-"))
         fprintf(out, "  device      %s\n", a);
     query_lines(out, "  dns         ", query_part(status, "dns"));
+    if (strcmp(text(a, status, "system_dns"), "-"))
+        fprintf(out, "  system DNS  %s\n", a);
     query_lines(out, "  socks       ", query_part(status, "socks"));
     query_lines(out, "  forwards    ", query_part(status, "forwards"));
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));

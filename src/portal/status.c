@@ -6,6 +6,7 @@
 #include "os/clock.h"
 #include "portal/capturing.h"
 #include "portal/naming.h"
+#include "portal/system_dns.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -64,6 +65,9 @@ static void tell_status(const void *part, struct facts *facts)
     facts_gauge(facts, "pid", "of the process", FACT_COUNT, (uint64_t)getpid());
     if (capturing_device(portal))
         facts_text(facts, "device", "the interface that is captured", capturing_device(portal));
+    if (system_dns_way(portal))
+        facts_text(facts, "system_dns", "what makes this machine's programs ask for names here",
+                   system_dns_way(portal));
     forwards_describe(&portal->conf->forwards, facts);
     map_describe(portal->conf->maps.items, portal->conf->maps.count, facts);
     naming_describe(portal, facts);

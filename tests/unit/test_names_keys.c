@@ -126,6 +126,8 @@ static void test_refused(void **state)
         {"Route = 10.73.0.0/24\nDns = 10.73.0.53", ":3: Dns needs Domains: which names to ask there"},
         {"Route = 10.73.0.0/24\nNames = mapped", ":3: Names means nothing without Domains"},
         {"Route = 10.73.0.0/24\nMapPool = 10.64.0.0/10", ":3: MapPool means nothing without Domains"},
+        {"Route = 10.73.0.0/24\nSystemDns = yes", ":3: SystemDns means nothing without Domains"},
+        {BRIDGED "SystemDns = maybe", ":5: SystemDns: \"maybe\" is"},
         {"Route = 10.73.0.0/24\nDnsAddress = 10.64.0.1", ":3: DnsAddress means nothing without Domains"},
         {"Socks = 127.0.0.1:1\nDns = 10.73.0.53\nDomains = corp.example", ":4: Domains is of use only with Route"},
         {BRIDGED "Dns = ns.example", ":5: Dns: \"ns.example\" is neither an address nor address:port"},

@@ -226,6 +226,35 @@ static void what_no_worker_does(void **state)
     munmap(page, 4096);
 }
 
+static int sealed_keeper_attempt(const void *arg)
+{
+    struct fault fault;
+    if (!sandbox_seal_keeper(&fault))
+        return CHILD_NOT_SEALED;
+    long (*const *attempt)(void) = arg;
+    if ((*attempt)() != -1)
+        return CHILD_SUCCEEDED;
+    return errno == EPERM ? CHILD_EPERM : CHILD_OTHER_ERROR;
+}
+
+// The same but for files.
+static void what_no_keeper_does(void **state)
+{
+    (void)state;
+    page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < COUNT(forbidden); i++) {
+        bool may = forbidden[i].attempt == try_open || forbidden[i].attempt == try_unlink;
+        if (SANITIZED && forbidden[i].sanitizer_needs_it)
+            continue;
+        int end = in_child(sealed_keeper_attempt, &forbidden[i].attempt);
+        bool as_it_should = may ? end == CHILD_SUCCEEDED || end == CHILD_OTHER_ERROR
+                                : end == (forbidden[i].outcome == DIES ? -SIGSYS : CHILD_EPERM);
+        if (!as_it_should)
+            fail_msg("%s ends with %d", forbidden[i].name, end);
+    }
+    munmap(page, 4096);
+}
+
 // What the loop, the allocator and the log do in a worker; the number of the step that failed, or 0.
 static int sealed_errands(const void *arg)
 {
@@ -491,6 +520,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_worker_does),
+        cmocka_unit_test(what_no_keeper_does),
         cmocka_unit_test(what_a_worker_does),
         cmocka_unit_test(an_abort_is_still_an_abort),
         cmocka_unit_test(a_sealed_worker_resolves_and_connects),

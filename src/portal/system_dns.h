@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// This machine's own programs ask the portal for the names behind the tunnel: over systemd-resolved, where that serves
+// them, else by a resolv.conf of ours in the place of theirs. What cannot be done is said once and is no reason to fail.
+#ifndef PORTAL_SYSTEM_DNS_H
+#define PORTAL_SYSTEM_DNS_H
+
+#include "portal/portal.h"
+#include "portal/step.h"
+
+// With its rights, and once the device is up: resolved asks nobody over a link that is not.
+extern const struct step SYSTEM_DNS;
+
+// "systemd-resolved", "resolv.conf" or "none"; NULL: there are no names.
+const char *system_dns_way(const struct portal *portal);
+// Who is asked for names that do not lie behind the tunnel, as os/resolver.h takes it: what resolv.conf said before it was
+// taken over. NULL or "": what it says. The text changes with the host's network, and lives as long as the step is taken.
+const char *system_dns_servers(const struct portal *portal);
+
+#endif
