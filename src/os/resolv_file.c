@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/resolv_file.h"
 
+#include "base/memory.h"
 #include "os/log.h"
 #include "os/secret.h"
 
@@ -96,6 +97,13 @@ static bool lock_file(int fd)
     return fcntl(fd, F_OFD_SETLK, &lock) == 0;
 }
 
+static void hold(struct resolv_file *file, int fd)
+{
+    if (file->lock >= 0)
+        close(file->lock);
+    file->lock = fd;
+}
+
 // A new file that everybody may read, whatever the umask is.
 static int create(const char *path, const void *text, size_t len, struct fault *fault)
 {
@@ -131,84 +139,124 @@ static bool is_immovable(int error)
 }
 
 // What lies at the backup's place while the file is somebody's: of an owner that died, after which somebody else wrote the
-// file. A plain one has been replaced as it would have been without us; but a link would still be there.
+// file. A plain one has been replaced as it would have been without us; but a link would still be there, unless it was
+// replaced by a link.
 static void put_aside(const char *path, const struct backup *backup)
 {
-    struct stat st;
+    struct stat was, is;
     char aside[RESOLV_CONF_PATH_SIZE + sizeof ".old"];
     snprintf(aside, sizeof aside, "%s.old", backup->path);
-    if (lstat(backup->path, &st) < 0)
+    if (lstat(backup->path, &was) < 0)
         return;
-    if (!S_ISLNK(st.st_mode))
+    if (!S_ISLNK(was.st_mode) || (lstat(path, &is) == 0 && S_ISLNK(is.st_mode)))
         unlink(backup->path);
     else if (rename(backup->path, aside) == 0)
         log_warning("%s was replaced by somebody else; the link that it was before is now %s", path, aside);
 }
 
 // The backup becomes a copy, and the file ours.
-static int exchange_contents(const struct resolv_file *file, const struct backup *backup, const struct blob *old,
-                             const char *own, struct fault *fault)
+static bool exchange_contents(struct resolv_file *file, const struct backup *backup, const struct blob *old,
+                              const char *own, struct fault *fault)
 {
-    unlink(backup->path);
     int copy = create(backup->path, old->bytes, old->len, fault);
     if (copy < 0)
-        return -1;
+        return false;
     close(copy);
     int fd = overwrite(file->path, own, strlen(own), fault);
+    if (fd >= 0 && lock_file(fd)) {
+        hold(file, fd);
+        return true;
+    }
     if (fd < 0)
         unlink(backup->path);
-    return fd;
+    else
+        close(fd);
+    return false;
 }
 
-static int exchange_names(const struct resolv_file *file, const struct backup *backup, const struct blob *old,
-                          bool is_there, const char *own, struct fault *fault)
+// Whether somebody else has written the file between our look at it and the exchange, which has put it to the backup's place.
+static bool has_changed(const struct backup *backup, const struct blob *old)
 {
+    struct blob now;
+    struct fault ignored;
+    bool same =
+        read_text(backup->path, &now, &ignored) && now.len == old->len && !memcmp(now.bytes, old->bytes, old->len);
+    blob_wipe(&now);
+    return !same;
+}
+
+// The exchange turned round, and ours is gone. Not so (false) when somebody else has replaced ours at this very moment: then
+// that stays, and what ours had replaced lies at the backup's place.
+static bool withdraw(const char *path, const char *name, const struct backup *backup)
+{
+    if (renameat2(AT_FDCWD, backup->path, AT_FDCWD, path, RENAME_EXCHANGE) < 0)
+        return false;
+    if (resolv_file_is_of(backup->path, name))
+        return unlink(backup->path) == 0;
+    renameat2(AT_FDCWD, backup->path, AT_FDCWD, path, RENAME_EXCHANGE);
+    errno = EEXIST;
+    return false;
+}
+
+enum outcome { DONE, FAILED, AGAIN };
+
+static enum outcome exchange_names(struct resolv_file *file, const struct backup *backup, const struct blob *old,
+                                   bool is_there, const char *own, struct fault *fault)
+{
+    unsigned how = is_there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
     int fd = create(backup->path, own, strlen(own), fault);
     if (fd < 0)
-        return -1;
-    if (lock_file(fd) && // so that it is never ours without
-        renameat2(AT_FDCWD, backup->path, AT_FDCWD, file->path, is_there ? RENAME_EXCHANGE : RENAME_NOREPLACE) == 0)
-        return fd;
+        return FAILED;
+    bool moved = lock_file(fd) && // so that it is never ours without
+                 renameat2(AT_FDCWD, backup->path, AT_FDCWD, file->path, how) == 0;
     int error = errno;
+    if (moved && (!is_there || !has_changed(backup, old))) {
+        hold(file, fd);
+        return DONE;
+    }
+    if (moved)
+        withdraw(file->path, file->name, backup);
+    else
+        unlink(backup->path);
     close(fd);
-    unlink(backup->path);
-    if (is_there && is_immovable(error))
-        return exchange_contents(file, backup, old, own, fault);
-    fault_errno(fault, error, "replace %s", file->path);
-    return -1;
+    if (!moved && is_there && is_immovable(error))
+        return exchange_contents(file, backup, old, own, fault) ? DONE : FAILED;
+    if (!moved && (is_there || error != EEXIST)) {
+        fault_errno(fault, error, "replace %s", file->path);
+        return FAILED;
+    }
+    fault_set(fault, "%s changes whenever it is looked at", file->path);
+    return AGAIN;
 }
 
-static bool replace(struct resolv_file *file, const struct blob *old, bool is_there, struct resolv_conf *before,
-                    struct fault *fault)
+static char *own_text(const struct resolv_file *file, const char *backup, const struct resolv_conf *before)
 {
-    struct backup backup;
-    if (!backup_of(&backup, file->path, file->name, fault))
-        return false;
     const struct resolv_conf_own own = {
         .name = file->name,
-        .backup = is_there ? backup.path : NULL,
+        .backup = backup,
         .servers = file->servers,
         .server_count = file->server_count,
         .search = file->search,
     };
-    resolv_conf_parse(before, (const char *)old->bytes);
+    return resolv_conf_text(&own, before);
+}
+
+static enum outcome replace(struct resolv_file *file, const struct blob *old, bool is_there,
+                            const struct resolv_conf *before, struct fault *fault)
+{
+    struct backup backup;
+    if (!backup_of(&backup, file->path, file->name, fault))
+        return FAILED;
     if (before->unusable && !before->servers.count) {
-        resolv_conf_fini(before);
-        return fault_set(fault, "%s: of its name servers none is a plain address that could be asked for other names",
-                         file->path);
+        fault_set(fault, "%s: of its name servers none is a plain address that could be asked for other names",
+                  file->path);
+        return FAILED;
     }
-    char *text = resolv_conf_text(&own, before);
     put_aside(file->path, &backup);
-    int fd = exchange_names(file, &backup, old, is_there, text, fault);
+    char *text = own_text(file, is_there ? backup.path : NULL, before);
+    enum outcome outcome = exchange_names(file, &backup, old, is_there, text, fault);
     free(text);
-    if (fd >= 0 && lock_file(fd)) {
-        if (file->lock >= 0)
-            close(file->lock);
-        file->lock = fd;
-        return true;
-    }
-    resolv_conf_fini(before);
-    return false;
+    return outcome;
 }
 
 static bool restore_contents(const char *path, const struct backup *backup, struct fault *fault)
@@ -225,17 +273,6 @@ static bool restore_contents(const char *path, const struct backup *backup, stru
     return true;
 }
 
-static bool restore(const char *path, const struct backup *backup, bool had_old, struct fault *fault)
-{
-    if (!had_old)
-        return unlink(path) == 0 || fault_errno(fault, errno, "remove %s", path);
-    if (rename(backup->path, path) == 0)
-        return true;
-    if (errno == EBUSY)
-        return restore_contents(path, backup, fault);
-    return fault_errno(fault, errno, "put %s back to %s", backup->path, path);
-}
-
 // Ours was replaced, or removed: then the old one has its place again.
 static bool leave(const char *path, const struct backup *backup, struct fault *fault)
 {
@@ -248,6 +285,17 @@ static bool leave(const char *path, const struct backup *backup, struct fault *f
     return true;
 }
 
+static bool restore(const char *path, const char *name, const struct backup *backup, struct fault *fault)
+{
+    if (withdraw(path, name, backup))
+        return true;
+    if (errno == EEXIST)
+        return leave(path, backup, fault);
+    if (is_immovable(errno))
+        return restore_contents(path, backup, fault);
+    return fault_errno(fault, errno, "put %s back to %s", backup->path, path);
+}
+
 static bool put_back(const char *path, const char *name, struct fault *fault)
 {
     struct backup backup;
@@ -256,7 +304,9 @@ static bool put_back(const char *path, const char *name, struct fault *fault)
         return false;
     if (!read_owner(path, &owner) || strcmp(owner.name, name))
         return leave(path, &backup, fault);
-    return restore(path, &backup, owner.had_old, fault);
+    if (owner.had_old)
+        return restore(path, name, &backup, fault);
+    return unlink(path) == 0 || fault_errno(fault, errno, "remove %s", path);
 }
 
 bool resolv_file_give_back(const char *path, const char *name, struct fault *fault)
@@ -266,11 +316,18 @@ bool resolv_file_give_back(const char *path, const char *name, struct fault *fau
     return put_back(path, name, fault);
 }
 
+void resolv_file_forget(struct resolv_file *file)
+{
+    free(file->old);
+    close(file->lock);
+    file->old = NULL;
+    file->lock = -1;
+}
+
 bool resolv_file_release(struct resolv_file *file, struct fault *fault)
 {
     bool ok = put_back(file->path, file->name, fault);
-    close(file->lock);
-    file->lock = -1;
+    resolv_file_forget(file);
     return ok;
 }
 
@@ -288,15 +345,58 @@ static bool make_free(const struct resolv_file *file, struct fault *fault)
     return true;
 }
 
-bool resolv_file_take(struct resolv_file *file, struct resolv_conf *before, struct fault *fault)
+static void note_old(struct resolv_file *file, const struct blob *old)
+{
+    free(file->old);
+    file->old = memory_text((const char *)old->bytes);
+}
+
+static enum outcome try_take(struct resolv_file *file, struct resolv_conf *before, struct fault *fault)
 {
     struct stat st;
     struct blob old;
+    enum outcome outcome = FAILED;
     if (!make_free(file, fault))
-        return false;
-    bool ok = read_text(file->path, &old, fault);
-    bool is_there = lstat(file->path, &st) == 0; // a link that leads nowhere is there, and says nothing
-    ok = ok && replace(file, &old, is_there, before, fault);
+        return FAILED;
+    if (read_text(file->path, &old, fault)) {
+        bool is_there = lstat(file->path, &st) == 0; // a link that leads nowhere is there, and says nothing
+        resolv_conf_parse(before, (const char *)old.bytes);
+        outcome = replace(file, &old, is_there, before, fault);
+        if (outcome == DONE)
+            note_old(file, &old);
+        else
+            resolv_conf_fini(before);
+    }
     blob_wipe(&old);
-    return ok;
+    return outcome;
+}
+
+bool resolv_file_take(struct resolv_file *file, struct resolv_conf *before, struct fault *fault)
+{
+    enum outcome outcome = AGAIN;
+    for (int i = 0; i < TRIES && outcome == AGAIN; i++)
+        outcome = try_take(file, before, fault);
+    return outcome == DONE;
+}
+
+bool resolv_file_renew(struct resolv_file *file, struct resolv_conf *before)
+{
+    struct blob old;
+    struct backup backup;
+    struct fault ignored;
+    bool renewed = false;
+    if (!backup_of(&backup, file->path, file->name, &ignored))
+        return false;
+    if (read_text(backup.path, &old, &ignored) && strcmp((const char *)old.bytes, file->old)) {
+        resolv_conf_parse(before, (const char *)old.bytes);
+        char *text = own_text(file, backup.path, before);
+        renewed = before->servers.count && write_all(file->lock, text, strlen(text));
+        if (renewed)
+            note_old(file, &old);
+        else
+            resolv_conf_fini(before);
+        free(text);
+    }
+    blob_wipe(&old);
+    return renewed;
 }

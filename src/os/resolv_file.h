@@ -20,7 +20,8 @@ struct resolv_file {
     const struct address *servers;
     size_t server_count;
     const char *search;
-    int lock; // our file, locked; -1: not taken
+    int lock;  // our file, locked; -1: not taken
+    char *old; // what the old one said
 };
 
 // What `path` says, whoever wrote it; all empty when it is not there.
@@ -31,6 +32,12 @@ bool resolv_file_read(const char *path, struct resolv_conf *out, struct fault *f
 bool resolv_file_take(struct resolv_file *file, struct resolv_conf *before, struct fault *fault);
 // Whether what is there is NAME's, dead or alive.
 bool resolv_file_is_of(const char *path, const char *name);
+
+// The old one may be a link, whose target lives on: its manager keeps writing it. Where that says something else now, ours is
+// written anew and `before` is as above; false: it says the same, or names no server.
+bool resolv_file_renew(struct resolv_file *file, struct resolv_conf *before);
+// It is another process's from now on.
+void resolv_file_forget(struct resolv_file *file);
 
 // The owner's own end of it: puts the old one back and lets go of the lock. What somebody else has written meanwhile is left
 // alone: then the old one stays beside it, and a warning says so.

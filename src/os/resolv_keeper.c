@@ -11,6 +11,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
 #include <sys/prctl.h>
@@ -37,12 +38,11 @@ struct message {
 
 struct keeper {
     struct resolv_file *file;
-    int watch; // inotify
-    char directory[RESOLV_CONF_PATH_SIZE];
+    int watch;  // inotify
     bool looks; // at `due`
     usec_t due, taken;
     unsigned pause_ms;
-    struct fault told; // the last trouble
+    struct fault told; // the last trouble; "": none since it was taken
 };
 
 static void tell(const struct message *message)
@@ -51,19 +51,38 @@ static void tell(const struct message *message)
     (void)ignored; // who does not read gets no news
 }
 
-// Names that come and go in its directory, and what is written into the file itself, which may be another mount's.
+static void watch_directory_of(struct keeper *keeper, const char *path)
+{
+    char directory[PATH_MAX];
+    snprintf(directory, sizeof directory, "%.*s", (int)(strrchr(path, '/') - path) + 1, path);
+    inotify_add_watch(keeper->watch, directory, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE | IN_ONLYDIR);
+}
+
+// Names that come and go in its directory, and what is written into the file itself, which may be another mount's. The same
+// where the old one leads, if it is a link.
 static void watch(struct keeper *keeper)
 {
-    inotify_add_watch(keeper->watch, keeper->directory, IN_CREATE | IN_DELETE | IN_MOVE | IN_CLOSE_WRITE | IN_ONLYDIR);
-    inotify_add_watch(keeper->watch, keeper->file->path, IN_CLOSE_WRITE | IN_DONT_FOLLOW);
+    char backup[PATH_MAX], target[PATH_MAX];
+    const struct resolv_file *file = keeper->file;
+    watch_directory_of(keeper, file->path);
+    inotify_add_watch(keeper->watch, file->path, IN_CLOSE_WRITE | IN_DONT_FOLLOW);
+    snprintf(backup, sizeof backup, "%s.usher-tun-%s", file->path, file->name);
+    if (realpath(backup, target))
+        watch_directory_of(keeper, target);
+}
+
+static void tell_taken(const struct resolv_conf *before, enum resolv_news news)
+{
+    const struct message message = {.news = news, .servers = before->servers};
+    tell(&message);
 }
 
 static void take_again(struct keeper *keeper)
 {
-    struct message message = {.news = RESOLV_TAKEN};
+    struct message trouble = {.news = RESOLV_TROUBLE};
     struct resolv_conf before;
-    if (resolv_file_take(keeper->file, &before, &message.fault)) {
-        message.servers = before.servers;
+    if (resolv_file_take(keeper->file, &before, &trouble.fault)) {
+        tell_taken(&before, RESOLV_TAKEN);
         resolv_conf_fini(&before);
         watch(keeper); // it is another file now
         usec_t now = clock_now();
@@ -71,21 +90,26 @@ static void take_again(struct keeper *keeper)
         keeper->pause_ms = calm ? SETTLE_MS : keeper->pause_ms * 2;
         keeper->pause_ms = keeper->pause_ms > PAUSE_MAX_MS ? PAUSE_MAX_MS : keeper->pause_ms;
         keeper->taken = now;
-    } else {
-        message.news = RESOLV_TROUBLE;
-        if (!strcmp(message.fault.text, keeper->told.text))
-            return;
+    } else if (strcmp(trouble.fault.text, keeper->told.text)) {
+        tell(&trouble);
     }
-    keeper->told = message.fault;
-    tell(&message);
+    keeper->told = trouble.fault;
 }
 
 // One that was removed is not made anew: somebody is about to, or wants none.
 static void look(struct keeper *keeper)
 {
+    struct resolv_file *file = keeper->file;
+    struct resolv_conf before;
     keeper->looks = false;
-    if (access(keeper->file->path, F_OK) == 0 && !resolv_file_is_of(keeper->file->path, keeper->file->name))
+    if (access(file->path, F_OK) < 0)
+        return;
+    if (!resolv_file_is_of(file->path, file->name)) {
         take_again(keeper);
+    } else if (resolv_file_renew(file, &before)) {
+        tell_taken(&before, RESOLV_RENEWED);
+        resolv_conf_fini(&before);
+    }
 }
 
 static void note(struct keeper *keeper)
@@ -149,9 +173,6 @@ static void keep_descriptors(int channel, int lock, int log)
 
 static bool prepare(struct keeper *keeper, struct fault *fault)
 {
-    const char *slash = strrchr(keeper->file->path, '/');
-    snprintf(keeper->directory, sizeof keeper->directory, "%.*s", (int)(slash - keeper->file->path) + 1,
-             keeper->file->path);
     keeper->watch = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
     if (keeper->watch < 0)
         return fault_errno(fault, errno, "inotify");
@@ -219,8 +240,7 @@ bool resolv_keeper_start(struct resolv_keeper *out, struct resolv_file *file, in
         close(ends[0]);
         return false;
     }
-    close(file->lock);
-    file->lock = -1;
+    resolv_file_forget(file);
     return await_ready(out, fault);
 }
 

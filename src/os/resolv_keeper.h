@@ -22,6 +22,7 @@ bool resolv_keeper_start(struct resolv_keeper *out, struct resolv_file *file, in
 enum resolv_news {
     RESOLV_NOTHING,
     RESOLV_TAKEN,   // again: `servers` are asked for other names now
+    RESOLV_RENEWED, // so they are, since the old one is a link whose target says so
     RESOLV_TROUBLE, // somebody else has the file, and `fault` says why he keeps it
     RESOLV_GONE,    // the keeper has ended: nobody gives the file back
 };

@@ -145,6 +145,8 @@ static const struct rule allowed_keeper[] = {
     CALL(fchmod),
     CALL(fsync),
     CALL(ftruncate),
+    CALL(readlink),
+    CALL(readlinkat),
     CALL(rename),
     CALL(renameat),
     CALL(renameat2),

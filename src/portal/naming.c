@@ -9,6 +9,7 @@
 #include "portal/mapping.h"
 #include "portal/portal.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,18 +29,21 @@ static bool parse_server(struct endpoint *out, const char *text)
     return address_parse(&out->addr, text) || endpoint_parse(out, text);
 }
 
-// Those that resolv.conf names now.
-static void read_rest(struct naming *naming)
+void naming_set_rest(struct portal *portal, const char *servers)
 {
+    struct naming *naming = portal->naming;
     char text[SERVERS_TEXT_SIZE];
     struct fault fault;
-    if (!resolver_system_servers(text, sizeof text, &fault)) {
-        log_warning("names outside of Domains will not be resolved: %s", fault.text);
-        return;
-    }
+    if (*servers)
+        snprintf(text, sizeof text, "%s", servers);
+    else if (!resolver_system_servers(text, sizeof text, &fault))
+        log_warning("names outside of Domains will not be resolved: %s", fault.text); // and `text` is empty
     char *left = text;
+    naming->rest_count = 0;
     for (char *item; naming->rest_count < NAMES_REST_MAX && (item = strsep(&left, ","));)
         naming->rest_count += parse_server(&naming->rest[naming->rest_count], item);
+    if (naming->names)
+        names_set_rest(naming->names, naming->rest, naming->rest_count);
 }
 
 static bool take_rest(struct portal *portal, struct fault *fault)
@@ -48,7 +52,6 @@ static bool take_rest(struct portal *portal, struct fault *fault)
     if (!portal->conf->names.domains.count)
         return true;
     portal->naming = memory_new(sizeof *portal->naming);
-    read_rest(portal->naming);
     return true;
 }
 

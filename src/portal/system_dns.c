@@ -6,6 +6,7 @@
 #include "os/resolv_keeper.h"
 #include "os/resolved.h"
 #include "portal/capturing.h"
+#include "portal/naming.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +18,7 @@ _Static_assert((int)INSTANCE_NAME_MAX < (int)RESOLV_CONF_NAME_SIZE, "an instance
 static const char WAY_RESOLVED[] = "systemd-resolved", WAY_RESOLV_CONF[] = "resolv.conf", WAY_NONE[] = "none";
 
 struct system_dns {
+    struct portal *portal;
     const char *way;
     struct resolv_keeper keeper;                               // with WAY_RESOLV_CONF
     uv_poll_t news;                                            // of it
@@ -99,6 +101,15 @@ static bool tell_resolved(const struct portal *portal, const struct names *names
     return resolved_set_link(&link, fault);
 }
 
+// Most likely with the network, whatever else that has brought.
+static void note_change(struct system_dns *dns, const struct resolv_conf_servers *servers)
+{
+    dns->way = WAY_RESOLV_CONF;
+    note_servers(dns, servers);
+    naming_set_rest(dns->portal, dns->servers);
+    portal_network_changed(dns->portal);
+}
+
 static void hear(uv_poll_t *poll, int status, int events)
 {
     struct system_dns *dns = poll->data;
@@ -108,14 +119,18 @@ static void hear(uv_poll_t *poll, int status, int events)
     (void)events;
     switch (resolv_keeper_read(&dns->keeper, &servers, &fault)) {
     case RESOLV_TAKEN:
-        dns->way = WAY_RESOLV_CONF;
-        note_servers(dns, &servers);
+        note_change(dns, &servers);
         log_warning("%s was written by another program; it leads here again, and other names are asked at %s",
                     RESOLV_FILE_PATH, dns->servers);
+        break;
+    case RESOLV_RENEWED:
+        note_change(dns, &servers);
+        log_info("other names are asked at %s from now on", dns->servers);
         break;
     case RESOLV_TROUBLE:
         dns->way = WAY_NONE;
         *dns->servers = '\0';
+        naming_set_rest(dns->portal, dns->servers);
         log_warning("%s was written by another program and leads here no more: %s", RESOLV_FILE_PATH, fault.text);
         break;
     case RESOLV_GONE:
@@ -186,9 +201,10 @@ static bool take(struct portal *portal, struct fault *fault)
     if (!keys->domains.count)
         return true;
     portal->system_dns = memory_new(sizeof *portal->system_dns);
-    portal->system_dns->way = WAY_NONE;
+    *portal->system_dns = (struct system_dns){.portal = portal, .way = WAY_NONE};
     if (keys->system)
         choose(portal);
+    naming_set_rest(portal, portal->system_dns->servers);
     return true;
 }
 

@@ -3,17 +3,17 @@
 
 All of it in mount namespaces with an /etc of their own: the machine's own resolv.conf is never touched."""
 
+import contextlib
 import os
 import pathlib
 import re
-import shutil
 import signal
 import subprocess
 import time
 
 import pytest
 
-from lab import BUILD, patience, run, wait_until
+from lab import BUILD, NAMESERVER4, run, wait_until
 from programs import USHER_TUN, Gate, Portal
 
 NAMES = """Dns = 10.73.0.53
@@ -135,6 +135,18 @@ def test_a_killed_portal_gives_back_within_a_second(portal, room):
     wait_until(lambda: portal.keeper() is None, 1, "the end of the keeper")
     assert room.left() == ["resolv.conf"]
     assert portal.down().returncode == 0
+
+
+def test_the_next_one_at_once(portal, room):
+    """As a service manager does it, while the keeper of the dead one may be about to give back."""
+    portal.start()
+    for _ in range(3):
+        portal.kill()
+        portal.start()
+        assert room.file.read_text() == portal.header() + OURS
+    assert portal.log().count("other names are asked at 10.2.0.1") == 4
+    portal.down()
+    assert room.file.read_text() == OLD and room.left() == ["resolv.conf"]
 
 
 def kill_both(portal):
@@ -298,24 +310,87 @@ def test_one_portal_at_a_time(lab, portal, room, pki, tmp_path):
     assert room.file.read_text() == OLD and room.left() == ["resolv.conf"]
 
 
-def test_the_gates_own_name_is_asked_for_where_it_was(lab, room, pki, tmp_path):
-    """What leads to the gate cannot be asked for through it; the next time, too."""
-    server = lab.wan.start("dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
-                           "--pid-file", "--bind-interfaces", "--listen-address=10.2.0.1",
-                           "--address=/gate.example.net/10.3.0.2")
-    gate = Gate(lab, tmp_path, pki).start()
-    portal = Resolving(lab, room, tmp_path, pki, address="gate.example.net:4433", name="named")
+@contextlib.contextmanager
+def name_server(host, address, *names):
+    server = host.start("dnsmasq", "--keep-in-foreground", "--no-resolv", "--no-hosts", "--conf-file=/dev/null",
+                        "--pid-file", "--bind-interfaces", f"--listen-address={address}",
+                        *(f"--address=/{name}" for name in names))
     try:
-        portal.start().wait_up(10)
-        assert room.file.read_text() == portal.header() + OURS
-        gate.stop()
-        gate.start()
-        portal.wait_up(10)
+        yield
     finally:
-        portal.down()
-        gate.stop()
         server.kill()
         server.wait()
+
+
+@pytest.fixture
+def world(lab, room, pki, tmp_path):
+    """A gate, a server behind it that knows corp.example, and one before it that knows the rest: 10.2.0.1. The portal
+    is told the gate's name, which only the latter knows."""
+    with name_server(lab.server, NAMESERVER4, "db.corp.example/10.73.0.2", "elsewhere.example/10.73.0.99"), \
+            name_server(lab.wan, "10.2.0.1", "gate.example.net/10.3.0.2", "elsewhere.example/192.0.2.80",
+                        "corp.example/192.0.2.99"):
+        gate = Gate(lab, tmp_path, pki).start()
+        portal = Resolving(lab, room, tmp_path, pki, address="gate.example.net:4433", name="world")
+        yield portal, gate
+        portal.down(check=False)
+        gate.stop()
+
+
+def looked_up(room, name):
+    """As every program does it, with the C library."""
+    done = room.run("getent", "ahostsv4", name, check=False)
+    return done.stdout.split()[0] if done.returncode == 0 else None
+
+
+def assert_resolves(room):
+    assert looked_up(room, "db.corp.example") == "10.73.0.2"
+    assert looked_up(room, "db") == "10.73.0.2"
+    assert looked_up(room, "www.elsewhere.example") == "192.0.2.80"
+    assert looked_up(room, "nosuch.corp.example") is None
+
+
+def test_programs_of_this_machine_find_both(world, room):
+    """The gate's own name, too: what leads to the gate cannot be asked for through it; nor the second time."""
+    portal, gate = world
+    portal.start().wait_up(10)
+    assert room.file.read_text() == portal.header() + OURS
+    assert_resolves(room)
+    gate.stop()
+    gate.start()
+    portal.wait_up(10)
+    assert_resolves(room)
+    portal.down()
+    assert looked_up(room, "www.elsewhere.example") == "192.0.2.80"
+    assert looked_up(room, "db.corp.example") == "192.0.2.99"
+
+
+@pytest.mark.parametrize("is_link", [False, True])
+def test_other_servers_are_asked_as_soon_as_they_are_known(world, room, is_link):
+    """A dead one before, as after a change of the network. The manager of a link's target writes there."""
+    portal, _ = world
+    if is_link:
+        room.file.unlink()
+        room.file.symlink_to("manager/resolv.conf")
+        (room.etc / "manager").mkdir()
+    written = room.file.parent / "manager/resolv.conf" if is_link else room.file
+    written.write_text("nameserver 10.2.0.77\noptions timeout:1 attempts:1\n")
+    portal.start()
+    assert is_link or looked_up(room, "www.elsewhere.example") is None  # once is enough: it takes seconds
+    written.with_name("new").write_text("nameserver 10.2.0.1\n")
+    written.with_name("new").rename(written)
+    portal.wait_up(10)  # the gate's name can be had now
+    assert_resolves(room)
+    portal.down()
+    assert room.file.read_text() == "nameserver 10.2.0.1\n" and room.file.is_symlink() == is_link
+
+
+def test_in_the_background(world, room):
+    """The command returns, and nobody holds on to its streams."""
+    portal, _ = world
+    room.run(USHER_TUN, "up", portal.conf)
+    assert_resolves(room)
+    os.kill(portal.status()["pid"], signal.SIGKILL)
+    wait_until(lambda: room.file.read_text() == OLD, 1, "the old one")
 
 
 # ------------------------------------------------------------------------------------------- systemd-resolved itself
@@ -353,6 +428,7 @@ class Resolved:
             file.write("systemd-resolve:x:990:990::/:/usr/sbin/nologin\n")
         with (room.etc / "group").open("a") as file:
             file.write("systemd-resolve:x:990:\n")
+        (room.etc / "systemd/resolved.conf").write_text("[Resolve]\nDNS=10.2.0.1\nLLMNR=no\nMulticastDNS=no\n")
         room.run("install", "-d", "-o", "990", "-g", "990", "/run/systemd/resolve")
         self.bus = room.start("dbus-daemon", f"--config-file={directory}/bus.conf", "--nofork")
         wait_until(lambda: room.etc.parent.joinpath(path[1:]).exists(), 5, "the bus")
@@ -408,6 +484,16 @@ def test_systemd_resolved(portal, room, resolved):
     portal.kill()
     wait_until(lambda: resolved.link() is None, 2, "the link to go")
     assert os.listdir(f"/proc/{room.holder.pid}/root/run/systemd/resolve/netif") == []
+
+
+def test_programs_of_this_machine_find_both_by_systemd_resolved(world, room, resolved):
+    portal, _ = world
+    portal.start().wait_up(10)
+    assert portal.status()["system_dns"] == "systemd-resolved"
+    assert_resolves(room)
+    portal.down()
+    assert looked_up(room, "www.elsewhere.example") == "192.0.2.80"
+    assert looked_up(room, "db.corp.example") == "192.0.2.99"
 
 
 def test_every_name_by_systemd_resolved(lab, room, resolved, pki, tmp_path):

@@ -36,7 +36,7 @@ static int enter(void **state)
     snprintf(backup, sizeof backup, "%s.usher-tun-branch", path);
     snprintf(aside, sizeof aside, "%s.old", backup);
     address_parse(&server, "198.18.0.1");
-    file = (struct resolv_file){path, "branch", &server, 1, "corp.example", -1};
+    file = (struct resolv_file){path, "branch", &server, 1, "corp.example", -1, NULL};
     fault = (struct fault){""};
     return 0;
 }
@@ -46,7 +46,7 @@ static int leave(void **state)
     (void)state;
     char command[128];
     if (file.lock >= 0)
-        close(file.lock);
+        resolv_file_forget(&file);
     umount2(path, MNT_DETACH);
     snprintf(command, sizeof command, "rm -r %s", directory);
     return system(command);
@@ -107,8 +107,7 @@ static void take(void)
 // As the kernel does when the owner dies.
 static void die(void)
 {
-    close(file.lock);
-    file.lock = -1;
+    resolv_file_forget(&file);
 }
 
 static ino_t inode(const char *at)
@@ -253,7 +252,7 @@ static void test_one_at_a_time(void **state)
     struct resolv_conf before;
     put(path, OLD);
     take();
-    struct resolv_file second = {path, "other", &server, 1, "", -1};
+    struct resolv_file second = {path, "other", &server, 1, "", -1, NULL};
     assert_false(resolv_file_take(&second, &before, &fault));
     assert_non_null(strstr(fault.text, "is that of usher-tun branch, which is running"));
     assert_false(resolv_file_give_back(path, "branch", &fault)); // after some waiting
@@ -319,6 +318,40 @@ static void test_replaced_link_is_kept(void **state)
     assert_true(readlink(aside, target, sizeof target - 1) > 0);
     assert_string_equal(target, "/run/manager");
     assert_string_equal(get(backup), OLD);
+}
+
+// A manager that writes at every moment there is: the last that it wrote is what is there in the end.
+static void test_what_others_write_is_never_lost(void **state)
+{
+    (void)state;
+    char text[64], last[64];
+    int ends[2], status, taken = 0;
+    assert_int_equal(pipe(ends), 0);
+    put(path, OLD);
+    pid_t writer = fork();
+    if (writer == 0) {
+        for (int i = 1; i <= 400; i++) {
+            snprintf(text, sizeof text, "nameserver 10.0.%d.%d\n", i / 250, i % 250 + 1);
+            put_anew(path, text);
+            usleep((useconds_t)(rand() % 500));
+        }
+        status = write(ends[1], text, strlen(text) + 1) > 0;
+        _exit(!status);
+    }
+    while (waitpid(writer, &status, WNOHANG) == 0) {
+        struct resolv_conf before;
+        if (!resolv_file_take(&file, &before, &fault))
+            continue; // it changed whenever it was looked at
+        resolv_conf_fini(&before);
+        taken++;
+        assert_true(resolv_file_release(&file, &fault));
+    }
+    assert_int_equal(status, 0);
+    assert_true(taken > 10);
+    assert_true(read(ends[0], last, sizeof last) > 0);
+    assert_string_equal(get(path), last);
+    close(ends[0]);
+    close(ends[1]);
 }
 
 // Killed between the writing of ours and the exchange.
@@ -433,6 +466,36 @@ static void test_keeper_takes_again(void **state)
     assert_int_equal(entries(), 1);
 }
 
+// The manager of a link's target goes on as if nothing had happened.
+static void test_keeper_follows_the_link(void **state)
+{
+    (void)state;
+    struct resolv_keeper keeper;
+    struct resolv_conf_servers servers = {0};
+    char there[128];
+    snprintf(there, sizeof there, "%s/run", directory);
+    assert_int_equal(mkdir(there, 0755), 0);
+    snprintf(there, sizeof there, "%s/run/resolv.conf", directory);
+    put(there, OLD);
+    assert_int_equal(symlink("run/resolv.conf", path), 0);
+    start(&keeper);
+    put_anew(there, "nameserver 203.0.113.1\noptions rotate\n");
+    assert_int_equal(await_news(&keeper, &servers), RESOLV_RENEWED);
+    assert_int_equal(servers.items[0].bytes[0], 203);
+    assert_true(is_ours());
+    assert_non_null(strstr(get(path), "nameserver 198.18.0.1\nsearch corp.example\noptions rotate\n"));
+    put(there, ""); // in the middle of something, or without a network
+    usleep(400000);
+    assert_int_equal(resolv_keeper_read(&keeper, &servers, &fault), RESOLV_NOTHING);
+    put(there, "nameserver 203.0.113.2\n");
+    assert_int_equal(await_news(&keeper, &servers), RESOLV_RENEWED);
+    assert_int_equal(servers.items[0].bytes[3], 2);
+    resolv_keeper_stop(&keeper);
+    assert_string_equal(get(path), "nameserver 203.0.113.2\n");
+    assert_int_equal(readlink(path, there, sizeof there), 15);
+    assert_int_equal(entries(), 2);
+}
+
 static void test_keeper_is_killed(void **state)
 {
     (void)state;
@@ -465,11 +528,13 @@ int main(void)
         IN_DIRECTORY(test_what_others_wrote_stays),
         IN_DIRECTORY(test_what_others_removed_comes_back),
         IN_DIRECTORY(test_replaced_link_is_kept),
+        IN_DIRECTORY(test_what_others_write_is_never_lost),
         IN_DIRECTORY(test_half_taken),
         IN_DIRECTORY(test_backup_is_gone),
         IN_DIRECTORY(test_servers_that_cannot_be_asked),
         IN_DIRECTORY(test_keeper),
         IN_DIRECTORY(test_keeper_takes_again),
+        IN_DIRECTORY(test_keeper_follows_the_link),
         IN_DIRECTORY(test_keeper_is_killed),
         IN_DIRECTORY(test_read_only), // in a mount namespace of its own, and so are those after it
         IN_DIRECTORY(test_mount_point_is_written_in_place),
