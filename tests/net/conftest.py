@@ -23,6 +23,18 @@ def pki(tmp_path_factory):
     return make_pki(tmp_path_factory.mktemp("pki") / "pki")
 
 
+def own_names():
+    """Whom this machine itself asks for names, and what lies beside that."""
+    return {path: (path.is_symlink(), path.read_text()) for path in pathlib.Path("/etc").glob("resolv.conf*") if path.exists()}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def untouched():
+    before = own_names()
+    yield
+    assert own_names() == before, "the machine's own resolv.conf"
+
+
 @pytest.fixture(scope="module")
 def lab():
     lab = Lab(os.environ.get("LAB_WAN"))

@@ -107,6 +107,8 @@ CRL = {pki}/crl.pem
 
 class Portal(Program):
     ROUTES = "10.73.0.0/24, fd73::/64"
+    # The hosts of a lab share the machine's /etc: who makes a portal take resolv.conf over brings one of their own.
+    SYSTEM_DNS = "SystemDns = no"
 
     def __init__(self, lab, directory, pki, certificate="branch", address="10.3.0.2:4433", gate_name=GATE_NAME,
                  routes=ROUTES, extra="", name="branch", device="usher0", crl=True):
@@ -121,6 +123,7 @@ Key = {pki}/{certificate}.key
 {f"CRL = {pki}/crl.pem" if crl else ""}
 Route = {routes}
 {extra}
+{self.SYSTEM_DNS if "Domains" in extra else ""}
 
 [Gate]
 Address = {address}

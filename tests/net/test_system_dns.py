@@ -71,6 +71,8 @@ def room(lab):
 class Resolving(Portal):
     """In a room; no gate is needed to be asked for names."""
 
+    SYSTEM_DNS = ""
+
     def __init__(self, lab, room, directory, pki, extra=NAMES, **kwargs):
         super().__init__(lab, directory, pki, extra=extra, **kwargs)
         self.host = room
