@@ -141,3 +141,11 @@ bool resolv_conf_owner(struct resolv_conf_owner *out, const char *text)
     out->had_old = !strncmp(line + end, "puts back ", strlen("puts back "));
     return !strcmp(out->name, again) && (out->had_old || !strcmp(line + end, "removes it"));
 }
+
+void resolv_conf_servers_text(const struct resolv_conf_servers *servers, char room[RESOLV_CONF_SERVERS_TEXT_SIZE])
+{
+    char *end = room, text[ADDRESS_TEXT_SIZE];
+    *room = '\0';
+    for (size_t i = 0; i < servers->count; i++) // the comma takes the place of a NUL
+        end += sprintf(end, "%s%s", i ? "," : "", address_text(&servers->items[i], text));
+}

@@ -20,6 +20,10 @@ struct resolv_conf_servers {
     size_t count;
 };
 
+// Written as os/resolver.h takes them, with commas between them; "" is none.
+#define RESOLV_CONF_SERVERS_TEXT_SIZE ((size_t)RESOLV_CONF_SERVERS_MAX * ADDRESS_TEXT_SIZE)
+void resolv_conf_servers_text(const struct resolv_conf_servers *servers, char room[RESOLV_CONF_SERVERS_TEXT_SIZE]);
+
 struct resolv_conf {
     struct resolv_conf_servers servers;
     size_t unusable; // servers that are no plain address: "fe80::1%eth0"

@@ -164,7 +164,9 @@ static void keep_descriptors(int channel, int lock, int log)
         dup2(log, STDERR_FILENO);
     dup2(channel, CHANNEL_FD);
     dup2(lock, LOCK_FD);
-    close_range(FIRST_OTHER_FD, UINT_MAX, 0);
+    if (close_range(FIRST_OTHER_FD, UINT_MAX, 0) < 0) // an old kernel; one that stays open would hide the program's end
+        for (int fd = FIRST_OTHER_FD, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
+            close(fd);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);
     dup2(null, STDIN_FILENO);
     dup2(null, STDOUT_FILENO);
@@ -178,6 +180,7 @@ static bool prepare(struct keeper *keeper, struct fault *fault)
         return fault_errno(fault, errno, "inotify");
     watch(keeper);
     prctl(PR_SET_NAME, "usher-tun-dns");
+    sandbox_limits(FIRST_OTHER_FD + 16); // and no dumps: the program's keys are in its memory, too
     return sandbox_seal_keeper(fault);
 }
 

@@ -6,6 +6,7 @@
 #include "os/resolv_keeper.h"
 #include "os/resolved.h"
 #include "portal/capturing.h"
+#include "portal/link_servers.h"
 #include "portal/naming.h"
 
 #include <stdio.h>
@@ -20,10 +21,11 @@ static const char WAY_RESOLVED[] = "systemd-resolved", WAY_RESOLV_CONF[] = "reso
 struct system_dns {
     struct portal *portal;
     const char *way;
-    struct resolv_keeper keeper;                               // with WAY_RESOLV_CONF
-    uv_poll_t news;                                            // of it
-    bool kept;                                                 // `news` is open
-    char servers[RESOLV_CONF_SERVERS_MAX * ADDRESS_TEXT_SIZE]; // "": nothing was taken over
+    struct resolv_keeper keeper;                 // with WAY_RESOLV_CONF
+    uv_poll_t news;                              // of it
+    bool kept;                                   // `news` is open
+    struct link_servers *links;                  // with WAY_RESOLVED; NULL: there is no need of them
+    char servers[RESOLV_CONF_SERVERS_TEXT_SIZE]; // from before it was taken over; "": it was not
 };
 
 // Our names, in the forms that the two ways take.
@@ -58,12 +60,9 @@ static void forget(struct names *names)
 // Without a server in the file the C library asks this machine.
 static void note_servers(struct system_dns *dns, const struct resolv_conf_servers *servers)
 {
-    size_t used = 0;
-    char text[ADDRESS_TEXT_SIZE];
-    snprintf(dns->servers, sizeof dns->servers, "127.0.0.1");
-    for (size_t i = 0; i < servers->count; i++)
-        used += (size_t)snprintf(dns->servers + used, sizeof dns->servers - used, "%s%s", i ? "," : "",
-                                 address_text(&servers->items[i], text));
+    resolv_conf_servers_text(servers, dns->servers);
+    if (!*dns->servers)
+        snprintf(dns->servers, sizeof dns->servers, "127.0.0.1");
 }
 
 static bool is_stub(const struct address *server)
@@ -181,6 +180,8 @@ static void choose(struct portal *portal)
     if (told) {
         dns->way = WAY_RESOLVED;
         log_info("systemd-resolved asks here for the names of Domains");
+        if (link_servers_are_needed(portal->conf))
+            dns->links = link_servers_new(portal->loop, &portal->conf->names, portal_network_changed, portal);
     } else if (take_resolv_conf(portal, &names, &why)) {
         dns->way = WAY_RESOLV_CONF;
         log_info("%s leads here until we end; other names are asked at %s", RESOLV_FILE_PATH, dns->servers);
@@ -220,6 +221,7 @@ static void undo(struct portal *portal)
     portal->system_dns = NULL;
     if (!dns)
         return;
+    link_servers_free(dns->links);
     if (!dns->kept) {
         free(dns);
         return;
@@ -237,5 +239,8 @@ const char *system_dns_way(const struct portal *portal)
 
 const char *system_dns_servers(const struct portal *portal)
 {
-    return portal->system_dns ? portal->system_dns->servers : NULL;
+    const struct system_dns *dns = portal->system_dns;
+    if (!dns)
+        return NULL;
+    return dns->links ? link_servers_text(dns->links) : dns->servers;
 }

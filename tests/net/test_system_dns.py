@@ -505,6 +505,27 @@ def test_every_name_by_systemd_resolved(lab, room, resolved, pki, tmp_path):
     portal.down()
 
 
+def test_the_gates_name_is_asked_for_outside_by_systemd_resolved(lab, world, room, resolved, pki, tmp_path):
+    """Every name lies behind the tunnel, and so would the gate's."""
+    portal = Resolving(lab, room, tmp_path, pki, extra="Dns = 10.73.0.53\nDomains = ~.\nUpTimeout = 0", name="every",
+                       address="Gate.example.net:4433")
+    portal.start().wait_up(10)
+    assert looked_up(room, "www.elsewhere.example") == "10.73.0.99"
+    portal.down()
+    # Known only later, as after a change of the network.
+    servers = room.etc / "systemd/resolved.conf"
+    known = servers.read_text()
+    for text in (known.replace("10.2.0.1", "10.2.0.77"), known):
+        servers.write_text(text)
+        resolved.stop()
+        resolved.start()
+        if text != known:
+            portal.start()
+    portal.wait_up(10)
+    assert portal.status()["system_dns"] == "systemd-resolved"
+    portal.down()
+
+
 def test_systemd_resolved_asks_nobody_over_a_bare_interface(lab, room, resolved, pki, tmp_path):
     """Then resolv.conf is taken over, and its stub is who is asked for other names."""
     portal = Resolving(lab, room, tmp_path, pki, name="bare")

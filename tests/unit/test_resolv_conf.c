@@ -9,11 +9,8 @@
 
 static const char *servers_of(const struct resolv_conf *conf)
 {
-    static char all[1024];
-    char text[ADDRESS_TEXT_SIZE];
-    *all = '\0';
-    for (size_t i = 0; i < conf->servers.count; i++)
-        sprintf(all + strlen(all), "%s%s", i ? " " : "", address_text(&conf->servers.items[i], text));
+    static char all[RESOLV_CONF_SERVERS_TEXT_SIZE];
+    resolv_conf_servers_text(&conf->servers, all);
     return all;
 }
 
@@ -29,7 +26,7 @@ static void test_parse(void **state)
         {"nameserver 192.0.2.53", "192.0.2.53", "", "", 0},
         {"nameserver\t192.0.2.53 \t\r\n", "192.0.2.53", "", "", 0},
         {"nameserver 192.0.2.53 # the router\n", "192.0.2.53", "", "", 0},
-        {"nameserver 192.0.2.1\nnameserver 2001:db8::53\n", "192.0.2.1 2001:db8::53", "", "", 0},
+        {"nameserver 192.0.2.1\nnameserver 2001:db8::53\n", "192.0.2.1,2001:db8::53", "", "", 0},
         {" nameserver 192.0.2.53\n", "", "", "", 0}, // as the C library: at the start of a line only
         {"# nameserver 192.0.2.53\n;nameserver 192.0.2.53\n", "", "", "", 0},
         {"nameserver192.0.2.53\nnameserver\nnameserver \n", "", "", "", 0},
@@ -46,7 +43,7 @@ static void test_parse(void **state)
         {"lookup file bind\nfamily inet4\n\n\nnonsense", "", "", "", 0},
         {"nameserver 1.0.0.1\nnameserver 1.0.0.2\nnameserver 1.0.0.3\nnameserver 1.0.0.4\nnameserver 1.0.0.5\n"
          "nameserver 1.0.0.6\nnameserver 1.0.0.7\nnameserver 1.0.0.8\nnameserver 1.0.0.9\n",
-         "1.0.0.1 1.0.0.2 1.0.0.3 1.0.0.4 1.0.0.5 1.0.0.6 1.0.0.7 1.0.0.8", "", "", 0},
+         "1.0.0.1,1.0.0.2,1.0.0.3,1.0.0.4,1.0.0.5,1.0.0.6,1.0.0.7,1.0.0.8", "", "", 0},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct resolv_conf conf;
@@ -100,7 +97,7 @@ static void test_text(void **state)
         assert_string_equal(owner.name, "branch");
         assert_int_equal(owner.had_old, cases[i].backup != NULL);
         resolv_conf_parse(&again, text);
-        assert_string_equal(servers_of(&again), "198.18.0.1 fd75::1");
+        assert_string_equal(servers_of(&again), "198.18.0.1,fd75::1");
         assert_string_equal(again.others, old.others);
         resolv_conf_fini(&again);
         resolv_conf_fini(&old);
