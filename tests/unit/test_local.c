@@ -180,6 +180,25 @@ static void datagrams_to_one_far_end(void **state)
     }
 }
 
+// A service can tell by it who comes.
+static void loopback_is_come_to_from_the_source(void **state)
+{
+    (void)state;
+    struct dial_config config = here;
+    struct endpoint at, seen;
+    struct app app;
+    int taken = -1;
+    assert_true(address_parse(&config.source.v4, "127.0.0.9"));
+    struct rig *rig = local_new("tcp:10.73.0.1", config);
+    int server = serve("127.0.0.1", SOCK_STREAM, &at);
+    app_open(rig, &app, USHER_TCP, "10.73.0.1", at.port);
+    pump(rig, app.opened && (taken >= 0 || (taken = accept4(server, NULL, NULL, SOCK_NONBLOCK)) >= 0));
+    assert_true(socket_peer(taken, &seen) && address_equal(&seen.addr, &config.source.v4));
+    close(taken);
+    close(server);
+    rig_free(rig);
+}
+
 // Pings
 
 static void pings_are_answered_by_whom_was_asked(void **state)
@@ -240,6 +259,7 @@ int main(void)
         cmocka_unit_test(what_is_asked_for_is_judged_and_loopback_is_reached),
         cmocka_unit_test(datagrams_are_answered_by_whom_was_asked),
         cmocka_unit_test(datagrams_to_one_far_end),
+        cmocka_unit_test(loopback_is_come_to_from_the_source),
         cmocka_unit_test(pings_are_answered_by_whom_was_asked),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
