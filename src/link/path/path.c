@@ -65,7 +65,8 @@ struct path {
     usec_t begun_at;
     usec_t up_at;
     struct backoff backoff;
-    char why[WHY_SIZE]; // of the round so far
+    char why[WHY_SIZE];         // of the round so far
+    struct reach_known known[]; // of each gate, or of the proxy before it
 };
 
 static bool has_many(const struct path *path)
@@ -171,6 +172,7 @@ static struct approach *approach_to(struct path *path, size_t gate)
                 .mark = path->config.mark,
                 .nl = path->config.nl,
                 .servers = path->config.servers,
+                .known = &path->known[gate],
                 .connect_ms = has_many(path) ? CONNECT_TIMEOUT_OF_MANY_MS : CONNECT_TIMEOUT_MS,
             },
         .peer_name = to->peer_name,
@@ -353,7 +355,7 @@ struct path *path_new(uv_loop_t *loop, const struct path_config *config, const s
             fault_set(fault, "the gate's address has no host or no port");
             return NULL;
         }
-    struct path *path = memory_new(sizeof *path);
+    struct path *path = memory_new(sizeof *path + config->gate_count * sizeof path->known[0]);
     path->loop = loop;
     path->config = *config;
     path->ops = ops;

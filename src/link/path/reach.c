@@ -141,11 +141,21 @@ static void connect_to(struct reach *reach, const struct address *addrs, size_t 
 static void on_resolved(void *owner, const struct resolver_answer *answer)
 {
     struct reach *reach = owner;
-    if (answer->count == 0) {
+    const struct address *addrs = answer->addrs;
+    size_t count = answer->count;
+    struct reach_known *known = reach->config.known;
+    if (known && count > 0) {
+        known->count = count;
+        memcpy(known->addrs, addrs, count * sizeof *addrs);
+    } else if (known && answer->outcome == RESOLVER_FAILED) {
+        addrs = known->addrs;
+        count = known->count;
+    }
+    if (count == 0) {
         fail(reach, false, "cannot resolve %s%s: %s", article(reach), first_host(reach), answer->why);
         return;
     }
-    connect_to(reach, answer->addrs, answer->count);
+    connect_to(reach, addrs, count);
     resolver_free(reach->resolver);
     reach->resolver = NULL;
 }

@@ -5,6 +5,7 @@
 #define LINK_PATH_REACH_H
 
 #include "link/path/proxy.h"
+#include "os/resolver.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -12,12 +13,20 @@
 struct netlink;
 struct reach;
 
-// Texts and proxy are borrowed until it ends.
+// What a name was resolved to last, by which it is reached while no name server answers: the one that did may lie behind an
+// uplink that is dead. Whoever is there instead by now is found out by the certificate.
+struct reach_known {
+    struct address addrs[RESOLVER_ADDRESSES_MAX];
+    size_t count;
+};
+
+// Texts, proxy and what is known are borrowed until it ends.
 struct reach_config {
     const char *host; // of the gate: name or address
     uint16_t port;
     const struct proxy *proxy; // its kind may be PROXY_NONE
     uint32_t mark;             // fwmark of the socket and of the name queries
+    struct reach_known *known; // of the name; NULL: nothing is kept
     struct netlink *nl;        // to ask for other uplinks; NULL: only as the kernel routes
     const char *servers; // that are asked for names, as os/resolver.h takes them; NULL or "": those of resolv.conf
     uint32_t connect_ms; // for all addresses together
