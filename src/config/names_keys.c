@@ -149,6 +149,18 @@ static void check_own(const struct names_keys *keys, struct config *config, cons
                                address_text(&own->items[n].addr, text));
 }
 
+// Else a question would be passed on to where it came from, for ever.
+static void check_servers(const struct names_keys *keys, struct config *config, const char *section)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    for (size_t i = 0; i < keys->servers.count; i++)
+        for (size_t n = 0; n < keys->addresses.count; n++)
+            if (address_equal(&keys->servers.items[i].addr, &keys->addresses.items[n].addr))
+                config_mistake(config, section, "Dns",
+                               "Dns: %s is the DnsAddress itself, not a server behind the tunnel",
+                               address_text(&keys->servers.items[i].addr, text));
+}
+
 void names_keys_check(struct names_keys *keys, struct config *config, const char *section,
                       const struct value_prefixes *own)
 {
@@ -166,6 +178,7 @@ void names_keys_check(struct names_keys *keys, struct config *config, const char
     if (!config_has(config, section, "DnsAddress"))
         take_first_of_pools(keys);
     check_own(keys, config, section, own);
+    check_servers(keys, config, section);
 }
 
 static bool is_in_pool(const struct names_keys *keys, const struct address *addr)

@@ -163,6 +163,7 @@ static void test_refused(void **state)
         {BRIDGED "DnsAddress = 10.9.9.1, 10.9.9.2, 10.9.9.3, 10.9.9.4, 10.9.9.5",
          ":5: DnsAddress: \"10.9.9.5\" is one too many: the list holds 4"},
         {BRIDGED "Address = 10.9.9.9/24\nDnsAddress = 10.9.9.9", ":6: DnsAddress: 10.9.9.9 is an Address of the"},
+        {BRIDGED "Dns = 198.18.0.1:5353", ":5: Dns: 198.18.0.1 is the DnsAddress itself"},
         {BRIDGED "MapPool = 10.64.0.0/10\nAddress = 10.64.0.1", ":5: DnsAddress: 10.64.0.1 is an Address of the"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {

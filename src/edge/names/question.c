@@ -188,17 +188,21 @@ static bool is_far(const struct names *names, const char *name)
 {
     for (size_t i = 0; i < names->config.domain_count; i++)
         if (names_domain_holds(&names->config.domains[i], name))
-            return names->config.server_count > 0;
+            return true;
     return false;
 }
 
+// A name behind the tunnel is told to nobody on this side, also where nobody over there can be asked.
 static const struct names_way *choose(const struct names *names, const struct names_client *client, const char *name)
 {
-    if (is_far(names, name))
+    if (is_far(names, name)) {
+        if (!names->config.server_count)
+            return NULL;
         return client->tcp ? &names_far_tcp : &names_far_udp;
-    if (names->rest_count > 0)
-        return client->tcp ? &names_near_tcp : &names_near_udp;
-    return NULL;
+    }
+    if (!names->rest_count)
+        return NULL;
+    return client->tcp ? &names_near_tcp : &names_near_udp;
 }
 
 // The oldest gives way, of those that have what there is too little of.

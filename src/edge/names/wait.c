@@ -2,12 +2,16 @@
 // The alarm is set to the first of all that wait and does nothing but wake the loop, and the turn asks what is due.
 #include "edge/names/internal.h"
 
+#include <assert.h>
+
 static const uint32_t SPANS[NAMES_WAITS] = {
     [NAMES_WAIT_TRY] = 2000,     // three of these are about what an application waits for an answer
     [NAMES_WAIT_CLIENT] = 10000, // RFC 7766 section 6.2.3: some seconds
+    [NAMES_WAIT_SPARE] = 5000,   // below the 10 s after which a gate closes it from its side
+    // Ends, which take a round trip.
     [NAMES_WAIT_ENDING] = 2000,
-    [NAMES_WAIT_SPARE] = 5000, // below the 10 s after which a gate closes it from its side
-    [NAMES_WAIT_CLOSED] = 2000,  [NAMES_WAIT_STREAM] = 2000,
+    [NAMES_WAIT_CLOSED] = 2000,
+    [NAMES_WAIT_STREAM] = 2000,
 };
 
 static uint32_t moment(const struct names *names)
@@ -32,8 +36,10 @@ static void set_alarm(struct names *names, uint32_t due)
 
 void names_wait_init(struct names *names)
 {
-    for (int i = 0; i < NAMES_WAITS; i++)
+    for (int i = 0; i < NAMES_WAITS; i++) {
+        assert(SPANS[i] > 0); // what begins anew when it is due would never end
         timeline_init(&names->waits[i], SPANS[i]);
+    }
     uv_timer_init(names->config.loop, &names->alarm);
     names->alarm.data = names;
 }
