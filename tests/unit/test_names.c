@@ -411,6 +411,31 @@ static void large_answers_are_cut(void **state)
     assert_int_equal(answer->id, 2);
 }
 
+// A burst is not passed on as one: a server has room for so many.
+static void bursts_go_as_answers_come(void **state)
+{
+    (void)state;
+    enum { SENT = 128, MORE = 10 };
+    struct heard heard;
+    for (uint16_t i = 0; i < SENT + MORE; i++) {
+        ask(&asker, "web.corp.example", i);
+        side();
+    }
+    for (unsigned i = 0; i < SENT; i++)
+        pump(rig, side() && hear(far[0], &heard));
+    settle(rig, 20);
+    assert_false(hear(far[0], &heard));
+    for (unsigned i = 1; i <= MORE; i++) {
+        struct heard last = heard;
+        last.len = (ssize_t)write_question(last.bytes, "web.corp.example", dns_id(heard.bytes));
+        reply(far[0], &last, DNS_NOERROR, 0);
+        answered(&asker, i);
+        pump(rig, side() && hear(far[0], &heard));
+        assert_false(hear(far[0], &last));
+    }
+    assert_int_equal(counted("questions_pending"), SENT);
+}
+
 static void without_a_tunnel(void **state)
 {
     (void)state;
@@ -743,6 +768,7 @@ int main(void)
         TEST(silence_is_a_failure),
         TEST(what_is_refused_is_not_asked_again_at_once),
         TEST(large_answers_are_cut),
+        TEST(bursts_go_as_answers_come),
         TEST(without_a_tunnel),
         TEST(an_association_is_closed_when_it_is_idle),
         TEST(what_is_no_question),

@@ -32,6 +32,7 @@ struct client {
     // What has come and is no whole question, or waits its turn. Bounded by credit.
     uint8_t *bytes;
     size_t len, room;
+    size_t asked; // of them, while questions are being taken
     struct list answers;
     size_t unread; // bytes of them
     size_t sent;   // of the first
@@ -93,19 +94,18 @@ static bool may_ask(const struct client *client)
 // Bytes of the first question behind its length. False: not even that has come.
 static bool first_length(const struct client *client, size_t *len)
 {
-    if (client->len < LENGTH_SIZE)
+    const uint8_t *at = client->bytes + client->asked;
+    if (client->len - client->asked < LENGTH_SIZE)
         return false;
-    *len = (size_t)(client->bytes[0] << 8 | client->bytes[1]);
+    *len = (size_t)(at[0] << 8 | at[1]);
     return true;
 }
 
 static bool ask_one(struct client *client, size_t len)
 {
     static const struct names_asker nobody;
-    uint8_t question[NAMES_QUESTION_MAX];
-    memcpy(question, client->bytes + LENGTH_SIZE, len);
-    client->len -= LENGTH_SIZE + len;
-    memmove(client->bytes, client->bytes + LENGTH_SIZE + len, client->len);
+    const uint8_t *question = client->bytes + client->asked + LENGTH_SIZE;
+    client->asked += LENGTH_SIZE + len;
     usher_session_consumed(client->session, LENGTH_SIZE + len);
     return names_ask(&client->client, &nobody, question, len);
 }
@@ -118,11 +118,15 @@ static void ask(struct client *client)
     client->asking = true;
     while (fits && may_ask(client) && first_length(client, &len)) {
         fits = len <= NAMES_QUESTION_MAX;
-        if (fits && client->len < LENGTH_SIZE + len)
+        if (fits && client->len - client->asked < LENGTH_SIZE + len)
             break;
         fits = fits && ask_one(client, len);
     }
     client->asking = false;
+    client->len -= client->asked;
+    if (client->asked)
+        memmove(client->bytes, client->bytes + client->asked, client->len);
+    client->asked = 0;
     if (!fits)
         give_up(client, USHER_FAILED, "this is no question");
     else if (client->finished && !client->ending && !client->client.under_way && list_is_empty(&client->answers))

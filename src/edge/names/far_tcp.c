@@ -118,6 +118,7 @@ static bool ask(struct names_question *question, size_t server)
     stream->flow.kind = &kind;
     stream->flow.names = names;
     stream->flow.server = server;
+    stream->flow.opening.timed.own = (uint32_t)(uv_now(names->config.loop) / 1000);
     stream->question = question;
     list_init(&stream->flow.opening.timed.node);
     list_push_back(&names->flows, &stream->flow.node);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // To each server goes one association, opened for the first question and kept for as long as others follow. Which answer
-// belongs to which question is told by its id, drawn at random.
+// belongs to which question is told by its id, drawn at random. Questions that come in a burst go as answers come back: a
+// server's socket holds some hundreds, and drops the others, which would all come again at once.
 #include "edge/names/internal.h"
 
 #include "base/memory.h"
@@ -8,10 +9,14 @@
 
 #include <stdlib.h>
 
+enum { SENT_MAX = 128 }; // not answered yet; the usual 208 KiB of a socket hold some 160, headers and all
+
 struct names_line {
     struct names_flow flow; // first
-    struct table by_id;
-    struct list questions;
+    struct table by_id;     // those that were sent
+    struct list waiting;    // those that were not, the oldest first
+    struct list sent;
+    unsigned sent_count;
     bool open; // the peer has answered
 };
 
@@ -34,9 +39,18 @@ static void release(struct names_flow *flow)
 
 static void detach(struct names_line *line, struct names_question *question)
 {
-    table_remove(&line->by_id, &question->by_id);
     list_remove(&question->in_line);
     question->asking = NULL;
+    if (table_remove(&line->by_id, &question->by_id))
+        line->sent_count--;
+}
+
+static void collect(struct names_line *line, struct list *from, struct list *out)
+{
+    for (struct list *node; (node = from->next) != from;) {
+        detach(line, question_of(node));
+        list_push_back(out, node);
+    }
 }
 
 // All that it was asked goes on elsewhere, or nowhere. It is not there any more for what begins within.
@@ -45,10 +59,8 @@ static void fail_all(struct names_line *line, bool for_good)
     struct names *names = line->flow.names;
     struct list questions;
     list_init(&questions);
-    for (struct list *node; (node = line->questions.next) != &line->questions;) {
-        detach(line, question_of(node));
-        list_push_back(&questions, node);
-    }
+    collect(line, &line->sent, &questions);
+    collect(line, &line->waiting, &questions);
     release(&line->flow);
     for (struct list *node; (node = list_pop_front(&questions));)
         names->failed(question_of(node), for_good);
@@ -71,26 +83,49 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     fail_all(line, false);
 }
 
+static uint16_t free_id(const struct names_line *line)
+{
+    uint16_t id;
+    do
+        id = (uint16_t)random_number();
+    while (table_first(&line->by_id, id));
+    return id;
+}
+
 static void pass(struct names_line *line, struct names_question *question)
 {
+    question->id = free_id(line);
+    dns_set_id(question->bytes, question->id);
+    table_insert(&line->by_id, &question->by_id, question->id);
+    list_push_back(&line->sent, &question->in_line);
+    line->sent_count++;
     const struct usher_datagram datagram = {
         .from = line->flow.names->config.addresses[0],
         .to = *names_server(&line->flow),
         .bytes = question->bytes,
         .len = question->len,
     };
-    question->sent = true;
     usher_session_datagram(line->flow.opening.session, &datagram);
+}
+
+// What may be sent now is; without any question it is spare.
+static void go_on(struct names_line *line)
+{
+    if (!line->open)
+        return;
+    while (line->sent_count < SENT_MAX && !list_is_empty(&line->waiting))
+        pass(line, question_of(list_pop_front(&line->waiting)));
+    if (line->sent_count == 0)
+        names_wait(line->flow.names, &line->flow.opening.timed, NAMES_WAIT_SPARE);
+    else
+        list_remove(&line->flow.opening.timed.node);
 }
 
 static void opened(void *owner)
 {
     struct names_line *line = owner;
     line->open = true;
-    list_for_each(node, &line->questions)
-        pass(line, question_of(node));
-    if (list_is_empty(&line->questions))
-        names_wait(line->flow.names, &line->flow.opening.timed, NAMES_WAIT_SPARE);
+    go_on(line);
 }
 
 static bool is_from(const struct names_line *line, const struct usher_datagram *datagram)
@@ -121,22 +156,15 @@ static struct names_line *line_to(struct names *names, size_t server)
     line->flow.kind = &kind;
     line->flow.names = names;
     line->flow.server = server;
+    line->flow.opening.timed.own = (uint32_t)(uv_now(names->config.loop) / 1000);
     list_init(&line->flow.opening.timed.node);
     list_push_back(&names->flows, &line->flow.node);
-    list_init(&line->questions);
+    list_init(&line->waiting);
+    list_init(&line->sent);
     table_init(&line->by_id);
     far->line = line;
     edge_open(&names->edge, &line->flow.opening);
     return line;
-}
-
-static uint16_t free_id(const struct names_line *line)
-{
-    uint16_t id;
-    do
-        id = (uint16_t)random_number();
-    while (table_first(&line->by_id, id));
-    return id;
 }
 
 static bool ask(struct names_question *question, size_t server)
@@ -146,15 +174,8 @@ static bool ask(struct names_question *question, size_t server)
         return false;
     struct names_line *line = line_to(names, server);
     question->asking = line;
-    question->id = free_id(line);
-    question->sent = false;
-    dns_set_id(question->bytes, question->id);
-    table_insert(&line->by_id, &question->by_id, question->id);
-    list_push_back(&line->questions, &question->in_line);
-    if (!line->open)
-        return true;
-    list_remove(&line->flow.opening.timed.node); // it is not spare any more
-    pass(line, question);
+    list_push_back(&line->waiting, &question->in_line);
+    go_on(line);
     return true;
 }
 
@@ -162,8 +183,7 @@ static void drop(struct names_question *question)
 {
     struct names_line *line = question->asking;
     detach(line, question);
-    if (line->open && list_is_empty(&line->questions))
-        names_wait(line->flow.names, &line->flow.opening.timed, NAMES_WAIT_SPARE);
+    go_on(line);
 }
 
 static bool is_held(const struct names_question *question)

@@ -81,7 +81,6 @@ struct names_question {
     // Of an association with a server.
     struct table_node by_id;
     struct list in_line;
-    bool sent;
     uint16_t len;
     uint8_t bytes[]; // the message as it came, with the id of the last try
 };
@@ -105,7 +104,7 @@ struct names_flow_kind {
 
 // A session with a server, yet to be opened or open.
 struct names_flow {
-    struct opening opening; // first
+    struct opening opening; // first; the `own` of `timed` is when it began, in seconds
     const struct names_flow_kind *kind;
     struct names *names;
     size_t server;

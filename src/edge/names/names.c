@@ -73,10 +73,10 @@ static uint32_t flows(const struct edge *edge)
 static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
 {
     const struct names *names = names_of(edge);
-    (void)now;
     list_for_each(node, &names->flows) {
         const struct names_flow *flow = container_of(node, struct names_flow, node);
         const struct usher_session *session = flow->opening.session;
+        usec_t began = flow->opening.timed.own * USEC_PER_SEC;
         if (!session)
             continue;
         const struct flow_info info = {
@@ -86,6 +86,7 @@ static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t no
             .state = usher_session_state(session),
             .bytes_out = usher_session_sent(session),
             .bytes_in = usher_session_received(session),
+            .age = now > began ? now - began : 0,
         };
         visit(arg, &info);
     }
