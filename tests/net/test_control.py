@@ -1,6 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The control session: a gate that is asked by hand, and a portal whose gate knows nothing of it."""
 
+import contextlib
+import pathlib
+import shutil
 import socket
 import ssl
 import struct
@@ -119,6 +122,18 @@ def test_what_ends_the_tunnel(lab, pki, gate, said, why):
     wait_until(lambda: why in gate.log(), 5, "a line in the log")
 
 
+@contextlib.contextmanager
+def resolv_conf(host, text):
+    """What the programs in there read as /etc/resolv.conf: `ip netns exec` sees to it."""
+    directory = pathlib.Path("/etc/netns") / host.name
+    directory.mkdir(parents=True)
+    (directory / "resolv.conf").write_text(text)
+    try:
+        yield
+    finally:
+        shutil.rmtree(directory)
+
+
 class DumbGate(threading.Thread):
     """A gate that knows TCP alone: it accepts that, answers with the name of what was asked for, and writes down the opens."""
 
@@ -164,4 +179,65 @@ def test_a_gate_without_it(lab, pki, tmp_path, gate):
     assert portal.status()["state"] == "up" and portal.status()["counters"]["sessions_opened"] == 1
     portal.down()
     dumb.listener.close()
+    gate.start()
+
+
+class AskingGate(DumbGate):
+    """A gate that accepts the control session and asks for names in it."""
+
+    def __init__(self, lab, pki, names):
+        self.names, self.answers = names, {}
+        super().__init__(lab, pki)
+
+    def run(self):
+        plain, _ = self.listener.accept()
+        with self.context.wrap_socket(plain, server_side=True) as tls:
+            stream, said = tls.makefile("rb"), b""
+            while header := stream.read(HEADER.size):
+                length, kind, session = HEADER.unpack(header)
+                body = stream.read(length)
+                if kind == OPEN:
+                    assert body == struct.pack(">hhh", CONTROL, 2, 0) + b"control.1\0" and session == 2
+                    tls.sendall(HEADER.pack(2, OPEN_REPLY, session) + struct.pack(">H", session))
+                    asked = hello() + b"".join(message(PROBE, struct.pack(">I", number) + name.encode() + b"\0")
+                                               for number, name in enumerate(self.names))
+                    tls.sendall(HEADER.pack(len(asked), SEND, session) + asked)
+                elif kind == SEND:
+                    said = self.take(said + body)
+
+    def take(self, said):
+        while len(said) >= 4 and len(said) >= 4 + struct.unpack(">H", said[2:4])[0]:
+            end = 4 + struct.unpack(">H", said[2:4])[0]
+            if said[0] == ANSWER:
+                number, status, families, _ = struct.unpack(">IBBI", said[4:end])
+                self.answers[self.names[number]] = (status, families)
+            elif said[0] == HELLO:
+                self.can = struct.unpack(">I", said[4:8])[0]
+            said = said[end:]
+        return said
+
+
+@pytest.mark.parametrize("accept, can, answers", [
+    ("[Accept]\nAllow = tcp:*.branch.example:80, tcp:10.71.0.0/24:22\n", 1, {
+        "web.branch.example": (EXISTS, 1), "none.branch.example": (NO_NAME, 0), "near.other.example": (EXISTS, 1),
+        "far.other.example": (DENIED, 0), "-bad-": (NO_NAME, 0)}),
+    ("", 0, {"web.branch.example": (DENIED, 0), "none.branch.example": (DENIED, 0)}),
+])
+def test_a_gate_that_asks(lab, pki, tmp_path, gate, accept, can, answers):
+    gate.stop()
+    asking = AskingGate(lab, pki, list(answers))
+    portal = Portal(lab, tmp_path, pki)
+    portal.conf.write_text(portal.conf.read_text() + accept)
+    zone = lab.portal.start("dnsmasq", "-k", "-C", "/dev/null", "--no-hosts", "--no-resolv", "--bind-interfaces",
+                            "--listen-address=127.0.0.1", "--local=/example/",
+                            "--host-record=web.branch.example,10.71.0.5", "--host-record=near.other.example,10.71.0.6",
+                            "--host-record=far.other.example,10.72.0.6")
+    with resolv_conf(lab.portal, "nameserver 127.0.0.1\n"):
+        portal.start()
+        wait_until(lambda: len(asking.answers) == len(answers), 10, "all answers")
+    assert asking.answers == answers and asking.can == can
+    portal.down()
+    zone.terminate()
+    zone.wait()
+    asking.listener.close()
     gate.start()

@@ -240,14 +240,18 @@ def test_many_at_once(lab, portal):
         labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
         return struct.pack("!HHHHHH", number, 0x100, 1, 0, 0, 0) + labels + b"\0" + struct.pack("!HH", 1, 1)
 
+    answers = {}
     with datagram(lab.portal, DNS4) as sock:
         sock.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 1 << 22)
-        for number in range(2000):
-            sock.sendto(question(f"at-once-{number}.many.corp.example", number), (DNS4, 53))
-        answers = {}
-        while len(answers) < 2000:
-            answer = sock.recv(600)
-            answers[struct.unpack("!H", answer[:2])[0]] = answer
+        for _ in range(3):  # as any resolver asks again: a device's queue may be full for a moment
+            for number in set(range(2000)) - set(answers):
+                sock.sendto(question(f"at-once-{number}.many.corp.example", number), (DNS4, 53))
+            sock.settimeout(patience(2))
+            with contextlib.suppress(TimeoutError):
+                while len(answers) < 2000:
+                    answer = sock.recv(600)
+                    answers[struct.unpack("!H", answer[:2])[0]] = answer
+    assert len(answers) == 2000
     assert {(answer[3] & 15, answer[7]) for answer in answers.values()} == {(0, 1)}
     assert len({answer[-4:] for answer in answers.values()}) == 2000
 
