@@ -64,6 +64,15 @@ bool resolv_file_read(const char *path, struct resolv_conf *out, struct fault *f
     return ok;
 }
 
+bool resolv_file_read_before(const char *path, struct resolv_conf *out)
+{
+    struct backup backup;
+    struct fault ignored;
+    struct resolv_conf_owner owner;
+    return read_owner(path, &owner) && backup_of(&backup, path, owner.name, &ignored) &&
+           resolv_file_read(backup.path, out, &ignored);
+}
+
 // An owner holds a write lock. Asking for a read lock meets that alone.
 static bool is_held(const char *path)
 {

@@ -27,6 +27,9 @@ struct resolv_file {
 // What `path` says, whoever wrote it; all empty when it is not there.
 bool resolv_file_read(const char *path, struct resolv_conf *out, struct fault *fault);
 
+// What it said before one of us took it over; false: it is not one of ours.
+bool resolv_file_read_before(const char *path, struct resolv_conf *out);
+
 // `before` becomes what the old one said, to be freed by its fini when true. One of a dead owner is put back first; one of
 // an owner that lives is a fault. The lock is inherited by a child, and gone when the last that has it closes it.
 bool resolv_file_take(struct resolv_file *file, struct resolv_conf *before, struct fault *fault);

@@ -325,7 +325,9 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
     char room[SERVERS_TEXT_SIZE];
     const char *servers = config->servers;
     if (!servers || !*servers) {
-        if (!resolver_system_servers(room, sizeof room, fault))
+        bool found = config->mark ? resolver_outside_servers(room, sizeof room, fault)
+                                  : resolver_system_servers(room, sizeof room, fault);
+        if (!found)
             return NULL;
         servers = room;
     }

@@ -25,6 +25,9 @@ struct resolver_config {
 
 // The servers that resolv.conf names now, as text for `servers`; for handing to a process that cannot read the file.
 bool resolver_system_servers(char *room, size_t size, struct fault *fault);
+// The same without those that are reached through a tunnel: where a portal has taken resolv.conf over, those from before. Who
+// marks his sockets, and so stays outside of every tunnel, can ask no others.
+bool resolver_outside_servers(char *room, size_t size, struct fault *fault);
 
 struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *config, struct fault *fault);
 // Cancels what is under way without a callback; may be called from `done`. The loop must run once more to close all.

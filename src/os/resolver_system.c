@@ -2,6 +2,8 @@
 // What resolv.conf says, read the way c-ares reads it.
 #include "os/resolver.h"
 
+#include "os/resolv_file.h"
+
 #include <ares.h>
 #include <stdio.h>
 #include <string.h>
@@ -52,4 +54,16 @@ bool resolver_system_servers(char *room, size_t size, struct fault *fault)
     if (status != ARES_SUCCESS)
         return fault_set(fault, "resolver: read the name servers of /etc/resolv.conf: %s", ares_strerror(status));
     return *room || fault_set(fault, "resolver: /etc/resolv.conf names no server");
+}
+
+bool resolver_outside_servers(char *room, size_t size, struct fault *fault)
+{
+    struct resolv_conf before;
+    char text[RESOLV_CONF_SERVERS_TEXT_SIZE];
+    if (!resolv_file_read_before(RESOLV_FILE_PATH, &before))
+        return resolver_system_servers(room, size, fault);
+    resolv_conf_servers_text(&before.servers, text);
+    resolv_conf_fini(&before);
+    snprintf(room, size, "%s", text);
+    return *room || fault_set(fault, "resolver: %s named no server before it led to a portal", RESOLV_FILE_PATH);
 }

@@ -201,6 +201,9 @@ static const struct rule deadly[] = {
 #if SANITIZED
 // For the runtime of a sanitizer: its maps, its reports, and the thread that looks for leaks at exit.
 static const struct rule for_sanitizer[] = {
+    CALL(sigaltstack),
+    CALL(rt_sigaction),
+    CALL(sched_yield),
     CALL(open),
     CALL(openat),
     CALL(lseek),

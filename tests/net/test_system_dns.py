@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lab import BUILD, NAMESERVER4, run, wait_until
-from programs import USHER_TUN, Gate, Portal
+from programs import ALLOW_ALL, USHER_TUN, Gate, Portal
 
 NAMES = """Dns = 10.73.0.53
 Domains = corp.example, ~10.in-addr.arpa
@@ -331,7 +331,7 @@ def world(lab, room, pki, tmp_path):
     with name_server(lab.server, NAMESERVER4, "db.corp.example/10.73.0.2", "elsewhere.example/10.73.0.99"), \
             name_server(lab.wan, "10.2.0.1", "gate.example.net/10.3.0.2", "elsewhere.example/192.0.2.80",
                         "corp.example/192.0.2.99"):
-        gate = Gate(lab, tmp_path, pki).start()
+        gate = Gate(lab, tmp_path, pki, access=f"{ALLOW_ALL}\n[Access other]\nAllow = 10.74.0.0/24").start()
         portal = Resolving(lab, room, tmp_path, pki, address="gate.example.net:4433", name="world")
         yield portal, gate
         portal.down(check=False)
@@ -364,6 +364,21 @@ def test_programs_of_this_machine_find_both(world, room):
     portal.down()
     assert looked_up(room, "www.elsewhere.example") == "192.0.2.80"
     assert looked_up(room, "db.corp.example") == "192.0.2.99"
+
+
+def test_another_portal_finds_its_gate_meanwhile(lab, world, room, pki, tmp_path):
+    """It stays outside of every tunnel with its questions, and resolv.conf leads into one now."""
+    portal, gate = world
+    other = Resolving(lab, room, tmp_path, pki, address="gate.example.net:4433", certificate="other", extra="UpTimeout = 0",
+                      routes="10.74.0.0/24", device="usher1", name="other")
+    portal.start().wait_up(10)
+    try:
+        other.start().wait_up(5)
+        gate.stop()
+        gate.start()
+        other.wait_up(10)
+    finally:
+        other.down()
 
 
 @pytest.mark.parametrize("is_link", [False, True])
