@@ -16,6 +16,7 @@
 #include <sys/inotify.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -23,6 +24,7 @@ enum {
     SETTLE_MS = 200,      // from somebody's first touch to our look: who writes it is done by then
     PAUSE_MAX_MS = 30000, // so that a manager who keeps writing it is not fought at full speed
     CALM_MS = 120000,     // after so long without a fight the pause is short again
+    BLIND_MS = 1000,      // between looks for what cannot be watched
     READY_MS = 5000,      // what sealing itself may take
     FAREWELL_MS = 3000,   // what giving back may take
     CHANNEL_FD = 3,
@@ -39,6 +41,7 @@ struct message {
 struct keeper {
     struct resolv_file *file;
     int watch;  // inotify
+    bool blind; // the old one is a link to what is not there, nor perhaps its directory, which could be watched
     bool looks; // at `due`
     usec_t due, taken;
     unsigned pause_ms;
@@ -67,7 +70,10 @@ static void watch(struct keeper *keeper)
     watch_directory_of(keeper, file->path);
     inotify_add_watch(keeper->watch, file->path, IN_CLOSE_WRITE | IN_DONT_FOLLOW);
     snprintf(backup, sizeof backup, "%s.usher-tun-%s", file->path, file->name);
-    if (realpath(backup, target))
+    struct stat st;
+    bool leads = realpath(backup, target);
+    keeper->blind = !leads && lstat(backup, &st) == 0;
+    if (leads)
         watch_directory_of(keeper, target);
 }
 
@@ -112,6 +118,14 @@ static void look(struct keeper *keeper)
     }
 }
 
+// The service whose file it is starts later than we, when the machine boots.
+static void peer(struct keeper *keeper)
+{
+    watch(keeper);
+    if (!keeper->blind)
+        look(keeper);
+}
+
 static void note(struct keeper *keeper)
 {
     char room[4096]; // what happened does not matter
@@ -125,7 +139,7 @@ static int wait_ms(const struct keeper *keeper)
 {
     usec_t now = clock_now();
     if (!keeper->looks)
-        return -1;
+        return keeper->blind ? BLIND_MS : -1;
     return keeper->due > now ? (int)((keeper->due - now) / USEC_PER_MSEC) + 1 : 0;
 }
 
@@ -140,6 +154,8 @@ static void keep(struct keeper *keeper)
             return;
         if (fds[1].revents)
             note(keeper);
+        else if (keeper->blind)
+            peer(keeper);
         if (keeper->looks && clock_now() >= keeper->due)
             look(keeper);
     }

@@ -496,6 +496,27 @@ static void test_keeper_follows_the_link(void **state)
     assert_int_equal(entries(), 2);
 }
 
+// At boot: the service that the link belongs to comes later, and makes the directory.
+static void test_keeper_waits_for_the_target(void **state)
+{
+    (void)state;
+    struct resolv_keeper keeper;
+    struct resolv_conf_servers servers = {0};
+    char there[128];
+    assert_int_equal(symlink("run/resolv.conf", path), 0);
+    start(&keeper);
+    snprintf(there, sizeof there, "%s/run", directory);
+    assert_int_equal(mkdir(there, 0755), 0);
+    snprintf(there, sizeof there, "%s/run/resolv.conf", directory);
+    put(there, "nameserver 127.0.0.53\n");
+    assert_int_equal(await_news(&keeper, &servers), RESOLV_RENEWED);
+    assert_int_equal(servers.items[0].bytes[3], 53);
+    put_anew(there, "nameserver 203.0.113.1\n"); // and is watched from now on
+    assert_int_equal(await_news(&keeper, &servers), RESOLV_RENEWED);
+    resolv_keeper_stop(&keeper);
+    assert_string_equal(get(path), "nameserver 203.0.113.1\n");
+}
+
 static void test_keeper_is_killed(void **state)
 {
     (void)state;
@@ -535,6 +556,7 @@ int main(void)
         IN_DIRECTORY(test_keeper),
         IN_DIRECTORY(test_keeper_takes_again),
         IN_DIRECTORY(test_keeper_follows_the_link),
+        IN_DIRECTORY(test_keeper_waits_for_the_target),
         IN_DIRECTORY(test_keeper_is_killed),
         IN_DIRECTORY(test_read_only), // in a mount namespace of its own, and so are those after it
         IN_DIRECTORY(test_mount_point_is_written_in_place),
