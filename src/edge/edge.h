@@ -46,6 +46,8 @@ struct edge_kind {
     void (*placed)(struct opening *opening);
     // There will be none: no tunnel came in time, or there is no room. Never from within edge_open.
     void (*refused)(struct opening *opening, enum usher_word word, const char *text);
+    // Something else than an opening waits for a tunnel. May be NULL.
+    bool (*is_waiting)(const struct edge *edge);
 
     // Exits. Whether it takes sessions of this IP protocol; takes one over (usher_session_attach), to be answered now or
     // later. May change nothing in the list of edges.

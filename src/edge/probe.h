@@ -10,7 +10,7 @@ enum probe_status {
     PROBE_EXISTS,
     PROBE_NO_NAME,
     PROBE_DENIED, // whether it exists is not for us to know: no rule could let us reach it
-    PROBE_FAILED, // nobody can tell: no tunnel, an end that answers no questions, no answer in time, far too many at once
+    PROBE_FAILED, // nobody can tell: no tunnel came, or it was lost, an end that answers no questions, no answer in time, far too many at once
 };
 
 struct probe_answer {

@@ -272,7 +272,8 @@ void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t no
 bool exchange_is_holding(const struct exchange *exchange)
 {
     list_for_each(node, &exchange->edges) {
-        if (!timeline_is_empty(&edge_of(node)->held))
+        const struct edge *edge = edge_of(node);
+        if (!timeline_is_empty(&edge->held) || (edge->kind->is_waiting && edge->kind->is_waiting(edge)))
             return true;
     }
     return false;

@@ -438,10 +438,15 @@ static void tunnels_come_and_go(void **state)
     begin(NULL, "0.0.0.0/0");
     add_control(&bench.portal, true, false, NULL);
     add_control(&bench.gate, false, true, NULL);
+    assert_false(exchange_is_holding(bench.portal.exchange));
     ask(&bench.portal, &early, "two.test");
     turn();
-    assert_int_equal(early.answer.status, PROBE_FAILED); // there is no tunnel
+    assert_int_equal(early.told, 0); // a tunnel may come
+    assert_true(exchange_is_holding(bench.portal.exchange));
     join(true);
+    assert_false(exchange_is_holding(bench.portal.exchange));
+    pump(early.told);
+    assert_int_equal(early.answer.status, PROBE_EXISTS);
     ask(&bench.portal, &silent, "silent.test");
     settle();
     assert_int_equal(silent.told, 0);
@@ -450,8 +455,14 @@ static void tunnels_come_and_go(void **state)
     turn();
     assert_true(silent.told == 1 && silent.answer.status == PROBE_FAILED);
     ask(&bench.portal, &late, "two.test");
+    bench.later = 4900 * USEC_PER_MSEC;
     turn();
-    assert_int_equal(late.answer.status, PROBE_FAILED);
+    assert_int_equal(late.told, 0);
+    bench.later = 5100 * USEC_PER_MSEC;
+    turn();
+    assert_true(late.told == 1 && late.answer.status == PROBE_FAILED); // none has come
+    assert_false(exchange_is_holding(bench.portal.exchange));
+    bench.later = 0;
     join(true);
     ask(&bench.portal, &again, "two.test");
     pump(again.told);
@@ -565,6 +576,7 @@ static void asks_again_from_within(void **state)
     part();
     ask(&bench.portal, &asker, "none.test");
     asker.again = control_session_prober(bench.portal.control);
+    bench.later = 5100 * USEC_PER_MSEC;
     turn();
     assert_int_equal(asker.told, 1); // the next is for the next turn
     turn();

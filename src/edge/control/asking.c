@@ -55,10 +55,12 @@ static void take_place(struct asking *asking, struct probe *probe)
     asking->asked_count++;
 }
 
-// There is no tunnel, or its other end answers no questions. As long as that is not known, they wait.
+// The other end answers no questions. As long as that is not known, for want of a tunnel or of its hello, they wait.
 static bool is_off(const struct control_session *control)
 {
-    return !control->opening.session || (control->hello_came && !control->can_probe);
+    if (control->opening.session)
+        return control->hello_came && !control->can_probe;
+    return control->off || !control->config.opens;
 }
 
 static void ask(struct prober *prober, struct probe *probe)

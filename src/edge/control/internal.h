@@ -55,6 +55,7 @@ struct control_session {
     bool hello_due;        // ours
     bool hello_came;
     bool can_probe; // the other end answers
+    bool off;       // the tunnel has no such session, nor will it have one
     usec_t now;     // of the last turn
     uv_timer_t alarm;
     usec_t alarm_at; // USEC_NEVER while it does not run

@@ -185,7 +185,8 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
     (void)word;
     if (ending == USHER_ENDED_RESET)
         usher_session_protocol_error(control->opening.session, "the control session was reset");
-    if (ending == USHER_ENDED_REFUSED)
+    control->off = ending == USHER_ENDED_REFUSED;
+    if (control->off)
         log_debug("the other end has no control session: %s", text_escape(said, sizeof said, text));
     control->opening.session = NULL;
     control->hello_came = control->can_probe = control->hello_due = false;
@@ -208,7 +209,10 @@ static const struct usher_session_ops SESSION_OPS = {
 static void tunnel_came(struct edge *edge, bool extended)
 {
     struct control_session *control = of_edge(edge);
-    if (control->config.opens && extended)
+    control->off = !extended;
+    if (!extended)
+        control_asking_lost(control);
+    else if (control->config.opens)
         edge_open(edge, &control->opening);
 }
 
@@ -226,9 +230,17 @@ static void placed(struct opening *opening)
 
 static void refused(struct opening *opening, enum usher_word word, const char *text)
 {
-    (void)opening;
+    struct control_session *control = of_opening(opening);
     (void)word;
     log_debug("no control session: %s", text);
+    control->off = true;
+    control_asking_lost(control);
+}
+
+static bool is_waiting(const struct edge *edge)
+{
+    const struct control_session *control = container_of(edge, const struct control_session, edge);
+    return !control->opening.session && control->asking.count > 0;
 }
 
 static bool serves(const struct edge *edge, uint16_t protocol)
@@ -323,6 +335,7 @@ static const struct edge_kind KIND = {
     .want = want,
     .placed = placed,
     .refused = refused,
+    .is_waiting = is_waiting,
     .serves = serves,
     .adopt = adopt,
     .before_pull = before_pull,
