@@ -34,6 +34,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
     CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
+    {"Portal", "Ask", value_loopback, FIELD(ask), .list = true},
     SOCKS_KEYS("Portal", struct portal_conf, socks),
     NAMES_KEYS("Portal", struct portal_conf, names),
     CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
@@ -50,9 +51,13 @@ static const struct config_key KEYS[] = {
 static const struct {
     const char *section, *key, *shown;
 } PURPOSES[] = {
-    {"Portal", "Route", "Route"},          {"Portal", "Map", "Map"},
-    {"Portal", "Socks", "Socks"},          {"Portal", "Forward", "Forward"},
-    {"Portal", "Names", "Names = mapped"}, {"Accept", "Allow", "[Accept]"},
+    {"Portal", "Route", "Route"},
+    {"Portal", "Map", "Map"},
+    {"Portal", "Socks", "Socks"},
+    {"Portal", "Forward", "Forward"},
+    {"Portal", "Ask", "Ask"},
+    {"Portal", "Names", "Names = mapped"},
+    {"Accept", "Allow", "[Accept]"},
 };
 
 // What describes the TUN device and what comes out of it, and without one would be ignored.
@@ -228,6 +233,7 @@ void portal_conf_free(struct portal_conf *conf)
     link_tuning_fini(&conf->link);
     socks_keys_fini(&conf->socks);
     names_keys_fini(&conf->names);
+    value_endpoints_fini(&conf->ask);
     value_targets_fini(&conf->gates);
     proxy_keys_fini(&conf->proxy);
     value_prefixes_fini(&conf->addresses);

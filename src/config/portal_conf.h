@@ -44,6 +44,7 @@ struct portal_conf {
 
     struct socks_keys socks;
     struct names_keys names;
+    struct value_endpoints ask; // on loopback
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success

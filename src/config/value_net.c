@@ -195,6 +195,16 @@ bool value_endpoints(void *field, const struct config_entry *entry, const struct
     return true;
 }
 
+bool value_loopback(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    static const struct prefix v4 = {.addr = {.version = 4, .bytes = {127}}, .len = 8};
+    static const struct prefix v6 = {.addr = {.version = 6, .bytes = {[15] = 1}}, .len = 128};
+    struct endpoint ep;
+    if (endpoint_parse(&ep, entry->value) && !prefix_contains(ep.addr.version == 4 ? &v4 : &v6, &ep.addr))
+        return fault_set(fault, "is not on loopback (127.0.0.1:2323, [::1]:2323): others than this host reach it");
+    return value_endpoints(field, entry, key, fault);
+}
+
 void value_endpoints_fini(struct value_endpoints *endpoints)
 {
     free(endpoints->items);

@@ -40,6 +40,7 @@ config_parse value_addresses; // struct value_prefixes, appended: an interface's
 config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver.h takes them
 config_parse value_source;    // struct socket_source, of each IP version one: addresses that a host can have
 config_parse value_endpoints; // struct value_endpoints, appended: where to listen
+config_parse value_loopback;  // the same, where nobody comes but from this host
 
 // Appends the prefix, unless it is there.
 void value_prefixes_add(struct value_prefixes *out, const struct prefix *prefix);

@@ -13,6 +13,7 @@
 #include "node/node.h"
 #include "os/log_tally.h"
 #include "os/netlink.h"
+#include "portal/listening.h"
 
 #include <time.h>
 
@@ -31,10 +32,9 @@ struct portal {
     struct control *control;
     struct watch *watch;           // of the network; NULL: the one that captures has its own
     struct system_dns *system_dns; // portal/system_dns.h; NULL: there are no names
-    int *socks_fds;                // that listen, until the entrance takes them
-    size_t socks_count;
-    int *forward_fds;      // one for each port of conf->forwards, until the node has them
-    struct accept *accept; // portal/accept.h; NULL: the gate's side may open nothing
+    struct listening socks, ask;   // until their entrances take them
+    int *forward_fds;              // one for each port of conf->forwards, until the node has them
+    struct accept *accept;         // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
     struct map map;                            // of the node
     struct naming *naming;                     // portal/naming.h; NULL: no Domains

@@ -9,6 +9,7 @@
 #include "os/sandbox.h"
 #include "os/wall_clock.h"
 #include "portal/accept.h"
+#include "portal/asking.h"
 #include "portal/capturing.h"
 #include "portal/control_session.h"
 #include "portal/forwarding.h"
@@ -93,7 +94,8 @@ static unsigned descriptors_needed(const struct portal_conf *conf)
 static bool take_privileges(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
-    sandbox_limits(descriptors_needed(conf) + socks_descriptors(conf) + naming_descriptors(conf));
+    sandbox_limits(descriptors_needed(conf) + socks_descriptors(conf) + asking_descriptors(conf) +
+                   naming_descriptors(conf));
     return sandbox_drop(conf->user, portal_conf_captures(conf), fault);
 }
 
@@ -183,6 +185,7 @@ static const struct step *const WITH_TUN[] = {
     &NAMING_REST,
     &SYSTEM_DNS,
     &SOCKS_SOCKETS,
+    &ASKING_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
     &PRIVILEGES,
@@ -191,6 +194,7 @@ static const struct step *const WITH_TUN[] = {
     &CAPTURING_ENTRANCE,
     &NAMING_RESOLVER,
     &SOCKS_ENTRANCE,
+    &ASKING_ENTRANCE,
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,
     &PATH,
@@ -206,12 +210,14 @@ static const struct step *const WITHOUT_TUN[] = {
     &CONTROL,
     &SYSTEM_DNS,
     &SOCKS_SOCKETS,
+    &ASKING_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,
     &SOCKS_ENTRANCE,
+    &ASKING_ENTRANCE,
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,
     &PATH,

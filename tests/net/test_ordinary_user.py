@@ -22,6 +22,7 @@ ENTRANCE = ("127.0.0.1", 2222)
 ROWS = {
     "Forward": "Forward = tcp 127.0.0.1:2222 -> {server}:{port}",
     "Socks": "Socks = 127.0.0.1:2222",
+    "Ask": "Ask = 127.0.0.1:2222",
 }
 
 
@@ -108,6 +109,9 @@ def dial(user, server):
     if user.key == "Socks":
         client.sendall(struct.pack("!BBH4sB", 4, 1, server.getsockname()[1], socket.inet_aton(SERVER4), 0))
         assert client.recv(8, socket.MSG_WAITALL)[1] == 90
+    if user.key == "Ask":
+        client.sendall(f"{SERVER4} {server.getsockname()[1]}\n".encode())
+        assert client.recv(11, socket.MSG_WAITALL) == b"host port: "
     server.settimeout(5)
     return client, server.accept()[0]
 

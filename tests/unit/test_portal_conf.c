@@ -124,6 +124,16 @@ static void test_socks(void **state)
 }
 
 // What the file may say, and who may read it.
+static void test_ask(void **state)
+{
+    (void)state;
+    assert_true(parse("Route = 10.0.0.0/8", ""));
+    assert_int_equal(conf->ask.count, 0);
+    assert_true(parse("Ask = 127.0.0.1:2323, 127.9.9.9:23, [::1]:2323", ""));
+    assert_int_equal(conf->ask.count, 3);
+    assert_int_equal(conf->ask.items[2].port, 2323);
+}
+
 static void test_socks_password(void **state)
 {
     (void)state;
@@ -328,7 +338,7 @@ static void test_what_only_a_device_needs(void **state)
     };
     assert_false(parse_mode("", ""));
     assert_string_equal(report,
-                        "branch.conf:1: Route, Map, Socks, Forward, Names = mapped or [Accept] is missing in [Portal]: "
+                        "branch.conf:1: Route, Map, Socks, Forward, Ask, Names = mapped or [Accept] is missing in [Portal]: "
                         "there would be nothing to carry\n");
     assert_true(parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", ""));
     assert_false(portal_conf_captures(conf));
@@ -372,6 +382,10 @@ static void test_refused(void **state)
         {"", "Name = a b", "branch.conf:12: Name"},
         {"Socks = 1080", "", "branch.conf:9: Socks"},
         {"Socks = 0.0.0.0:1080", "", "branch.conf:9: Socks: others than this host reach 0.0.0.0:1080"},
+        {"Ask = 2323", "", "branch.conf:9: Ask: \"2323\" is not address:port"},
+        {"Ask = 0.0.0.0:2323", "", "branch.conf:9: Ask: \"0.0.0.0:2323\" is not on loopback"},
+        {"Ask = 127.0.0.1:1, [::]:1", "", "branch.conf:9: Ask: \"[::]:1\" is not on loopback"},
+        {"Ask = 127.0.0.1:1\nAsk = 127.0.0.1:1", "", "branch.conf:10: Ask: \"127.0.0.1:1\" is in the list already"},
         {"SocksAllow = 10.0.0.0/8", "", "branch.conf:9: SocksAllow means nothing without Socks"},
         {"Socks = 127.0.0.1:1\nSocksAllow = 10.0.0.1/8", "", "branch.conf:10: SocksAllow"},
         {"Socks = 127.0.0.1:1\nSocksUser = a", "", "branch.conf:10: SocksUser needs a SocksPasswordFile"},
@@ -392,6 +406,7 @@ int main(void)
         cmocka_unit_test(test_example_and_defaults),
         cmocka_unit_test(test_keys),
         cmocka_unit_test(test_socks),
+        cmocka_unit_test(test_ask),
         cmocka_unit_test(test_socks_password),
         cmocka_unit_test(test_forwards_and_what_is_accepted),
         cmocka_unit_test(test_where_what_is_accepted_comes_from),

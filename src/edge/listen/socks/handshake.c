@@ -6,6 +6,7 @@
 #include "edge/listen/socks/handshake.h"
 
 #include "base/memory.h"
+#include "edge/listen/say.h"
 #include "edge/listen/socks/connect.h"
 #include "edge/listen/socks/reply.h"
 #include "edge/listen/socks/udp.h"
@@ -81,8 +82,8 @@ static enum step refuse(struct handshake *handshake, uint8_t version, enum socks
 
 static enum step dismiss(struct handshake *handshake, const uint8_t answer[2])
 {
-    reply_send(handshake->watch.fd, answer, 2);
-    reply_settle(handshake->watch.fd);
+    say(handshake->watch.fd, answer, 2);
+    say_no_more(handshake->watch.fd);
     return hang_up(handshake);
 }
 
@@ -109,7 +110,7 @@ static enum step on_greeting(struct handshake *handshake, const uint8_t *bytes, 
     uint8_t method = socks->has_password ? SOCKS_METHOD_PASSWORD : SOCKS_METHOD_NONE;
     if (!(socks->has_password ? greeting.offers_password : greeting.offers_none))
         return dismiss(handshake, (const uint8_t[]){5, SOCKS_METHOD_UNACCEPTABLE});
-    reply_send(handshake->watch.fd, (const uint8_t[]){5, method}, 2);
+    say(handshake->watch.fd, (const uint8_t[]){5, method}, 2);
     handshake->state = socks->has_password ? PASSWORD : REQUEST;
     return STEP_ON;
 }
@@ -148,7 +149,7 @@ static enum step on_password(struct handshake *handshake, const uint8_t *bytes, 
     bool right = is_right(handshake->socks, &password);
     explicit_bzero(&password, sizeof password);
     if (right) {
-        reply_send(handshake->watch.fd, (const uint8_t[]){1, 0}, 2);
+        say(handshake->watch.fd, (const uint8_t[]){1, 0}, 2);
         handshake->state = REQUEST;
         return STEP_ON;
     }

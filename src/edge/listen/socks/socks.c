@@ -3,26 +3,15 @@
 #include "edge/listen/socks/socks.h"
 
 #include "base/memory.h"
+#include "edge/listen/doors.h"
 #include "edge/listen/socks/connect.h"
 #include "edge/listen/socks/handshake.h"
 #include "edge/listen/socks/internal.h"
 #include "edge/listen/socks/udp.h"
-#include "os/listener.h"
 #include "os/socket.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-struct door {
-    struct list node; // in socks->doors
-    struct listener *listener;
-    struct endpoint at;
-};
-
-static struct door *door_of(struct list *node)
-{
-    return container_of(node, struct door, node);
-}
 
 static bool may_enter(const struct socks *socks, const struct address *client)
 {
@@ -45,10 +34,7 @@ static void accepted(void *owner, int fd, const struct endpoint *client)
 
 void socks_listen(struct socks *socks, int fd)
 {
-    struct door *door = memory_new(sizeof *door);
-    socket_local(fd, &door->at);
-    door->listener = listener_new(socks->loop, fd, accepted, socks);
-    list_push_back(&socks->doors, &door->node);
+    doors_open(&socks->doors, socks->loop, fd, accepted, socks);
 }
 
 static void wake(void *owner)
@@ -106,11 +92,7 @@ static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t no
 static void describe(const struct edge *edge, struct facts *facts)
 {
     const struct socks *socks = container_of(edge, const struct socks, edge);
-    char text[ENDPOINT_TEXT_SIZE];
-    facts_list(facts, "socks");
-    list_for_each(node, &socks->doors)
-        facts_text(facts, "", "where SOCKS clients are heard", endpoint_text(&door_of(node)->at, text));
-    facts_end(facts);
+    doors_describe(&socks->doors, facts, "socks", "where SOCKS clients are heard");
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, socks->counters.name);
     SOCKS_COUNTERS(TELL)
@@ -126,10 +108,7 @@ static void closed(uv_handle_t *handle)
 static void stop(struct edge *edge)
 {
     struct socks *socks = socks_of(edge);
-    list_for_each(node, &socks->doors) {
-        listener_free(door_of(node)->listener);
-        free(door_of(node));
-    }
+    doors_close(&socks->doors);
     handshake_end_all(socks);
     udp_end_all(socks);
     relay_free(socks->relay);

@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Its life, and its face to the exchange.
+#include "edge/listen/ask/ask.h"
+
+#include "base/memory.h"
+#include "edge/listen/ask/answer.h"
+#include "edge/listen/ask/internal.h"
+#include "edge/listen/ask/question.h"
+#include "edge/listen/doors.h"
+
+#include <stdlib.h>
+
+static void accepted(void *owner, int fd, const struct endpoint *client)
+{
+    question_begin(owner, fd, client);
+}
+
+void ask_listen(struct ask *ask, int fd)
+{
+    doors_open(&ask->doors, ask->loop, fd, accepted, ask);
+}
+
+static void wake(void *owner)
+{
+    struct ask *ask = owner;
+    edge_wake(&ask->edge);
+}
+
+static void before_pull(struct edge *edge, usec_t now)
+{
+    struct ask *ask = ask_of(edge);
+    questions_expire(ask, now);
+    relay_turn(ask->relay, now);
+}
+
+static uint32_t flows(const struct edge *edge)
+{
+    return container_of(edge, const struct ask, edge)->relay->count;
+}
+
+static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
+{
+    relay_each_flow(ask_of(edge)->relay, visit, arg, now);
+}
+
+static void describe(const struct edge *edge, struct facts *facts)
+{
+    const struct ask *ask = container_of(edge, const struct ask, edge);
+    doors_describe(&ask->doors, facts, "ask", "where clients are asked for host and port");
+    facts_group(facts, "counters");
+#define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, ask->counters.name);
+    ASK_COUNTERS(TELL)
+#undef TELL
+    facts_end(facts);
+}
+
+static void closed(uv_handle_t *handle)
+{
+    free(handle->data);
+}
+
+static void stop(struct edge *edge)
+{
+    struct ask *ask = ask_of(edge);
+    doors_close(&ask->doors);
+    questions_end_all(ask);
+    relay_free(ask->relay);
+    uv_close((uv_handle_t *)&ask->alarm, closed);
+}
+
+static const struct edge_kind kind = {
+    .name = "ask",
+    .want = answer_want,
+    .placed = answer_placed,
+    .refused = answer_refused,
+    .before_pull = before_pull,
+    .flows = flows,
+    .each_flow = each_flow,
+    .describe = describe,
+    .stop = stop,
+};
+
+struct ask *ask_new(uv_loop_t *loop, const struct ask_config *config)
+{
+    struct ask *ask = memory_new(sizeof *ask);
+    const struct relay_config relay = {.loop = loop, .poller = config->poller, .wake = wake, .owner = ask};
+    ask->edge.kind = &kind;
+    ask->loop = loop;
+    ask->config = *config;
+    ask->relay = relay_new(&relay);
+    list_init(&ask->doors);
+    uv_timer_init(loop, &ask->alarm);
+    ask->alarm.data = ask;
+    questions_init(ask);
+    answers_init(ask);
+    return ask;
+}
+
+struct edge *ask_edge(struct ask *ask)
+{
+    return &ask->edge;
+}

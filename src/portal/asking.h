@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The steps of set-up that are Ask. Without the key they do nothing.
+#ifndef PORTAL_ASKING_H
+#define PORTAL_ASKING_H
+
+#include "portal/portal.h"
+#include "portal/step.h"
+
+extern const struct step ASKING_SOCKETS;
+extern const struct step ASKING_ENTRANCE; // after the node
+
+// That it may need, flows included.
+unsigned asking_descriptors(const struct portal_conf *conf);
+
+#endif
