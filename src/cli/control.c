@@ -15,9 +15,9 @@
 #include <unistd.h>
 
 enum {
-    LINE_MAX_BYTES = 64,  // of a request, which is one word
-    CONNECTIONS_MAX = 16, // people and their scripts ask one at a time
-    BACKLOG = 16,
+    LINE_MAX_BYTES = 320,  // of a request: a word, or a host name of 255 bytes among words
+    CONNECTIONS_MAX = 256, // people and their scripts ask one at a time, programs that open flows one a thread
+    BACKLOG = 64,
     LIFETIME_MS = 5000, // of a connection; who asks writes and reads at once
 };
 
@@ -40,8 +40,10 @@ struct control_request {
     char *answer;
     char line[LINE_MAX_BYTES];
     size_t len;
-    unsigned handles; // not closed yet
-    bool owed;        // the handler has the request and has not answered
+    unsigned handles;           // not closed yet
+    bool owed;                  // the handler has the request and has not answered
+    control_deserted *deserted; // NULL: nobody wants to know
+    void *owner;                // of that
 };
 
 static void reclaim(struct control_request *request)
@@ -69,15 +71,81 @@ static void hang_up(struct control_request *request)
     uv_close((uv_handle_t *)&request->timer, pipe_closed);
 }
 
+static void desert(struct control_request *request)
+{
+    hang_up(request);
+    if (request->owed && request->deserted)
+        request->deserted(request->owner);
+}
+
 static void expired(uv_timer_t *timer)
 {
-    hang_up(timer->data);
+    desert(timer->data);
 }
 
 static void written(uv_write_t *write, int status)
 {
     (void)status;
     hang_up(write->data);
+}
+
+static void give_any_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
+{
+    struct control_request *request = handle->data;
+    (void)suggested;
+    *buf = uv_buf_init(request->line, sizeof request->line);
+}
+
+// What comes behind the line is nothing to us, but its end is.
+static void heard_more(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
+{
+    (void)buf;
+    if (len < 0)
+        desert(stream->data);
+}
+
+void control_expect(struct control_request *request, uint64_t ms, control_deserted *deserted, void *owner)
+{
+    request->deserted = deserted;
+    request->owner = owner;
+    uv_timer_start(&request->timer, expired, ms, 0);
+    uv_read_start((uv_stream_t *)&request->pipe, give_any_room, heard_more);
+}
+
+// The first bytes that go there, and few: so they fit.
+static void send_with(struct control_request *request, int fd)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control = {0};
+    struct iovec iov = {.iov_base = request->answer, .iov_len = strlen(request->answer)};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    uv_os_fd_t to;
+    header->cmsg_level = SOL_SOCKET;
+    header->cmsg_type = SCM_RIGHTS;
+    header->cmsg_len = CMSG_LEN(sizeof fd);
+    memcpy(CMSG_DATA(header), &fd, sizeof fd);
+    if (uv_fileno((const uv_handle_t *)&request->pipe, &to) == 0) {
+        ssize_t sent = sendmsg(to, &message, MSG_NOSIGNAL | MSG_DONTWAIT);
+        (void)sent; // who asked and has gone needs no answer
+    }
+}
+
+void control_hand_over(struct control_request *request, int fd, facts_describe *describe, const void *part)
+{
+    request->owed = false;
+    request->answer = facts_json(describe, part);
+    bool is_there = list_is_linked(&request->node);
+    if (is_there)
+        send_with(request, fd);
+    close(fd);
+    if (is_there)
+        hang_up(request);
+    else
+        reclaim(request);
 }
 
 void control_reply(struct control_request *request, facts_describe *describe, const void *part)

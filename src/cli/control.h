@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The control socket: one request line, one JSON object, end of file. Only root and the user who started the program
-// are heard, a connection lives 5 s at most, and there are few at a time.
+// are heard, a connection lives 5 s at most unless its answer is known to take longer, and their number is bounded.
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
 
@@ -21,6 +21,13 @@ struct control *control_new(uv_loop_t *loop, const char *path, control_handler *
 // Closes every connection. A request that is not answered yet must not be answered any more.
 void control_free(struct control *control);
 void control_reply(struct control_request *request, facts_describe *describe, const void *part);
+// The same with a descriptor beside it (SCM_RIGHTS), which is closed here.
+void control_hand_over(struct control_request *request, int fd, facts_describe *describe, const void *part);
+// Who asked has gone. The request is still to be answered.
+typedef void control_deserted(void *owner);
+// From within the handler, whose line is void from here on: the answer may take so long, and is of no use if the one who
+// asked goes before.
+void control_expect(struct control_request *request, uint64_t ms, control_deserted *deserted, void *owner);
 // {"error": WHY}
 void control_refuse(struct control_request *request, const char *why);
 

@@ -36,6 +36,7 @@ struct portal {
     int *forward_fds;              // one for each port of conf->forwards, until the node has them
     struct accept *accept;         // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
+    struct handed *handed;                     // the node's
     struct map map;                            // of the node
     struct naming *naming;                     // portal/naming.h; NULL: no Domains
     struct control_session *control_session;   // the node's

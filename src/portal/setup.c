@@ -13,6 +13,7 @@
 #include "portal/capturing.h"
 #include "portal/control_session.h"
 #include "portal/forwarding.h"
+#include "portal/handing.h"
 #include "portal/naming.h"
 #include "portal/socks.h"
 #include "portal/status.h"
@@ -195,6 +196,7 @@ static const struct step *const WITH_TUN[] = {
     &NAMING_RESOLVER,
     &SOCKS_ENTRANCE,
     &ASKING_ENTRANCE,
+    &HANDING_ENTRANCE,
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,
     &PATH,
@@ -218,6 +220,7 @@ static const struct step *const WITHOUT_TUN[] = {
     &CONTROL_SESSION,
     &SOCKS_ENTRANCE,
     &ASKING_ENTRANCE,
+    &HANDING_ENTRANCE,
     &FORWARDING_ENTRANCE,
     &ACCEPT_EXIT,
     &PATH,

@@ -5,6 +5,7 @@
 #include "cli/forwards.h"
 #include "os/clock.h"
 #include "portal/capturing.h"
+#include "portal/handing.h"
 #include "portal/naming.h"
 #include "portal/system_dns.h"
 
@@ -159,6 +160,8 @@ void status_answer(void *owner, const char *line, struct control_request *reques
     } else if (!strcmp(line, "down")) {
         control_reply(request, tell_name, portal);
         portal_stop(portal, "asked to");
+    } else if (!strncmp(line, "open ", 5)) {
+        handing_answer(portal, line + 5, request);
     } else {
         control_refuse(request, "unknown request");
     }

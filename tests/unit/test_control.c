@@ -41,6 +41,8 @@ static void handle(void *owner, const char *line, struct control_request *reques
     (void)owner;
     if (!strcmp(line, "later"))
         held = request;
+    else if (!strncmp(line, "open ", 5))
+        held = request;
     else if (!strcmp(line, "wrong"))
         control_refuse(request, "unknown request");
     else
@@ -127,10 +129,94 @@ static void test_answers_later(void **state)
     expect(fd, "{\"n\":1}");
 }
 
+static int desertions;
+
+static void deserted(void *owner)
+{
+    ++*(int *)owner;
+}
+
+// What came with it, and the text.
+static int receive_descriptor(int fd, char *text, size_t size)
+{
+    union {
+        struct cmsghdr align;
+        char bytes[CMSG_SPACE(sizeof(int))];
+    } control;
+    struct iovec iov = {.iov_base = text, .iov_len = size - 1};
+    struct msghdr message = {
+        .msg_iov = &iov, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+    ssize_t n = recvmsg(fd, &message, MSG_DONTWAIT);
+    assert_true(n > 0);
+    text[n] = '\0';
+    struct cmsghdr *header = CMSG_FIRSTHDR(&message);
+    assert_non_null(header);
+    assert_int_equal(header->cmsg_type, SCM_RIGHTS);
+    int out;
+    memcpy(&out, CMSG_DATA(header), sizeof out);
+    return out;
+}
+
+static void test_a_descriptor_is_handed_over(void **state)
+{
+    (void)state;
+    char text[100], line[400];
+    int ends[2];
+    snprintf(line, sizeof line, "open tcp %0255d 65535\n", 1); // the longest there is
+    int fd = dial(line);
+    turn_loop(4);
+    control_expect(held, 1000, deserted, &desertions);
+    assert_int_equal(pipe(ends), 0);
+    control_hand_over(held, ends[1], describe_number, NULL);
+    turn_loop(4);
+    int got = receive_descriptor(fd, text, sizeof text);
+    assert_string_equal(text, "{\"n\":1}");
+    assert_int_equal(read(fd, text, 1), 0); // and nothing else
+    close(fd);
+    assert_int_equal(write(got, "x", 1), 1);
+    close(got);
+    assert_int_equal(read(ends[0], text, 2), 1);
+    assert_int_equal(read(ends[0], text, 2), 0); // nobody has kept it
+    close(ends[0]);
+
+    assert_int_equal(desertions, 0);
+    fd = dial("open it\n"); // whose asker says more, and goes
+    turn_loop(4);
+    control_expect(held, 1000, deserted, &desertions);
+    assert_int_equal(write(fd, line, 300), 300);
+    turn_loop(4);
+    assert_int_equal(desertions, 0);
+    close(fd);
+    turn_loop(4);
+    assert_int_equal(desertions, 1);
+    assert_int_equal(pipe(ends), 0);
+    control_hand_over(held, ends[1], describe_number, NULL);
+    turn_loop(4);
+    assert_int_equal(read(ends[0], text, 2), 0);
+    close(ends[0]);
+}
+
+static void test_an_answer_that_takes_long_is_waited_for(void **state)
+{
+    (void)state;
+    char byte;
+    int fd = dial("open it\n");
+    turn_loop(4);
+    control_expect(held, 200, deserted, &desertions);
+    uint64_t begin = uv_hrtime();
+    while (recv(fd, &byte, 1, MSG_DONTWAIT) != 0 && uv_hrtime() - begin < UINT64_C(3000000000))
+        uv_run(&loop, UV_RUN_ONCE);
+    assert_in_range((uv_hrtime() - begin) / 1000000, 150, 2000);
+    assert_int_equal(desertions, 2);
+    close(fd);
+    control_refuse(held, "too late");
+    turn_loop(4);
+}
+
 static void test_callers_that_misbehave(void **state)
 {
     (void)state;
-    char line[200];
+    char line[400];
     memset(line, 'x', sizeof(line) - 1);
     line[sizeof(line) - 1] = '\0';
     int fd = dial(line);
@@ -144,8 +230,8 @@ static void test_callers_that_misbehave(void **state)
     control_reply(held, describe_nothing, NULL);
     turn_loop(4);
 
-    int many[40];
-    for (size_t i = 0; i < COUNT(many); i++) { // silent ones; no more than sixteen are kept
+    int many[300];
+    for (size_t i = 0; i < COUNT(many); i++) { // silent ones; no more than 256 are kept
         many[i] = dial("");
         turn_loop(2);
     }
@@ -206,6 +292,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_answers),
         cmocka_unit_test(test_answers_later),
+        cmocka_unit_test(test_a_descriptor_is_handed_over),
+        cmocka_unit_test(test_an_answer_that_takes_long_is_waited_for),
         cmocka_unit_test(test_callers_that_misbehave),
         cmocka_unit_test(test_a_silent_caller_is_hung_up_on),
         cmocka_unit_test(test_the_asking_end),

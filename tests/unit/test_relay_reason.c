@@ -35,8 +35,31 @@ static void errors_have_words(void **state)
     }
 }
 
+static void words_have_errors(void **state)
+{
+    (void)state;
+    static const struct {
+        enum usher_word word;
+        const char *text;
+        int error;
+    } cases[] = {
+        {USHER_REFUSED, "10.73.0.9:80: Connection refused", ECONNREFUSED},
+        {USHER_UNREACHABLE, "net 10.73.0.9:80: Network is unreachable", ENETUNREACH},
+        {USHER_UNREACHABLE, "host 10.73.0.9:80: No route to host", EHOSTUNREACH},
+        {USHER_UNREACHABLE, "", EHOSTUNREACH},
+        {USHER_TIMEOUT, "", ETIMEDOUT},
+        {USHER_DENIED, "", EACCES},
+        {USHER_RESOLVE, "net is no name", EHOSTUNREACH},
+        {USHER_LIMIT, "", ENOBUFS},
+        {USHER_UNSUPPORTED, "", EPROTONOSUPPORT},
+        {USHER_FAILED, "", EIO},
+    };
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CASE(cases[i].text, reason_errno(cases[i].word, cases[i].text) == cases[i].error);
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_have_words)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(errors_have_words), cmocka_unit_test(words_have_errors)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

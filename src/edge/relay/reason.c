@@ -42,6 +42,21 @@ enum usher_word reason_word(int error)
     return i < sizeof words / sizeof words[0] ? words[i].word : USHER_FAILED;
 }
 
+int reason_errno(enum usher_word word, const char *text)
+{
+    static const int errors[USHER_WORDS] = {
+        [USHER_FAILED] = EIO,
+        [USHER_REFUSED] = ECONNREFUSED,
+        [USHER_UNREACHABLE] = EHOSTUNREACH,
+        [USHER_TIMEOUT] = ETIMEDOUT,
+        [USHER_DENIED] = EACCES,
+        [USHER_RESOLVE] = EHOSTUNREACH,
+        [USHER_LIMIT] = ENOBUFS,
+        [USHER_UNSUPPORTED] = EPROTONOSUPPORT,
+    };
+    return word == USHER_UNREACHABLE && strncmp(text, "net", 3) == 0 ? ENETUNREACH : errors[word];
+}
+
 const char *reason_text(char room[REASON_ROOM], int error, const struct endpoint *to)
 {
     char text[ENDPOINT_TEXT_SIZE];
