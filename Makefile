@@ -2,7 +2,7 @@
 #
 # The index of the project. `scripts/install-deps` brings what is needed; then
 #
-#   make              build/usher-tun and build/usher-gate
+#   make              build/usher-tun, build/usher-gate and build/libusher.so.0
 #   make demo         the main job in four network namespaces, step by step (root)
 #   make check        every test; SAN=1 the same with ASan and UBSan, in build-san
 #   make bench        against other tunnels; bench-quick in two minutes; bench-held with 30,000 flows
@@ -14,12 +14,15 @@
 
 PREFIX     ?= /usr/local
 BINDIR     ?= $(PREFIX)/bin
+LIBDIR     ?= $(PREFIX)/lib
+INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 NETWORKD   ?= $(PREFIX)/lib/systemd
 NMDIR      ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
 CC         ?= cc
 AR         ?= ar
+OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
 PYTHON     ?= /usr/bin/python3
 BUILD      ?= $(if $(SAN),build-san,build)
@@ -45,7 +48,8 @@ VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null
 try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
 FORTIFY  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
-HARDEN   := -fPIE -fstack-protector-strong \
+# One set of objects serves programs and library: nobody outside may replace our functions, so PIC costs nothing.
+HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong \
             $(call try,-fstack-clash-protection) $(call try,-fcf-protection) $(call try,-ftrivial-auto-var-init=zero)
 SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
@@ -59,7 +63,8 @@ LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
 NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null)
 PKG_CPPFLAGS    := $(filter-out $(NL_CPPFLAGS),$(shell $(PKG_CONFIG) --cflags $(PACKAGES) $(OPTIONAL) 2>/dev/null))
 
-ALL_LDFLAGS = -pie -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(EXTRA_CFLAGS) $(LDFLAGS)
+ALL_LDFLAGS = -pie $(BASE_LDFLAGS)
+BASE_LDFLAGS = -Wl,-z,relro,-z,now,-z,noexecstack -Wl,--as-needed $(SANITIZE) $(EXTRA_CFLAGS) $(LDFLAGS)
 LIBS       := $(shell $(PKG_CONFIG) --libs $(PACKAGES) $(OPTIONAL) 2>/dev/null) $(IPSEC_MB) -lm
 
 Q    := $(if $(V),,@)
@@ -67,7 +72,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --------------------------------------------------------------------------------------------------------- sources
 
-FLOORS := base usher packet stack os link edge exchange node config portal gate cli
+FLOORS := base usher packet stack os link edge exchange node config portal gate cli libusher
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))
@@ -81,12 +86,15 @@ TOOLS  := $(if $(wildcard tests/wan/*.c),$(BUILD)/wan) $(if $(wildcard tests/ben
 NET    := $(wildcard tests/net/test_*.py)
 
 PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate
+# For programs of others: libusher.a and libusher.so once installed. In here libusher.a is what stands in src/usher/.
+SONAME   := libusher.so.0
+LIBRARY  := $(BUILD)/$(SONAME) $(BUILD)/libusher-client.a $(BUILD)/usher-cat
 
 # All floors and what they stand on; the group lets them be searched until nothing is missing.
 ARCHIVES  := $(foreach f,$(FLOORS),$(call lib,$(f))) $(BUILD)/liblwip.a
 WOLFLIB   := $(DEPS)/libwolfssl.a
 .PHONY: all
-all: $(PROGRAMS) $(ARCHIVES) $(WOLFLIB)
+all: $(PROGRAMS) $(LIBRARY) $(ARCHIVES) $(WOLFLIB)
 
 link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(LIBS)
 
@@ -95,6 +103,28 @@ $(BUILD)/usher-gate: $(BUILD)/obj/src/gate/main.o $(filter-out $(call lib,portal
 $(PROGRAMS):
 	$(call say,LINK,$@)
 	$(Q)$(link_all)
+
+# The library: all of it one object of which nothing is to be seen but its interface, so that it stands no other wolfSSL or
+# lwIP in the way.
+CLIENT := $(call lib,libusher) $(filter-out $(foreach f,portal gate stack libusher,$(call lib,$(f))) %/liblwip.a,$(ARCHIVES)) \
+          $(WOLFLIB)
+MAP    := src/libusher/libusher.map
+$(BUILD)/$(SONAME): $(call floor_objects,libusher) $(CLIENT) $(MAP)
+	$(call say,LINK,$@)
+	$(Q)$(CC) -shared $(BASE_LDFLAGS) $(if $(SAN),,-Wl,-z,defs) -Wl,-soname,$(SONAME) -Wl,--version-script,$(MAP) -o $@ \
+	  $(filter %.o,$^) -Wl,--start-group $(CLIENT) -Wl,--end-group $(LIBS)
+	$(Q)ln -sf $(SONAME) $(BUILD)/libusher.so
+$(BUILD)/libusher-client.a: $(call floor_objects,libusher) $(CLIENT) $(MAP)
+	$(call say,AR,$@)
+	$(Q)$(CC) -r -nostdlib -o $(@:.a=.o) $(filter %.o,$^) -Wl,--start-group $(CLIENT) -Wl,--end-group
+	$(Q)sed -n 's/^ *\(usher_[a-z_]*\);/\1/p' $(MAP) >$(@:.a=.names)
+	$(Q)$(OBJCOPY) --keep-global-symbols=$(@:.a=.names) $(@:.a=.o)
+	$(Q)rm -f $@ && $(AR) qcs $@ $(@:.a=.o)
+
+# The example, as somebody else would build it, but for where the library lies.
+$(BUILD)/usher-cat: doc/examples/usher-cat.c src/libusher/usher.h $(BUILD)/$(SONAME)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) $(WARN) $(SANITIZE) -Isrc/libusher -o $@ $< -L$(BUILD) -lusher -Wl,-rpath,'$$ORIGIN'
 
 define floor
 $(call lib,$(1)): $(call floor_objects,$(1)) $(BUILD)/flags
@@ -137,7 +167,7 @@ WOLFSSL_C := $(addprefix src/,crl internal keys ssl tls tls13 wolfio) $(addprefi
   wc_encrypt wc_port wolfmath)
 WOLFSSL_S := $(if $(filter x86_64,$(shell uname -m)),$(addprefix wolfcrypt/src/,aes_asm aes_gcm_asm chacha_asm \
   fe_x25519_asm poly1305_asm sha256_asm sha3_asm sha512_asm sp_x86_64_asm))
-WOLFSSL_CFLAGS := -O2 -g -w -fPIE -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
+WOLFSSL_CFLAGS := -O2 -g -w -fPIC -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
 wolfssl_object = $(DEPS)/obj/$(1).o
 WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))
 WOLFSSL_SO := $(foreach f,$(WOLFSSL_S),$(call wolfssl_object,$(f)))
@@ -251,13 +281,19 @@ bench-held: all tools
 bench-quick: all tools
 	$(Q)BUILD='$(abspath $(BUILD))' $(PYTHON) tests/bench/bench.py --quick
 format:
-	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
+	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] doc/examples/*.c lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
 
 # Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
 UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)
 install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR))
-	install -m 755 $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR))
+	install -m 644 $(BUILD)/$(SONAME) $(DESTDIR)$(LIBDIR)
+	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libusher.so
+	install -m 644 $(BUILD)/libusher-client.a $(DESTDIR)$(LIBDIR)/libusher.a
+	install -m 644 src/libusher/usher.h $(DESTDIR)$(INCLUDEDIR)
+	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
+	  -e 's|@VERSION@|$(VERSION)|' -e 's|@PRIVATE@|$(LIBS)|' src/libusher/libusher.pc.in \
+	  >$(DESTDIR)$(LIBDIR)/pkgconfig/libusher.pc
 	for page in $(wildcard doc/man/*.[1-8]); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
 	install -D -m 644 -t $(DESTDIR)$(NETWORKD)/network scripts/network/00-usher.network
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf

@@ -131,7 +131,7 @@ enum passphrase_answer passphrase_get(struct blob *out, const struct asking *ask
     bool person = terminal_is_there();
     if (asking->fd >= 0)
         return from_descriptor(out, asking, fault);
-    if (asking->at_terminal_only && !person)
+    if (asking->nobody || (asking->at_terminal_only && !person))
         return PASSPHRASE_NOBODY;
     if (question->command)
         return from_command(out, question, fault);

@@ -13,6 +13,7 @@
 struct asking {
     int fd;                // holds the passphrase in its first line; -1: none
     bool at_terminal_only; // a person at the terminal, or nobody: a judge that is not to wait for others
+    bool nobody;           // at all: the terminal, and what else there is, is somebody else's
 };
 
 #define ASKING_ANYBODY ((struct asking){.fd = -1})

@@ -51,12 +51,8 @@ static const struct config_key KEYS[] = {
 static const struct {
     const char *section, *key, *shown;
 } PURPOSES[] = {
-    {"Portal", "Route", "Route"},
-    {"Portal", "Map", "Map"},
-    {"Portal", "Socks", "Socks"},
-    {"Portal", "Forward", "Forward"},
-    {"Portal", "Ask", "Ask"},
-    {"Portal", "Names", "Names = mapped"},
+    {"Portal", "Route", "Route"},     {"Portal", "Map", "Map"}, {"Portal", "Socks", "Socks"},
+    {"Portal", "Forward", "Forward"}, {"Portal", "Ask", "Ask"}, {"Portal", "Names", "Names = mapped"},
     {"Accept", "Allow", "[Accept]"},
 };
 
@@ -102,6 +98,16 @@ static void check_mode(const struct portal_conf *conf, struct config *config)
                                "%s is of use only with Route: without it there is no device", NEED_ROUTE[i]);
 }
 
+// Each runs a child, whose end is told by SIGCHLD, and that signal is the program's.
+static void check_library(const struct portal_conf *conf, struct config *config)
+{
+    static const char text[] = "%s cannot be used from within a program";
+    if (conf->proxy.command)
+        config_mistake(config, "Gate", "ProxyCommand", text, "ProxyCommand");
+    if (conf->credentials.key_command)
+        config_mistake(config, "Portal", "KeyCommand", text, "KeyCommand");
+}
+
 static unsigned count_lengths(const struct value_prefixes *prefixes, uint8_t version)
 {
     bool seen[129] = {false};
@@ -129,7 +135,10 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     names_keys_route(&conf->names, &conf->routes);
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
-    check_mode(conf, config);
+    if (!conf->is_library)
+        check_mode(conf, config);
+    else
+        check_library(conf, config);
     if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
         config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
     credential_keys_check(&conf->credentials, config, "Portal");
@@ -156,8 +165,10 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
         struct credentials credentials = {0};
         const struct credential_opening opening = {asking, conf->name, tls_key_unlock};
         portal_conf_parse(conf, &config, &text);
-        access_notice_sources(&conf->accept, &config);
-        socks_keys_read(&conf->socks, &config, "Portal");
+        if (!conf->is_library) {
+            access_notice_sources(&conf->accept, &config);
+            socks_keys_read(&conf->socks, &config, "Portal");
+        }
         proxy_keys_read(&conf->proxy, &config, "Gate");
         if (credentials_read(&credentials, &config, "Portal", &conf->credentials, &opening))
             identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
@@ -172,15 +183,45 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     return identity;
 }
 
-struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
-                                     struct tls_identity **identity, FILE *report)
+static struct portal_conf *load_new(const char *name_or_file, bool is_library, const struct asking *asking,
+                                    struct tls_identity **identity, FILE *report)
 {
     struct portal_conf *conf = memory_new(sizeof *conf);
+    conf->is_library = is_library;
     *identity = load(conf, name_or_file, asking, report);
     if (*identity)
         return conf;
     portal_conf_free(conf);
     return NULL;
+}
+
+struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
+                                     struct tls_identity **identity, FILE *report)
+{
+    return load_new(name_or_file, false, asking, identity, report);
+}
+
+struct portal_conf *portal_conf_load_library(const char *name_or_file, struct tls_identity **identity, FILE *report)
+{
+    const struct asking asking = {.fd = -1, .nobody = true};
+    return load_new(name_or_file, true, &asking, identity, report);
+}
+
+struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],
+                                    struct tls_identity *identity)
+{
+    for (size_t i = 0; i < conf->gates.count; i++) {
+        const struct value_target *to = &conf->gates.items[i];
+        gates[i] = (struct path_gate){to->host, to->port, conf->peer_name ? conf->peer_name : to->host};
+    }
+    return (struct path_config){
+        .gates = gates,
+        .gate_count = conf->gates.count,
+        .proxy = &conf->proxy.proxy,
+        .command = conf->proxy.command,
+        .identity = identity,
+        .tunnel = link_tuning_tunnel(&conf->link),
+    };
 }
 
 bool portal_conf_captures(const struct portal_conf *conf)

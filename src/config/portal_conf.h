@@ -13,10 +13,12 @@
 #include "config/value_forward.h"
 #include "config/value_map.h"
 #include "config/value_net.h"
+#include "link/path/path.h"
 #include "os/log.h"
 
 struct portal_conf {
     char name[INSTANCE_NAME_MAX + 1];
+    bool is_library; // what there is to carry is the program's to say (src/libusher/)
     struct credential_keys credentials;
     struct link_tuning link;
     struct value_targets gates; // in order of preference
@@ -51,7 +53,13 @@ struct portal_conf {
 // `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's.
 struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
                                      struct tls_identity **identity, FILE *report);
+// The same for a program that opens flows itself: no way in needs to be configured, those that are mean nothing, and nobody
+// is asked.
+struct portal_conf *portal_conf_load_library(const char *name_or_file, struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
+// The way to its gates; `gates` and all else is borrowed.
+struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],
+                                    struct tls_identity *identity);
 
 // Whether there is a Route or Map, or names that are mapped, and so a TUN device and something to capture.
 bool portal_conf_captures(const struct portal_conf *conf);

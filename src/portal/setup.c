@@ -123,21 +123,10 @@ static void undo_node(struct portal *portal)
 static bool take_path(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
-    for (size_t i = 0; i < conf->gates.count; i++) {
-        const struct value_target *to = &conf->gates.items[i];
-        portal->gates[i] = (struct path_gate){to->host, to->port, conf->peer_name ? conf->peer_name : to->host};
-    }
-    const struct path_config config = {
-        .gates = portal->gates,
-        .gate_count = conf->gates.count,
-        .proxy = &conf->proxy.proxy,
-        .command = conf->proxy.command,
-        .mark = portal_conf_captures(conf) ? ROUTES_MARK : 0, // nothing to stay outside of
-        .nl = portal->nl,
-        .servers = system_dns_servers(portal),
-        .identity = portal->identity,
-        .tunnel = link_tuning_tunnel(&conf->link),
-    };
+    struct path_config config = portal_conf_path(conf, portal->gates, portal->identity);
+    config.mark = portal_conf_captures(conf) ? ROUTES_MARK : 0; // nothing to stay outside of
+    config.nl = portal->nl;
+    config.servers = system_dns_servers(portal);
     portal->path = path_new(portal->loop, &config, &PORTAL_PATH_OPS, portal, fault);
     node_set_link(&portal->node, &PORTAL_LINK, portal->path);
     return portal->path;

@@ -80,11 +80,26 @@ static void the_longest(void **state)
     assert_false(place_parse(&open, text));
 }
 
+static void parts(void **state)
+{
+    (void)state;
+    struct usher_open open = {.protocol = USHER_UDP};
+    assert_true(place_set(&open, "fd73::2", "53"));
+    assert_int_equal(open.addr.version, 6);
+    assert_true(place_set(&open, "ns.corp.example", "53"));
+    assert_int_equal(open.addr.version, 0);
+    assert_int_equal(open.protocol, USHER_UDP);
+    assert_false(place_set(&open, "[fd73::2]", "53"));
+    assert_false(place_set(&open, "ns.corp.example", "0"));
+    assert_false(place_set(&open, "", "53"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(texts),
         cmocka_unit_test(the_longest),
+        cmocka_unit_test(parts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -337,9 +337,9 @@ static void test_what_only_a_device_needs(void **state)
         "QueueLength = 100", "RouteCongestion = system", "ReceiveBudget = 16M",
     };
     assert_false(parse_mode("", ""));
-    assert_string_equal(report,
-                        "branch.conf:1: Route, Map, Socks, Forward, Ask, Names = mapped or [Accept] is missing in [Portal]: "
-                        "there would be nothing to carry\n");
+    assert_string_equal(
+        report, "branch.conf:1: Route, Map, Socks, Forward, Ask, Names = mapped or [Accept] is missing in [Portal]: "
+                "there would be nothing to carry\n");
     assert_true(parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", ""));
     assert_false(portal_conf_captures(conf));
     assert_true(parse_mode("Map = 10.50.0.0/24 -> 10.73.0.0/24", "MTU = 1400"));

@@ -7,7 +7,7 @@
 
 static const char blank[] = " \t";
 
-static bool set(struct usher_open *out, const char *host, const char *port)
+bool place_set(struct usher_open *out, const char *host, const char *port)
 {
     uint16_t protocol = out->protocol;
     *out = (struct usher_open){.protocol = protocol};
@@ -56,5 +56,5 @@ bool place_parse(struct usher_open *out, const char *text)
         return false;
     *port++ = '\0';
     port += colon ? 0 : strspn(port, blank);
-    return set(out, host, port);
+    return place_set(out, host, port);
 }

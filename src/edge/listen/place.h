@@ -6,8 +6,9 @@
 
 #include "usher/record.h"
 
-// Fills all of `out` but the protocol. False when there is no such place: no host name and no address in a strict form,
+// Each fills all of `out` but the protocol. False when there is no such place: no host name and no address in a strict form,
 // no port from 1 to 65535, or anything else besides.
+bool place_set(struct usher_open *out, const char *host, const char *port);
 bool place_parse(struct usher_open *out, const char *text);
 
 #endif
