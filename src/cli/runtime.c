@@ -31,19 +31,34 @@ static const char *user_place(void)
     return place && *place == '/' ? place : NULL;
 }
 
+// Where a login would have pointed XDG_RUNTIME_DIR to, for what has no login: su, cron, a container.
+static bool has_login_place(char place[RUNTIME_ROOT_SIZE])
+{
+    struct stat st;
+    snprintf(place, RUNTIME_ROOT_SIZE, "/run/user/%u", geteuid());
+    return lstat(place, &st) == 0 && S_ISDIR(st.st_mode) && st.st_uid == geteuid();
+}
+
+// Anybody may make something of that name first.
+static bool use_common_place(char room[RUNTIME_ROOT_SIZE], struct fault *fault)
+{
+    struct stat st;
+    snprintf(room, RUNTIME_ROOT_SIZE, "/tmp/usher-%u", geteuid());
+    if (lstat(room, &st) < 0 || (S_ISDIR(st.st_mode) && st.st_uid == geteuid()))
+        return true;
+    return fault_set(fault, "%s is somebody else's: set XDG_RUNTIME_DIR to a directory of your own for what is running",
+                     room);
+}
+
 bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault)
 {
+    char login[RUNTIME_ROOT_SIZE];
     const char *place = user_place();
-    if (geteuid() == 0) {
+    if (geteuid() == 0)
         snprintf(room, RUNTIME_ROOT_SIZE, "%s", ROOT_OF_ROOT);
-        return true;
-    }
-    if (!place)
-        return fault_set(fault,
-                         "XDG_RUNTIME_DIR is not set: set it to a directory of your own for what is running, such as "
-                         "/run/user/%u, or try sudo for what is root's",
-                         geteuid());
-    if (snprintf(room, RUNTIME_ROOT_SIZE, "%s/usher", place) >= RUNTIME_ROOT_SIZE)
+    else if (!place && !has_login_place(login))
+        return use_common_place(room, fault);
+    else if (snprintf(room, RUNTIME_ROOT_SIZE, "%s/usher", place ? place : login) >= RUNTIME_ROOT_SIZE)
         return fault_set(fault, "XDG_RUNTIME_DIR is longer than %d bytes: set it to a shorter path",
                          RUNTIME_ROOT_SIZE - 1 - (int)strlen("/usher"));
     return true;
@@ -139,7 +154,8 @@ static uint64_t own_slot(const struct runtime *runtime)
     return runtime->slot < RUNTIME_SLOTS ? UINT64_C(1) << runtime->slot : 0;
 }
 
-// `left` is in use as well: it belongs to a dead instance whose routes still stand.
+// Places of the dead that hold none are removed on the way. `left` is in use as well: it belongs to a dead instance whose
+// routes still stand.
 static bool choose_slot(const char *root, uint64_t left, unsigned *slot)
 {
     struct slots slots = {.root = root, .used = left};
@@ -198,13 +214,17 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, bool
         return fault_errno(fault, errno, "lock %s", path);
 
     bool ok = false;
+    unsigned slot;
     pid_t pid = runtime_pid(root, name);
     if (pid) {
         fault_set(fault, "already running (pid %d)", (int)pid);
     } else {
         out->left = runtime_slots(root, name);
         runtime_remove(root, name);
-        if (wants_slot && !choose_slot(root, out->left, &out->slot))
+        bool has_slot = choose_slot(root, out->left, &slot);
+        if (wants_slot)
+            out->slot = slot;
+        if (wants_slot && !has_slot)
             fault_set(fault, "%d instances exist already; see %s", RUNTIME_SLOTS, root);
         else
             ok = fill(out, root, name, fault);

@@ -29,8 +29,9 @@ struct runtime {
     bool stained;  // routes of ours could not be removed: whatever happens, our slots stay taken
 };
 
-// Where instances of this user have their places: "/run/usher" of root, "$XDG_RUNTIME_DIR/usher" of anybody else. False
-// when that is not set, or of no use; the fault says what to do.
+// Where instances of this user have their places: "/run/usher" of root, of anybody else "$XDG_RUNTIME_DIR/usher", and where
+// that is not set "/run/user/UID/usher" or, where there is no such place, "/tmp/usher-UID". False when it is too long or
+// somebody else's.
 bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault);
 
 // Makes the place anew, and the root if need be; what a dead instance of this name left there is removed. The slot, for

@@ -198,9 +198,9 @@ static void test_the_root_of_each_user(void **state)
         const char *place, *seen;
     } cases[] = {
         {"/run/user/1000", "/run/user/1000/usher"},
-        {NULL, "XDG_RUNTIME_DIR is not set: set it to a directory"},
-        {"", "XDG_RUNTIME_DIR is not set"},
-        {"relative", "XDG_RUNTIME_DIR is not set"},
+        {NULL, "/tmp/usher-65534"}, // there is no /run/user/65534
+        {"", "/tmp/usher-65534"},
+        {"relative", "/tmp/usher-65534"},
         {"/run/user/1234567890123456789012345678901234", "/run/user/1234567890123456789012345678901234/usher"},
         {"/run/user/12345678901234567890123456789012345", "XDG_RUNTIME_DIR is longer than 44 bytes"},
     };
@@ -215,6 +215,38 @@ static void test_the_root_of_each_user(void **state)
         assert_true(runtime_root(of_root, &fault));
         assert_string_equal(of_root, "/run/usher");
     }
+}
+
+// Anybody may have made something of that name, and would be asked in our place.
+static void test_a_common_place_of_somebody_else(void **state)
+{
+    (void)state;
+    char seen[FAULT_TEXT_SIZE];
+    if (geteuid() != 0)
+        skip();
+    rmdir("/tmp/usher-65534");
+    assert_int_equal(mkdir("/tmp/usher-65534", 0700), 0);
+    see_root(NULL, seen, sizeof seen);
+    assert_non_null(strstr(seen, "/tmp/usher-65534 is somebody else's: set XDG_RUNTIME_DIR"));
+    assert_int_equal(chown("/tmp/usher-65534", NOBODY, NOBODY), 0);
+    see_root(NULL, seen, sizeof seen);
+    assert_string_equal(seen, "/tmp/usher-65534");
+    assert_int_equal(rmdir("/tmp/usher-65534"), 0);
+}
+
+// Dead, and without a slot: nothing of the machine is left, so nobody needs to hear of it.
+static void test_the_next_claim_removes_the_dead(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    struct stat st;
+    char path[RUNTIME_PATH_SIZE];
+    runtime_path(path, root, "dead.run.1", "");
+    assert_int_equal(mkdir(path, 0700), 0);
+    assert_true(runtime_claim(&runtime, root, "next", false, &fault));
+    assert_int_equal(stat(path, &st), -1);
+    assert_int_equal(runtime.slot, RUNTIME_SLOTS);
+    runtime_release(&runtime);
 }
 
 // The longest name in the longest root still has a socket.
@@ -277,6 +309,8 @@ int main(void)
         cmocka_unit_test(test_release_without_rights),
         cmocka_unit_test(test_a_place_without_a_slot),
         cmocka_unit_test(test_the_root_of_each_user),
+        cmocka_unit_test(test_a_common_place_of_somebody_else),
+        cmocka_unit_test(test_the_next_claim_removes_the_dead),
         cmocka_unit_test(test_paths_fit),
         cmocka_unit_test(test_a_root_that_others_own_or_write),
     };
