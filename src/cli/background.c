@@ -74,13 +74,12 @@ static int await(pid_t pid, int verdict, int signals, struct fault *fault)
     return ok ? 0 : 1;
 }
 
-static void become_child(struct background *background, int verdict)
+void background_attach(struct background *background, int verdict)
 {
     setsid();
     signal(SIGPIPE, SIG_IGN);
     point_at_nothing(STDIN_FILENO);
-    background->verdict = verdict;
-    background->log = -1;
+    *background = (struct background){.verdict = verdict, .log = -1, .attached = true};
 }
 
 bool background_start(struct background *background, int *code, struct fault *fault)
@@ -96,7 +95,8 @@ bool background_start(struct background *background, int *code, struct fault *fa
     if (pid < 0)
         fault_errno(fault, errno, "fork");
     else if (pid == 0)
-        become_child(background, ends[1]);
+        background_attach(background, ends[1]);
+    background->attached = false;
     close(ends[pid == 0 ? 0 : 1]);
     if (pid > 0)
         *code = await(pid, ends[0], signals, fault);
@@ -126,6 +126,8 @@ bool background_ready(struct background *background)
     else
         point_at_nothing(STDERR_FILENO);
     bool heard = write(background->verdict, "", 1) == 1;
+    if (background->attached)
+        return heard;
     close(background->verdict);
     background->verdict = -1;
     return heard;

@@ -49,6 +49,10 @@ static int run(const struct command_program *program, const struct command *comm
     struct command_line line = {.passphrase_fd = -1};
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
+        if (command->needs_command && !strcmp(arg, "--")) {
+            line.command = argv + i + 1;
+            break;
+        }
         if (is_help(arg))
             return help(program);
         if (command->takes_foreground && (!strcmp(arg, "-f") || !strcmp(arg, "--foreground")))
@@ -68,6 +72,8 @@ static int run(const struct command_program *program, const struct command *comm
     }
     if (command->needs_argument && !line.argument)
         return refuse(program, "which one? NAME or FILE is missing", "");
+    if (command->needs_command && (!line.command || !*line.command))
+        return refuse(program, "run what? -- COMMAND is missing", "");
     return command->run(&line);
 }
 

@@ -12,6 +12,7 @@ struct command_line {
     bool json;            // --json
     int passphrase_fd;    // --passphrase-fd; -1: not given
     const char *argument; // NAME or FILE; NULL when there is none
+    char **command;       // what stands behind "--", with NULL at its end; NULL when there is none
 };
 
 struct command {
@@ -22,6 +23,7 @@ struct command {
     bool takes_passphrase_fd;
     bool takes_argument;
     bool needs_argument;
+    bool needs_command; // behind "--"
 };
 
 struct command_program {

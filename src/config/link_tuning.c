@@ -5,6 +5,7 @@
 
 #include "os/socket.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,20 @@ enum { FIRST_WINDOWS = 16 * 1024 * 1024 }; // bytes: 256 sessions' first 64 KiB
 const char *link_tuning_congestion(const char *name)
 {
     return name && strcmp(name, "system") ? name : NULL;
+}
+
+// Connections of local applications into the TUN device run at memory speed with no loss, where bbr's pacing only costs:
+// cubic measured four times the rate. So a system that defaults to bbr gets cubic on these routes alone.
+const char *link_tuning_route(const char *name)
+{
+    char own[32] = "";
+    if (name)
+        return link_tuning_congestion(name);
+    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
+    bool bbr = in && fscanf(in, "%31s", own) == 1 && !strncmp(own, "bbr", 3);
+    if (in)
+        fclose(in);
+    return bbr ? "cubic" : NULL;
 }
 
 void link_tuning_check(const struct link_tuning *tuning, struct config *config, const char *section)

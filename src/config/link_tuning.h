@@ -39,6 +39,8 @@ void link_tuning_check(const struct link_tuning *tuning, struct config *config, 
 struct tunnel_config link_tuning_tunnel(const struct link_tuning *tuning);
 // A congestion control by its name, for the kernel: "system" reads as NULL.
 const char *link_tuning_congestion(const char *name);
+// RouteCongestion as the kernel knows it, for the routes into a TUN device; of `name` NULL what is best, which may be NULL.
+const char *link_tuning_route(const char *name);
 void link_tuning_fini(struct link_tuning *tuning);
 
 #endif

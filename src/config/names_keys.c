@@ -161,17 +161,28 @@ static void check_servers(const struct names_keys *keys, struct config *config, 
                                address_text(&keys->servers.items[i].addr, text));
 }
 
+void names_keys_take_all(struct names_keys *keys)
+{
+    static const struct names_domain every = {.name = ""};
+    struct names_domains *domains = &keys->domains;
+    keys->all = true;
+    if (!keys->servers.count)
+        keys->mode = NAMES_MAPPED;
+    domains->items = memory_resize(domains->items, (domains->count + 1) * sizeof *domains->items);
+    domains->items[domains->count++] = every; // those before it may complete short names
+}
+
 void names_keys_check(struct names_keys *keys, struct config *config, const char *section,
                       const struct value_prefixes *own)
 {
     static const char *const others[] = {"Names", "MapPool", "DnsAddress", "SystemDns"};
-    bool has_domains = config_has(config, section, "Domains");
+    bool has_domains = keys->all || config_has(config, section, "Domains");
     for (size_t i = 0; !has_domains && i < sizeof others / sizeof others[0]; i++)
         if (config_has(config, section, others[i]))
             config_mistake(config, section, others[i], "%s means nothing without Domains", others[i]);
     if (config_has(config, section, "Dns") && !has_domains)
         config_mistake(config, section, "Dns", "Dns needs Domains: which names to ask there for; ~. is every name");
-    if (has_domains && keys->mode == NAMES_BRIDGED && !config_has(config, section, "Dns"))
+    if (has_domains && keys->mode == NAMES_BRIDGED && !config_has(config, section, "Dns") && !keys->all)
         config_mistake(config, section, "Domains", "Domains needs Dns: servers behind the tunnel that know its names");
     if (!keys->domains.count)
         return;

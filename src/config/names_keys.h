@@ -32,6 +32,7 @@ struct names_keys {
     struct value_prefixes pools;      // of mapped names: one IPv4, one IPv6, or both
     struct value_endpoints addresses; // where questions are answered, port 53; none without domains
     bool system;                      // this machine's own programs are made to ask there
+    bool all;                         // every name lies there, whatever Domains says
 };
 
 config_parse names_server;  // struct value_endpoints, appended
@@ -50,6 +51,9 @@ config_parse names_address; // struct value_endpoints, appended
         SECTION, "SystemDns", value_switch, offsetof(TYPE, KEYS.system), .fallback = "yes"                             \
     }
 
+// Of a network that has nothing but the tunnel: every name is asked for there, of Dns, and where there is none as a mapped one.
+// Before what follows.
+void names_keys_take_all(struct names_keys *keys);
 // What single keys cannot say; without DnsAddress it is the first address of each pool. `own` are those of the device.
 void names_keys_check(struct names_keys *keys, struct config *config, const char *section,
                       const struct value_prefixes *own);

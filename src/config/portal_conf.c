@@ -83,7 +83,9 @@ static void miss_purpose(struct config *config)
     }
     if (out)
         fclose(out);
-    config_mistake(config, "Portal", NULL, "%s is missing in [Portal]: there would be nothing to carry", names);
+    config_mistake(config, "Portal", NULL,
+                   "%s is missing in [Portal]: there would be nothing to carry (usher-tun run needs none of them)",
+                   names);
 }
 
 static void check_mode(const struct portal_conf *conf, struct config *config)
@@ -99,7 +101,7 @@ static void check_mode(const struct portal_conf *conf, struct config *config)
 }
 
 // Each runs a child, whose end is told by SIGCHLD, and that signal is the program's.
-static void check_library(const struct portal_conf *conf, struct config *config)
+static void check_program(const struct portal_conf *conf, struct config *config)
 {
     static const char text[] = "%s cannot be used from within a program";
     if (conf->proxy.command)
@@ -131,14 +133,16 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     config->into = conf;
     config_read(config, text);
     value_maps_route(&conf->maps, &conf->routes);
+    if (conf->for_run)
+        names_keys_take_all(&conf->names);
     names_keys_check(&conf->names, config, "Portal", &conf->addresses);
     names_keys_route(&conf->names, &conf->routes);
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);
-    if (!conf->is_library)
+    if (conf->use == PORTAL_OF_HOST)
         check_mode(conf, config);
-    else
-        check_library(conf, config);
+    else if (conf->use == PORTAL_OF_PROGRAM)
+        check_program(conf, config);
     if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
         config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
     credential_keys_check(&conf->credentials, config, "Portal");
@@ -165,7 +169,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
         struct credentials credentials = {0};
         const struct credential_opening opening = {asking, conf->name, tls_key_unlock};
         portal_conf_parse(conf, &config, &text);
-        if (!conf->is_library) {
+        if (conf->use == PORTAL_OF_HOST) {
             access_notice_sources(&conf->accept, &config);
             socks_keys_read(&conf->socks, &config, "Portal");
         }
@@ -183,28 +187,27 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     return identity;
 }
 
-static struct portal_conf *load_new(const char *name_or_file, bool is_library, const struct asking *asking,
-                                    struct tls_identity **identity, FILE *report)
+// What others are there for.
+static void leave_out(struct portal_conf *conf)
+{
+    value_prefixes_fini(&conf->routes);
+    value_endpoints_fini(&conf->socks.listen);
+    value_forwards_fini(&conf->forwards);
+    access_fini(&conf->accept);
+}
+
+struct portal_conf *portal_conf_load(const char *name_or_file, enum portal_use use, const struct asking *asking,
+                                     struct tls_identity **identity, FILE *report)
 {
     struct portal_conf *conf = memory_new(sizeof *conf);
-    conf->is_library = is_library;
+    conf->use = use;
     *identity = load(conf, name_or_file, asking, report);
+    if (*identity && use != PORTAL_OF_HOST)
+        leave_out(conf);
     if (*identity)
         return conf;
     portal_conf_free(conf);
     return NULL;
-}
-
-struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
-                                     struct tls_identity **identity, FILE *report)
-{
-    return load_new(name_or_file, false, asking, identity, report);
-}
-
-struct portal_conf *portal_conf_load_library(const char *name_or_file, struct tls_identity **identity, FILE *report)
-{
-    const struct asking asking = {.fd = -1, .nobody = true};
-    return load_new(name_or_file, true, &asking, identity, report);
 }
 
 struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],

@@ -16,9 +16,16 @@
 #include "link/path/path.h"
 #include "os/log.h"
 
+// Whose portal it is, and so what it is to carry.
+enum portal_use {
+    PORTAL_OF_HOST,    // of `usher-tun up`: what its ways in are configured for
+    PORTAL_OF_COMMAND, // of `usher-tun run`: one command's whole network
+    PORTAL_OF_PROGRAM, // of libusher: what the program opens itself
+};
+
 struct portal_conf {
     char name[INSTANCE_NAME_MAX + 1];
-    bool is_library; // what there is to carry is the program's to say (src/libusher/)
+    enum portal_use use;
     struct credential_keys credentials;
     struct link_tuning link;
     struct value_targets gates; // in order of preference
@@ -50,12 +57,10 @@ struct portal_conf {
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success
-// `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's.
-struct portal_conf *portal_conf_load(const char *name_or_file, const struct asking *asking,
+// `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's. Unless it is the host's own
+// portal there need be nothing to carry, and what would be is left out: Route, Socks, Forward, [Accept].
+struct portal_conf *portal_conf_load(const char *name_or_file, enum portal_use use, const struct asking *asking,
                                      struct tls_identity **identity, FILE *report);
-// The same for a program that opens flows itself: no way in needs to be configured, those that are mean nothing, and nobody
-// is asked.
-struct portal_conf *portal_conf_load_library(const char *name_or_file, struct tls_identity **identity, FILE *report);
 void portal_conf_free(struct portal_conf *conf);
 // The way to its gates; `gates` and all else is borrowed.
 struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],

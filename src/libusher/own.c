@@ -296,12 +296,13 @@ static void turned(void *owner, usec_t now)
 // All mistakes of the file in one text, which is the caller's to free.
 static char *load(struct own *own)
 {
+    const struct asking asking = {.fd = -1, .nobody = true};
     char *report = NULL;
     size_t size = 0;
     FILE *out = open_memstream(&report, &size);
     if (!out)
         return NULL;
-    own->conf = portal_conf_load_library(own->name_or_file, &own->identity, out);
+    own->conf = portal_conf_load(own->name_or_file, PORTAL_OF_PROGRAM, &asking, &own->identity, out);
     fclose(out);
     size_t len = report ? strlen(report) : 0;
     if (len > 0 && report[len - 1] == '\n')

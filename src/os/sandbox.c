@@ -18,6 +18,11 @@ static void forbid_tracing(void)
     prctl(PR_SET_DUMPABLE, SANITIZED, 0, 0, 0);
 }
 
+void sandbox_hide_memory(bool hidden)
+{
+    prctl(PR_SET_DUMPABLE, hidden ? SANITIZED : 1, 0, 0, 0);
+}
+
 void sandbox_protect_secrets(void)
 {
     const struct rlimit none = {0, 0};
@@ -118,4 +123,24 @@ bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
     if (!identity_is(entry) || !capabilities_are(keep_net_admin) || root_can_come_back())
         return fault_set(fault, "sandbox: became user %s, but privileges are left: not safe to go on", user);
     return true;
+}
+
+// What root's programs need for their work on files, with users and on sockets; nothing over mounts and networks.
+static const int CONFINED[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,  CAP_FOWNER,  CAP_FSETID,
+                               CAP_KILL,    CAP_SETGID,       CAP_SETUID,           CAP_SETFCAP, CAP_SETPCAP,
+                               CAP_NET_RAW, CAP_SYS_CHROOT,   CAP_NET_BIND_SERVICE, CAP_MKNOD,   CAP_SYS_NICE};
+
+bool sandbox_confine(struct fault *fault)
+{
+    forbid_tracing();
+    if (geteuid() != 0)
+        return give_up_capabilities(fault) && set_no_new_privs(fault);
+    capng_clear(CAPNG_SELECT_ALL);
+    for (size_t i = 0; i < sizeof CONFINED / sizeof CONFINED[0]; i++)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, (unsigned)CONFINED[i]);
+    if (capng_apply(CAPNG_SELECT_ALL) < 0 || capng_get_caps_process() < 0 ||
+        capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN) ||
+        prctl(PR_CAPBSET_READ, CAP_SYS_ADMIN, 0, 0, 0)) // libcap-ng asks /proc, which may be another namespace's
+        return fault_set(fault, "sandbox: give up capabilities: not possible");
+    return set_no_new_privs(fault);
 }

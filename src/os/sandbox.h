@@ -10,6 +10,9 @@
 
 // Forbids core dumps and tracing (PR_SET_DUMPABLE 0): before the first secret is read.
 void sandbox_protect_secrets(void);
+// While this process has secrets: nobody may trace it, and it dumps no core. Unlike limits it can be taken back, for a program
+// that will be run by it and has none.
+void sandbox_hide_memory(bool hidden);
 // Raises RLIMIT_NOFILE to its hard limit (and the hard limit, with privilege, to `descriptors`), and protects secrets
 // as above.
 void sandbox_limits(unsigned descriptors);
@@ -17,6 +20,10 @@ void sandbox_limits(unsigned descriptors);
 // no_new_privs. Not run as root, it stays who it is, keeps no capability at all, and sets no_new_privs. The process is not
 // dumpable after.
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
+// For a command in a namespace of its own: it keeps none of the rights that could change that namespace, and gets none by a
+// program that has them. Root keeps those over files and users, as in a container. The process is not dumpable until it
+// runs another program.
+bool sandbox_confine(struct fault *fault);
 // Before the loop is made: newer versions of libuv open an io_uring when they can, and what passes through one passes by
 // every filter of system calls. Without it they take epoll.
 bool sandbox_refuse_io_uring(struct fault *fault);

@@ -8,9 +8,7 @@
 #include "os/log.h"
 #include "portal/repair.h"
 
-#include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 
 struct capturing {
     struct tun tun;
@@ -38,6 +36,14 @@ static void undo_device(struct portal *portal)
     portal->capturing = NULL;
 }
 
+static bool take_handed(struct portal *portal, struct fault *fault)
+{
+    (void)fault;
+    portal->capturing = memory_new(sizeof *portal->capturing);
+    portal->capturing->tun = *portal->handed;
+    return true;
+}
+
 static bool take_addresses(struct portal *portal, struct fault *fault)
 {
     const struct portal_conf *conf = portal->conf;
@@ -48,20 +54,6 @@ static bool take_addresses(struct portal *portal, struct fault *fault)
         if (!netlink_address_add(portal->nl, index, &conf->addresses.items[i], fault))
             return false;
     return true; // the addresses go with the device
-}
-
-// Connections of local applications into the TUN device run at memory speed with no loss, where bbr's pacing only costs:
-// cubic measured four times the rate. So a system that defaults to bbr gets cubic on these routes alone.
-static const char *route_congestion(const struct portal_conf *conf)
-{
-    char name[32] = "";
-    if (conf->route_congestion)
-        return link_tuning_congestion(conf->route_congestion);
-    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
-    bool bbr = in && fscanf(in, "%31s", name) == 1 && !strncmp(name, "bbr", 3);
-    if (in)
-        fclose(in);
-    return bbr ? "cubic" : NULL;
 }
 
 static bool purge_left(struct portal *portal, struct fault *fault)
@@ -88,7 +80,8 @@ static bool take_routes(struct portal *portal, struct fault *fault)
     struct routes_target *targets = memory_new(prefixes->count * sizeof *targets);
     for (size_t i = 0; i < prefixes->count; i++)
         targets[i] = (struct routes_target){.to = prefixes->items[i], .ifindex = portal->capturing->tun.index};
-    routes_plan(plan, targets, prefixes->count, portal->runtime.slot, route_congestion(portal->conf));
+    routes_plan(plan, targets, prefixes->count, portal->runtime.slot,
+                link_tuning_route(portal->conf->route_congestion));
     free(targets);
     if (routes_purge(portal->runtime.slot, portal->nl, fault) && routes_install(plan, portal->nl, fault) &&
         purge_left(portal, fault))
@@ -149,6 +142,7 @@ const struct step CAPTURING_ADDRESSES = {"addresses", take_addresses, NULL};
 const struct step CAPTURING_ROUTES = {"routes", take_routes, undo_routes};
 const struct step CAPTURING_REPAIR = {"route repair", take_repair, undo_repair};
 const struct step CAPTURING_ENTRANCE = {"capture", take_entrance, NULL};
+const struct step CAPTURING_HANDED = {"device", take_handed, undo_device};
 const struct step CAPTURING_LEFT = {"routes of an earlier run", purge_left, NULL};
 
 void capturing_turned(void *owner, usec_t now)

@@ -5,17 +5,21 @@
 
 static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a portal up (-f: stay in the foreground)\n"
                             "       usher-tun down NAME|FILE         take it down\n"
+                            "       usher-tun run NAME|FILE -- COMMAND [ARGUMENT...]\n"
+                            "                                        run it with the tunnel as its only network\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
-                            "up and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
+                            "up, run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-tun(8).\n";
 
 static const struct command COMMANDS[] = {
     {"up", command_up, .takes_foreground = true, .takes_passphrase_fd = true, .takes_argument = true,
      .needs_argument = true},
     {"down", command_down, .takes_argument = true, .needs_argument = true},
+    {"run", command_run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true,
+     .needs_command = true},
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
     {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},

@@ -102,7 +102,7 @@ static void deserted(uv_poll_t *poll, int status, int events)
     struct portal *portal = poll->data;
     (void)status;
     (void)events;
-    log_info("ending: `up` was interrupted");
+    log_info("ending: the command that started it has ended");
     uv_poll_stop(poll);
     stop(portal, "the portal was interrupted");
 }
@@ -130,7 +130,7 @@ static bool is_waited_for(const struct portal *portal)
 static void announce(struct portal *portal)
 {
     uv_timer_stop(&portal->patience);
-    if (is_watching_command(portal))
+    if (is_watching_command(portal) && !portal->background->attached)
         uv_close((uv_handle_t *)&portal->command, NULL);
     if (!background_ready(portal->background))
         stop(portal, "the portal was interrupted");

@@ -3,13 +3,19 @@
 
 #include "cli/expiry.h"
 #include "cli/watchdog.h"
+#include "os/log.h"
 #include "portal/setup.h"
 
 #include <signal.h>
+#include <stdio.h>
 
 int portal_run(struct portal *portal)
 {
     uv_loop_t loop;
+    char name[INSTANCE_NAME_MAX + sizeof "usher-tun "];
+    snprintf(name, sizeof name, "usher-tun %s", portal->conf->name);
+    log_set_name(name);
+    log_set_level(portal->conf->log_level);
     uv_loop_init(&loop);
     signal(SIGPIPE, SIG_IGN);
     portal_open(portal, &loop);

@@ -104,7 +104,7 @@ static bool take_node(struct portal *portal, struct fault *fault)
 {
     const struct node_config config = {
         .hold_ms = (uint32_t)portal->conf->hold,
-        .turned = portal_conf_captures(portal->conf) ? capturing_turned : portal_turned,
+        .turned = portal->capturing ? capturing_turned : portal_turned,
         .owner = portal,
     };
     (void)fault;
@@ -217,8 +217,17 @@ static const struct step *const WITHOUT_TUN[] = {
     NULL,
 };
 
+// Of a run: as root or as anybody, and the device lies in another network.
+static const struct step *const WITH_HANDED_TUN[] = {
+    &RUNTIME, &WATCH,           &CAPTURING_HANDED,   &CONTROL,         &NAMING_REST, &PRIVILEGES,
+    &NODE,    &CONTROL_SESSION, &CAPTURING_ENTRANCE, &NAMING_RESOLVER, &PATH,        &CLOCK,
+    NULL,
+};
+
 static const struct step *const *steps_of(const struct portal *portal)
 {
+    if (portal->handed)
+        return WITH_HANDED_TUN;
     return portal_conf_captures(portal->conf) ? WITH_TUN : WITHOUT_TUN;
 }
 

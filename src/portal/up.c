@@ -3,26 +3,17 @@
 
 #include "os/sandbox.h"
 #include "portal/commands.h"
+#include "portal/load.h"
 #include "portal/run.h"
 
 #include <stdio.h>
 #include <unistd.h>
 
-static struct portal_conf *load(const struct command_line *line, bool at_terminal_only, struct tls_identity **identity)
-{
-    struct fault fault;
-    const struct asking asking = {.fd = line->passphrase_fd, .at_terminal_only = at_terminal_only};
-    if (tls_library_start(&fault))
-        return portal_conf_load(line->argument, &asking, identity, stderr);
-    fprintf(stderr, "usher-tun: %s\n", fault.text);
-    return NULL;
-}
-
 int command_check(const struct command_line *line)
 {
     sandbox_protect_secrets();
     struct tls_identity *identity;
-    struct portal_conf *conf = load(line, true, &identity);
+    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, true, &identity);
     if (!conf)
         return EXIT_WRONG;
     tls_identity_free(identity);
@@ -34,10 +25,6 @@ int command_check(const struct command_line *line)
 static int run(const struct portal_conf *conf, struct tls_identity *identity, struct background *background,
                struct fault *fault)
 {
-    char name[INSTANCE_NAME_MAX + 16];
-    snprintf(name, sizeof(name), "usher-tun %s", conf->name);
-    log_set_name(name);
-    log_set_level(conf->log_level);
     struct portal portal = {.conf = conf, .identity = identity, .background = background};
     int code = portal_run(&portal);
     *fault = portal.failure;
@@ -75,7 +62,7 @@ int command_up(const struct command_line *line)
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }
-    struct portal_conf *conf = load(line, false, &identity);
+    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, false, &identity);
     if (!conf)
         return EXIT_WRONG;
 

@@ -6,6 +6,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -98,12 +99,45 @@ static void test_foreground(void **state)
     background_failed(&background, "not heard");
 }
 
+// Whoever waits goes on to do so: hears of success, of what fails later, and ends it by going.
+static void test_attached(void **state)
+{
+    (void)state;
+    int ends[2];
+    char text[64] = "";
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM, 0, ends), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        struct background background;
+        struct pollfd fd = {.fd = ends[1], .events = POLLIN};
+        close(ends[0]);
+        background_attach(&background, ends[1]);
+        if (getsid(0) != getpid() || !background_ready(&background) || background.verdict < 0 ||
+            poll(&fd, 1, 5000) != 1)
+            _exit(1);
+        background_failed(&background, "the device is gone");
+        _exit(0);
+    }
+    close(ends[1]);
+    assert_int_equal(read(ends[0], text, sizeof text), 1);
+    assert_int_equal(text[0], 0);
+    assert_int_equal(shutdown(ends[0], SHUT_WR), 0); // "going", but still there to hear
+    assert_int_equal(read(ends[0], text, sizeof text), 18);
+    assert_string_equal(text, "the device is gone");
+    assert_int_equal(read(ends[0], text, sizeof text), 0);
+    close(ends[0]);
+    int status;
+    waitpid(pid, &status, 0);
+    assert_int_equal(status, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_verdicts),
         cmocka_unit_test(test_interrupted),
         cmocka_unit_test(test_foreground),
+        cmocka_unit_test(test_attached),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

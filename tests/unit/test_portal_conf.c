@@ -26,6 +26,7 @@ static const char EXAMPLE[] = "[Portal]\n"
 
 static struct portal_conf *conf;
 static char *report;
+static enum portal_use use;
 
 static bool parse_text(char *text)
 {
@@ -34,6 +35,7 @@ static bool parse_text(char *text)
         portal_conf_free(conf);
     free(report);
     conf = calloc(1, sizeof(*conf));
+    conf->use = use;
     struct config config = {.path = "branch.conf", .report = open_memstream(&report, &size)};
     bool ok = portal_conf_parse(conf, &config, &(struct blob){(uint8_t *)text, strlen(text)});
     fclose(config.report);
@@ -339,7 +341,7 @@ static void test_what_only_a_device_needs(void **state)
     assert_false(parse_mode("", ""));
     assert_string_equal(
         report, "branch.conf:1: Route, Map, Socks, Forward, Ask, Names = mapped or [Accept] is missing in [Portal]: "
-                "there would be nothing to carry\n");
+                "there would be nothing to carry (usher-tun run needs none of them)\n");
     assert_true(parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", ""));
     assert_false(portal_conf_captures(conf));
     assert_true(parse_mode("Map = 10.50.0.0/24 -> 10.73.0.0/24", "MTU = 1400"));
@@ -349,6 +351,29 @@ static void test_what_only_a_device_needs(void **state)
         CASE(keys[i], !parse_mode("Forward = tcp 127.0.0.1:1 -> db:22", keys[i]));
         CASE(keys[i], strstr(report, " is of use only with Route"));
     }
+}
+
+static void test_a_run_needs_nothing_to_carry(void **state)
+{
+    (void)state;
+    use = PORTAL_OF_COMMAND;
+    assert_true(parse_mode("", ""));
+    assert_string_equal(report, "");
+    assert_true(parse_mode("Device = usher7\nAddress = 10.99.0.2\nMTU = 1400", ""));
+    assert_string_equal(report, "");
+    assert_false(parse_mode("Devices = usher7", ""));
+
+    // All names are behind the tunnel.
+    assert_true(parse_mode("", ""));
+    assert_true(conf->names.mode == NAMES_MAPPED && conf->names.addresses.count == 2 && conf->names.domains.count == 1);
+    assert_true(parse_mode("Dns = 10.73.0.53\nDomains = corp.example", ""));
+    assert_true(conf->names.mode == NAMES_BRIDGED && conf->names.addresses.count == 2 &&
+                conf->names.domains.count == 2);
+    assert_string_equal(conf->names.domains.items[1].name, "");
+    assert_true(parse_mode("Dns = 10.73.0.53\nDnsAddress = 10.99.0.53", ""));
+    assert_string_equal(report, "");
+    assert_int_equal(conf->names.addresses.count, 1);
+    use = PORTAL_OF_HOST;
 }
 
 static void test_refused(void **state)
@@ -416,6 +441,7 @@ int main(void)
         cmocka_unit_test(test_lengths_are_bounded),
         cmocka_unit_test(test_key_or_command),
         cmocka_unit_test(test_what_only_a_device_needs),
+        cmocka_unit_test(test_a_run_needs_nothing_to_carry),
         cmocka_unit_test(test_refused),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
