@@ -133,7 +133,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     config->into = conf;
     config_read(config, text);
     value_maps_route(&conf->maps, &conf->routes);
-    if (conf->for_run)
+    if (conf->use == PORTAL_OF_COMMAND)
         names_keys_take_all(&conf->names);
     names_keys_check(&conf->names, config, "Portal", &conf->addresses);
     names_keys_route(&conf->names, &conf->routes);
