@@ -36,11 +36,11 @@ static void undo_device(struct portal *portal)
     portal->capturing = NULL;
 }
 
-static bool take_handed(struct portal *portal, struct fault *fault)
+static bool take_given(struct portal *portal, struct fault *fault)
 {
     (void)fault;
     portal->capturing = memory_new(sizeof *portal->capturing);
-    portal->capturing->tun = *portal->handed;
+    portal->capturing->tun = *portal->given;
     return true;
 }
 
@@ -142,7 +142,7 @@ const struct step CAPTURING_ADDRESSES = {"addresses", take_addresses, NULL};
 const struct step CAPTURING_ROUTES = {"routes", take_routes, undo_routes};
 const struct step CAPTURING_REPAIR = {"route repair", take_repair, undo_repair};
 const struct step CAPTURING_ENTRANCE = {"capture", take_entrance, NULL};
-const struct step CAPTURING_HANDED = {"device", take_handed, undo_device};
+const struct step CAPTURING_GIVEN = {"device", take_given, undo_device};
 const struct step CAPTURING_LEFT = {"routes of an earlier run", purge_left, NULL};
 
 void capturing_turned(void *owner, usec_t now)

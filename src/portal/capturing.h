@@ -14,7 +14,7 @@ extern const struct step CAPTURING_ROUTES;
 extern const struct step CAPTURING_REPAIR;
 extern const struct step CAPTURING_ENTRANCE;
 // In the place of the first three: the device of a run, which has come with its addresses and routes.
-extern const struct step CAPTURING_HANDED;
+extern const struct step CAPTURING_GIVEN;
 // For a portal without Route: routes of a dead predecessor that had it go.
 extern const struct step CAPTURING_LEFT;
 

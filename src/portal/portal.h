@@ -28,7 +28,7 @@ struct portal {
     // In the order of set-up.
     struct runtime runtime;
     struct netlink *nl;          // NULL: cannot be had, and is not needed
-    const struct tun *handed;    // a device that somebody else has made, of a run; else NULL
+    const struct tun *given;     // a device that somebody else has made, of a run; else NULL
     struct capturing *capturing; // portal/capturing.h; NULL: neither that nor a Route
     struct control *control;
     struct watch *watch;           // of the network; NULL: the one that captures has its own

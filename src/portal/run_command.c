@@ -96,7 +96,7 @@ static void be_portal(const struct front *front, struct tls_identity *identity, 
     if (!tun_receive(hand, &tun)) // who should have sent it says why
         _exit(EXIT_FAILED);
     close(hand);
-    struct portal portal = {.conf = front->conf, .identity = identity, .background = &background, .handed = &tun};
+    struct portal portal = {.conf = front->conf, .identity = identity, .background = &background, .given = &tun};
     int code = portal_run(&portal);
     tls_identity_free(identity);
     portal_conf_free(front->conf);

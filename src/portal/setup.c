@@ -218,16 +218,16 @@ static const struct step *const WITHOUT_TUN[] = {
 };
 
 // Of a run: as root or as anybody, and the device lies in another network.
-static const struct step *const WITH_HANDED_TUN[] = {
-    &RUNTIME, &WATCH,           &CAPTURING_HANDED,   &CONTROL,         &NAMING_REST, &PRIVILEGES,
+static const struct step *const WITH_GIVEN_TUN[] = {
+    &RUNTIME, &WATCH,           &CAPTURING_GIVEN,    &CONTROL,         &NAMING_REST, &PRIVILEGES,
     &NODE,    &CONTROL_SESSION, &CAPTURING_ENTRANCE, &NAMING_RESOLVER, &PATH,        &CLOCK,
     NULL,
 };
 
 static const struct step *const *steps_of(const struct portal *portal)
 {
-    if (portal->handed)
-        return WITH_HANDED_TUN;
+    if (portal->given)
+        return WITH_GIVEN_TUN;
     return portal_conf_captures(portal->conf) ? WITH_TUN : WITHOUT_TUN;
 }
 
