@@ -77,10 +77,9 @@ static void forget(struct names_source *source, struct names_question *pending)
 static const struct names_source_ops source_ops = {.owns = owns, .ask = ask_source, .forget = forget};
 static struct names_source source = {.ops = &source_ops};
 
-static int setup(void **state)
+static int setup_with(size_t server_count)
 {
     static const struct dial_config plain;
-    (void)state;
     rig = rig_new("127.0.0.0/8", plain);
     exchange = rig_add_entrances(rig, HOLD_MS);
     for (int i = 0; i < FAR; i++)
@@ -94,7 +93,7 @@ static int setup(void **state)
         .domains = domains,
         .domain_count = COUNT(domains),
         .servers = servers,
-        .server_count = FAR,
+        .server_count = server_count,
         .source = &source,
     };
     names = names_new(&config);
@@ -106,6 +105,18 @@ static int setup(void **state)
     asked = NULL;
     forgotten = 0;
     return 0;
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    return setup_with(FAR);
+}
+
+static int setup_without_far(void **state)
+{
+    (void)state;
+    return setup_with(0);
 }
 
 static int teardown(void **state)
@@ -510,6 +521,16 @@ static void without_a_server_of_its_own(void **state)
     assert_int_equal(answered(&asker, 1)->flags, 0x8185);
 }
 
+// A name behind the tunnel is not told to a server on this side.
+static void without_a_server_behind_the_tunnel(void **state)
+{
+    (void)state;
+    struct heard heard;
+    ask(&asker, "web.corp.example", 1);
+    assert_int_equal(answered(&asker, 1)->flags, 0x8185);
+    assert_false(hear(near, &heard));
+}
+
 static void a_source_answers(void **state)
 {
     (void)state;
@@ -773,6 +794,7 @@ int main(void)
         TEST(an_association_is_closed_when_it_is_idle),
         TEST(what_is_no_question),
         TEST(without_a_server_of_its_own),
+        cmocka_unit_test_setup_teardown(without_a_server_behind_the_tunnel, setup_without_far, teardown),
         TEST(a_source_answers),
         TEST(questions_are_bounded),
         TEST(sockets_are_bounded),
