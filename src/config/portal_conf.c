@@ -192,6 +192,7 @@ static void leave_out(struct portal_conf *conf)
 {
     value_prefixes_fini(&conf->routes);
     value_endpoints_fini(&conf->socks.listen);
+    value_endpoints_fini(&conf->ask);
     value_forwards_fini(&conf->forwards);
     access_fini(&conf->accept);
 }

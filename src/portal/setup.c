@@ -219,8 +219,19 @@ static const struct step *const WITHOUT_TUN[] = {
 
 // Of a run: as root or as anybody, and the device lies in another network.
 static const struct step *const WITH_GIVEN_TUN[] = {
-    &RUNTIME, &WATCH,           &CAPTURING_GIVEN,    &CONTROL,         &NAMING_REST, &PRIVILEGES,
-    &NODE,    &CONTROL_SESSION, &CAPTURING_ENTRANCE, &NAMING_RESOLVER, &PATH,        &CLOCK,
+    &RUNTIME,
+    &WATCH,
+    &CAPTURING_GIVEN,
+    &CONTROL,
+    &NAMING_REST,
+    &PRIVILEGES,
+    &NODE,
+    &CONTROL_SESSION,
+    &CAPTURING_ENTRANCE,
+    &NAMING_RESOLVER,
+    &HANDING_ENTRANCE,
+    &PATH,
+    &CLOCK,
     NULL,
 };
 

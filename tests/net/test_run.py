@@ -444,7 +444,7 @@ def test_a_shell_at_a_terminal(shell):
     shell.type("sleep 61 & jobs\n")
     shell.expect("Running +sleep 61(?s:.*)inner> ")
     shell.resize(33, 99)
-    shell.type("stty size; ps -o comm= | tr '\\n' ' '\n")
+    shell.type("sleep 0.3; stty size; ps -o comm= | tr '\\n' ' '\n")
     shell.expect("33 99\r\n")
     shell.expect("bash sleep ps tr (?s:.*)inner> ")
 
