@@ -7,6 +7,7 @@
 #include "portal/run.h"
 
 #include <stdio.h>
+#include <time.h>
 #include <unistd.h>
 
 int command_check(const struct command_line *line)
@@ -40,6 +41,18 @@ static void sweep(const char *name)
         runtime_remove(root, name);
 }
 
+// One that was killed this very moment may still have its place: the kernel takes a process apart piece by piece.
+static pid_t wait_for_the_dying(const char *root, const char *name)
+{
+    const struct timespec moment = {.tv_nsec = 20 * 1000 * 1000};
+    pid_t pid = runtime_pid(root, name);
+    for (int left = 10; pid > 0 && left > 0; left--) {
+        nanosleep(&moment, NULL);
+        pid = runtime_pid(root, name);
+    }
+    return pid;
+}
+
 // Told before anybody is asked for a passphrase; whoever starts at the same moment hears it when the place is claimed.
 static bool is_free(const char *name_or_file, struct fault *fault)
 {
@@ -47,7 +60,7 @@ static bool is_free(const char *name_or_file, struct fault *fault)
     struct fault ignored;
     pid_t pid = 0;
     if (instance_name(name, name_or_file, &ignored) && runtime_root(root, &ignored))
-        pid = runtime_pid(root, name);
+        pid = wait_for_the_dying(root, name);
     return pid <= 0 || fault_set(fault, "%s: already running (pid %d)", name, (int)pid);
 }
 

@@ -234,8 +234,8 @@ def test_a_gate_that_comes_last_and_one_that_refuses(lab, pki, service, tmp_path
     """For a service nothing is final: what was refused is let in when the gate thinks better of it."""
     portal = service(address="10.3.0.2:4444").boot()
     portal.hears("READY=1", 2)
-    run(USHER_PKI, "issue", pki, "gate", "stranger.example.net")
-    strict = Gate(lab, tmp_path, pki, listen="10.3.0.2:4444", certificate="stranger.example.net", name="stranger").start()
+    run(USHER_PKI, "issue", pki, "gate", "strict.example.net")
+    strict = Gate(lab, tmp_path, pki, listen="10.3.0.2:4444", certificate="strict.example.net", name="strict").start()
     try:
         portal.hears("is for another name", 12)
     finally:

@@ -185,7 +185,7 @@ def test_iperf3(joint, lab, version):
             assert end["sum_sent"]["bytes"] > 0
             assert abs(end["sum_sent"]["bytes"] - end["sum_received"]["bytes"]) < 64 * MIB  # of which the rest was on its way
         for end in at_once(*(lambda way=way: iperf3(way, version, "-u", "-b", "20M", "-l", 1200) for way in both)):
-            assert end["sum"]["packets"] > 2000 and end["sum"]["lost_percent"] < 1
+            assert end["sum"]["packets"] > 2000 and end["sum"]["lost_percent"] < 10  # a busy machine loses some
 
 
 def ssh(way, keys, version, *command, **kwargs):
