@@ -20,8 +20,8 @@ enum guide_answer {
 
 // Part of what guides; zeroed but for the first two.
 struct guide {
-    // Changes where `open` goes, if it is the guide's to say. Told of every opening, and of those that are shown: it
-    // changes nothing else but when an address was used last.
+    // Changes where `open` goes, if it is the guide's to say; an address is in `addr`, however it came. Asked for every
+    // opening, for datagrams of others, and for what is shown: it changes nothing else but when an address was used last.
     enum guide_answer (*lead)(const struct guide *guide, struct usher_open *open);
     struct edge *edge; // for GUIDE_SERVES: adopts them, one of the same exchange; may be NULL if it never says so
 

@@ -31,11 +31,17 @@ void guides_add(struct guides *guides, struct guide *guide)
 
 enum guide_answer guides_lead(const struct guides *guides, struct usher_open *open, struct usher_engine **through)
 {
+    struct usher_open asked = *open;
+    if (list_is_empty(&guides->list))
+        return GUIDE_NOT_MINE;
+    if (asked.addr.version == 0 && address_parse(&asked.addr, asked.host))
+        asked.host[0] = '\0'; // came as text in place of a name; it is an address all the same
     list_for_each(node, &guides->list) {
         const struct guide *guide = guide_of(node);
-        enum guide_answer answer = guide->lead(guide, open);
+        enum guide_answer answer = guide->lead(guide, &asked);
         if (answer == GUIDE_NOT_MINE)
             continue;
+        *open = asked;
         if (answer == GUIDE_SERVES)
             *through = inner_engine(guide->inner);
         // A datagram that is led elsewhere must not carry the address that it has here (doc/PROTOCOL.md section 8).
@@ -47,8 +53,6 @@ enum guide_answer guides_lead(const struct guides *guides, struct usher_open *op
 
 bool guides_know(const struct guides *guides, uint16_t protocol, const struct endpoint *to)
 {
-    if (list_is_empty(&guides->list))
-        return false;
     struct usher_open open = {.protocol = protocol, .addr = to->addr, .port = to->port};
     struct usher_engine *through;
     return guides_lead(guides, &open, &through) != GUIDE_NOT_MINE;

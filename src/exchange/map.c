@@ -16,17 +16,13 @@ static struct address move(const struct address *addr, const struct prefix *to)
     return moved;
 }
 
-// An IPv4 address may come as text in place of a name; it is an address all the same.
 static enum guide_answer lead(const struct guide *guide, struct usher_open *open)
 {
     const struct map *map = container_of(guide, const struct map, guide);
-    struct address addr = open->addr;
-    if (addr.version == 0 && !address_parse(&addr, open->host))
-        return GUIDE_NOT_MINE;
     for (size_t i = 0; i < map->count; i++) {
-        if (!prefix_contains(&map->pairs[i].here, &addr))
+        if (!prefix_contains(&map->pairs[i].here, &open->addr))
             continue;
-        open->addr = move(&addr, &map->pairs[i].there);
+        open->addr = move(&open->addr, &map->pairs[i].there);
         return GUIDE_LEADS;
     }
     return GUIDE_NOT_MINE;

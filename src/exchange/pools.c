@@ -26,14 +26,11 @@ static struct pool *pool_for(const struct pools *pools, const struct address *ad
     return pool && pool_has(pool, addr) ? pool : NULL;
 }
 
-// An IPv4 address may come as text in place of a name; it is an address all the same.
 static enum guide_answer lead(const struct guide *guide, struct usher_open *open)
 {
     const struct pools *pools = (const struct pools *)guide;
-    struct address addr = open->addr;
-    if (addr.version == 0 && !address_parse(&addr, open->host))
-        return GUIDE_NOT_MINE;
-    struct pool *pool = pool_for(pools, &addr);
+    const struct address addr = open->addr;
+    struct pool *pool = addr.version ? pool_for(pools, &addr) : NULL;
     if (!pool)
         return GUIDE_NOT_MINE;
     usec_t now = clock_now();

@@ -67,10 +67,7 @@ static void undo_rest(struct portal *portal)
 static enum guide_answer lead(const struct guide *guide, struct usher_open *open)
 {
     const struct naming *naming = container_of(guide, const struct naming, guide);
-    struct address addr = open->addr;
-    if (addr.version == 0 && !address_parse(&addr, open->host))
-        return GUIDE_NOT_MINE;
-    return names_has(naming->names, &addr) ? GUIDE_SERVES : GUIDE_NOT_MINE;
+    return names_has(naming->names, &open->addr) ? GUIDE_SERVES : GUIDE_NOT_MINE;
 }
 
 static bool take_resolver(struct portal *portal, struct fault *fault)

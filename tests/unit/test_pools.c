@@ -130,8 +130,6 @@ static void what_is_led(void **state)
     } cases[] = {
         {"198.18.0.2", "", GUIDE_LEADS, "web.corp.example"},
         {"fd75::2", "", GUIDE_LEADS, "six.corp.example"},
-        {NULL, "198.18.0.2", GUIDE_LEADS, "web.corp.example"}, // as text
-        {NULL, "fd75::2", GUIDE_LEADS, "six.corp.example"},
         {"198.18.0.3", "", GUIDE_NOBODY, NULL},
         {"198.18.0.0", "", GUIDE_NOBODY, NULL},
         {"198.18.0.1", "", GUIDE_NOBODY, NULL}, // if the guide before has not known it
