@@ -54,10 +54,10 @@ void expiry_free(struct expiry *expiry)
 void expiry_print(FILE *out, const struct json_t *status)
 {
     static const struct query_column columns[] = {
-        {"CREDENTIAL", "credential", QUERY_TEXT},
-        {"VALID UNTIL", "expires", QUERY_TEXT},
-        {"DAYS", "days_left", QUERY_NUMBER},
-        {"FILE", "file", QUERY_TEXT},
+        {.title = "CREDENTIAL", .key = "credential"},
+        {.title = "VALID UNTIL", .key = "expires"},
+        {.title = "DAYS", .key = "days_left", .kind = QUERY_NUMBER},
+        {.title = "FILE", .key = "file"},
     };
     const struct json_t *validity = query_part(status, "validity");
     if (query_count(validity))

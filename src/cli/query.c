@@ -171,26 +171,51 @@ static void put_cell(FILE *out, const char *cell, enum query_kind kind, int widt
     fputs(last ? "\n" : "  ", out);
 }
 
+static bool is_shown(const json_t *rows, const struct query_column *column)
+{
+    size_t index;
+    json_t *row;
+    json_array_foreach(rows, index, row)
+    {
+        if (json_object_get(row, column->key))
+            return true;
+    }
+    return !column->optional;
+}
+
+// 0: it is not shown.
+static int width_of(const json_t *rows, const struct query_column *column)
+{
+    char cell[CELL_SIZE];
+    int width = (int)strlen(column->title);
+    size_t index;
+    json_t *row;
+    if (!is_shown(rows, column))
+        return 0;
+    json_array_foreach(rows, index, row)
+    {
+        int len = (int)strlen(query_text(cell, sizeof cell, row, column->key, column->kind));
+        width = len > width ? len : width;
+    }
+    return width;
+}
+
 void query_table(FILE *out, const json_t *rows, const struct query_column *columns, size_t count)
 {
     int widths[COLUMNS_MAX];
     char cell[CELL_SIZE];
     size_t index;
     json_t *row;
-    for (size_t c = 0; c < count; c++) {
-        widths[c] = (int)strlen(columns[c].title);
-        json_array_foreach(rows, index, row)
-        {
-            int len = (int)strlen(query_text(cell, sizeof cell, row, columns[c].key, columns[c].kind));
-            widths[c] = len > widths[c] ? len : widths[c];
-        }
-    }
     for (size_t c = 0; c < count; c++)
-        put_cell(out, columns[c].title, columns[c].kind, widths[c], c + 1 == count);
+        widths[c] = width_of(rows, &columns[c]);
+    for (size_t c = 0; c < count; c++)
+        if (widths[c])
+            put_cell(out, columns[c].title, columns[c].kind, widths[c], c + 1 == count);
     json_array_foreach(rows, index, row)
     {
         for (size_t c = 0; c < count; c++)
-            put_cell(out, query_text(cell, sizeof cell, row, columns[c].key, columns[c].kind), columns[c].kind,
-                     widths[c], c + 1 == count);
+            if (widths[c])
+                put_cell(out, query_text(cell, sizeof cell, row, columns[c].key, columns[c].kind), columns[c].kind,
+                         widths[c], c + 1 == count);
     }
 }

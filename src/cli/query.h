@@ -33,6 +33,7 @@ struct query_column {
     const char *title;
     const char *key;
     enum query_kind kind;
+    bool optional; // left out where no row has it
 };
 
 // An object or array within `object`; NULL when it is not there.

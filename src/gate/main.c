@@ -76,9 +76,13 @@ static int run(const struct command_line *line)
 static void print_status(FILE *out, const struct json_t *status)
 {
     static const struct query_column columns[] = {
-        {"PORTAL", "identity", QUERY_TEXT},     {"ADDRESS", "address", QUERY_TEXT}, {"SINCE", "since", QUERY_TEXT},
-        {"SESSIONS", "sessions", QUERY_NUMBER}, {"IN", "bytes_in", QUERY_BYTES},    {"OUT", "bytes_out", QUERY_BYTES},
-        {"PID", "pid", QUERY_NUMBER},
+        {.title = "PORTAL", .key = "identity"},
+        {.title = "ADDRESS", .key = "address"},
+        {.title = "SINCE", .key = "since"},
+        {.title = "SESSIONS", .key = "sessions", .kind = QUERY_NUMBER},
+        {.title = "IN", .key = "bytes_in", .kind = QUERY_BYTES},
+        {.title = "OUT", .key = "bytes_out", .kind = QUERY_BYTES},
+        {.title = "PID", .key = "pid", .kind = QUERY_NUMBER},
     };
     char name[64], state[64], since[64], pid[64];
     fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof(name), status, "name", QUERY_TEXT),

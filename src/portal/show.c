@@ -49,9 +49,14 @@ static void print_status(FILE *out, const struct json_t *status)
 static void print_flows(FILE *out, const struct json_t *answer)
 {
     static const struct query_column columns[] = {
-        {"PROTO", "protocol", QUERY_TEXT},    {"INSIDE", "inside", QUERY_TEXT}, {"FAR", "far", QUERY_TEXT},
-        {"LEADS TO", "leads_to", QUERY_TEXT}, {"STATE", "state", QUERY_TEXT},   {"OUT", "bytes_out", QUERY_BYTES},
-        {"IN", "bytes_in", QUERY_BYTES},      {"AGE", "age_s", QUERY_SECONDS},
+        {.title = "PROTO", .key = "protocol"},
+        {.title = "INSIDE", .key = "inside"},
+        {.title = "FAR", .key = "far"},
+        {.title = "LEADS TO", .key = "leads_to", .optional = true},
+        {.title = "STATE", .key = "state"},
+        {.title = "OUT", .key = "bytes_out", .kind = QUERY_BYTES},
+        {.title = "IN", .key = "bytes_in", .kind = QUERY_BYTES},
+        {.title = "AGE", .key = "age_s", .kind = QUERY_SECONDS},
     };
     query_table(out, query_part(answer, "flows"), columns, sizeof columns / sizeof columns[0]);
 }
