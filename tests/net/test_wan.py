@@ -16,7 +16,7 @@ from test_honesty import (test_a_closed_port_is_refused_at_once, test_a_closed_u
 from test_many_flows import echo_all, serve_forever
 from test_transfer import test_a_stalled_flow_does_not_stall_its_neighbour, test_both_ways_at_once  # noqa: F401
 from test_udp import test_no_datagram_reaches_a_wrong_socket, test_size  # noqa: F401
-from traffic import Server, listener
+from traffic import Server, connected, listener
 
 LONG_WIRE = "delay=10 rate=200 loss=0.5 seed=7"
 
@@ -31,7 +31,8 @@ def lab():
 @pytest.mark.parametrize("order", ORDERS, ids="-".join)
 def test_order(tunnel, lab, order):
     for address, amount in ((net.SERVER4, 1), (net.SERVER6, 65537)):
-        play(lab, address, amount, *order)
+        with connected(lab, address) as pair:
+            play(*pair, amount, *order)
 
 
 @pytest.mark.parametrize("address", [net.SERVER4, net.SERVER6])
