@@ -85,6 +85,7 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         put_locals(&w, message);
         break;
     case CHANNEL_POLL:
+    case CHANNEL_EXPORT_BACK:
         break;
     case CHANNEL_END:
     case CHANNEL_REFUSED:
@@ -124,6 +125,7 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         get_locals(&r, out);
         break;
     case CHANNEL_POLL:
+    case CHANNEL_EXPORT_BACK:
         break;
     case CHANNEL_END:
     case CHANNEL_REFUSED:

@@ -30,6 +30,7 @@ enum channel_type {
     CHANNEL_FORWARDS,
     // To the worker, with a TUN device: what is routed into it lies behind the portal.
     CHANNEL_EXPORT,
+    CHANNEL_EXPORT_BACK, // it was deleted, and is there again behind the same descriptor
 };
 
 struct channel_message {

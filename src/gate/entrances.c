@@ -74,9 +74,8 @@ void entrances_take_export(struct entrances *entrances, const struct channel_mes
         log_error("%s: %s", entrances->who, fault.text);
 }
 
-bool entrances_lost(struct entrances *entrances)
+void entrances_export_back(struct entrances *entrances)
 {
-    if (entrances->told || !entrances->capture || !capture_is_gone(entrances->capture))
-        return false;
-    return entrances->told = true;
+    if (entrances->capture)
+        capture_device_back(entrances->capture);
 }

@@ -21,14 +21,13 @@ struct entrances {
     struct tun tun;          // of the capture; its descriptor goes with the process
     struct capture *capture; // the node's, once there are any
     struct map map;          // of what is captured
-    bool told;               // that the device is gone
 };
 
 // Sockets for the ports of the portal's forwards, from the one at `first` on. The descriptors are the callee's.
 void entrances_take_forwards(struct entrances *entrances, size_t first, const int *fds, size_t count);
 // A TUN device, as CHANNEL_EXPORT describes it.
 void entrances_take_export(struct entrances *entrances, const struct channel_message *message, int fd);
-// The device was deleted under us; true once.
-bool entrances_lost(struct entrances *entrances);
+// It was deleted, and is there again behind the same descriptor.
+void entrances_export_back(struct entrances *entrances);
 
 #endif

@@ -8,6 +8,7 @@
 #include "os/log.h"
 #include "os/routes.h"
 
+#include <assert.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -18,7 +19,7 @@ struct exports {
     const struct access *access;
     struct netlink *nl;
     unsigned slot;
-    unsigned *devices; // ifindex, for each of access->portals; 0: none
+    struct tun *devices; // for each of access->portals; index 0: none
     struct routes plan;
 };
 
@@ -38,7 +39,7 @@ static void plan(struct exports *exports)
     for (size_t i = 0; i < access->portal_count; i++)
         for (size_t n = 0; n < access->portals[i].exports.count; n++)
             targets[count++] =
-                (struct routes_target){.to = access->portals[i].exports.items[n], .ifindex = exports->devices[i]};
+                (struct routes_target){.to = access->portals[i].exports.items[n], .ifindex = exports->devices[i].index};
     routes_fini(&exports->plan);
     routes_plan(&exports->plan, targets, count, exports->slot, NULL);
     free(targets);
@@ -66,6 +67,9 @@ void exports_free(struct exports *exports)
     if (!routes_purge(exports->slot, exports->nl, &fault))
         log_error("%s", fault.text);
     routes_fini(&exports->plan);
+    for (size_t i = 0; i < exports->access->portal_count; i++)
+        if (exports->devices[i].index)
+            tun_close(&exports->devices[i]);
     free(exports->devices);
     free(exports);
 }
@@ -78,43 +82,63 @@ static void name_device(const struct exports *exports, size_t index, char name[I
         snprintf(name, IFNAMSIZ, "ux%zu", next);
 }
 
-bool exports_open(struct exports *exports, size_t index, struct tun *out, struct fault *fault)
+static bool raise_device(struct exports *exports, const struct tun *tun, struct fault *fault)
 {
-    char name[IFNAMSIZ];
-    name_device(exports, index, name);
-    if (!tun_open(out, name, fault))
-        return false;
-    exports->devices[index] = out->index;
     plan(exports);
-    if (netlink_link_up(exports->nl, out->index, CHANNEL_EXPORT_MTU, QUEUE_LENGTH, fault) &&
-        routes_install(&exports->plan, exports->nl, fault))
-        return true;
-    tun_close(out);
+    return netlink_link_up(exports->nl, tun->index, CHANNEL_EXPORT_MTU, QUEUE_LENGTH, fault);
+}
+
+const struct tun *exports_open(struct exports *exports, size_t index, struct fault *fault)
+{
+    struct tun *tun = &exports->devices[index];
+    char name[IFNAMSIZ];
+    assert(!tun->index);
+    name_device(exports, index, name);
+    if (!tun_open(tun, name, fault)) {
+        tun->index = 0;
+        return NULL;
+    }
+    if (raise_device(exports, tun, fault) && routes_install(&exports->plan, exports->nl, fault))
+        return tun;
     exports_gone(exports, index);
-    return false;
+    return NULL;
 }
 
 void exports_gone(struct exports *exports, size_t index)
 {
-    if (!exports->devices[index])
+    if (!exports->devices[index].index)
         return;
-    exports->devices[index] = 0; // its routes went with it
+    tun_close(&exports->devices[index]);
+    exports->devices[index].index = 0; // its routes went with it
     plan(exports);
 }
 
-// The kernel tells of routes that went with a device before the worker's end is heard.
-static void forget_deleted(struct exports *exports)
+static bool is_deleted(const struct tun *tun)
 {
     char name[IFNAMSIZ];
-    for (size_t i = 0; i < exports->access->portal_count; i++)
-        if (exports->devices[i] && !if_indextoname(exports->devices[i], name))
-            exports_gone(exports, i);
+    return tun->index && !if_indextoname(tun->index, name);
 }
 
-void exports_repair(struct exports *exports)
+// The routes into it follow with all others that are missing.
+static bool make_again(struct exports *exports, size_t index)
+{
+    struct tun *tun = &exports->devices[index];
+    struct fault fault;
+    if (tun_make_again(tun, &fault) && raise_device(exports, tun, &fault)) {
+        log_warning("%s was deleted by another program; made again", tun->name);
+        return true;
+    }
+    log_error("%s was deleted by another program, and cannot be made again: %s", tun->name, fault.text);
+    exports_gone(exports, index);
+    return false;
+}
+
+void exports_repair(struct exports *exports, exports_deleted *deleted, void *owner)
 {
     struct fault fault;
-    forget_deleted(exports);
+    for (size_t i = 0; i < exports->access->portal_count; i++)
+        if (is_deleted(&exports->devices[i]))
+            deleted(owner, i, make_again(exports, i));
     int repaired = routes_repair(&exports->plan, exports->nl, &fault);
     if (repaired < 0)
         log_error("%s", fault.text);

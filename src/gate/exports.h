@@ -16,12 +16,15 @@ struct exports *exports_new(const struct access *access, struct netlink *nl, uns
 // Removes everything that is not a device.
 void exports_free(struct exports *exports);
 
-// Makes the device of access->portals[index] and routes its prefixes there; the device is the caller's. False with a fault,
-// and nothing left behind: the device may still be with a worker that is leaving.
-bool exports_open(struct exports *exports, size_t index, struct tun *out, struct fault *fault);
-// That device is gone.
+// Makes the device of access->portals[index] and routes its prefixes there; it is ours until exports_gone, a worker has its
+// descriptor too. NULL with a fault, and nothing left behind: the device may still be with a worker that is leaving.
+const struct tun *exports_open(struct exports *exports, size_t index, struct fault *fault);
+// Nobody has that device any more.
 void exports_gone(struct exports *exports, size_t index);
+
+// The device of access->portals[index] was deleted: it is back behind the same descriptor, or gone for good.
+typedef void exports_deleted(void *owner, size_t index, bool is_back);
 // Puts back what another program has removed.
-void exports_repair(struct exports *exports);
+void exports_repair(struct exports *exports, exports_deleted *deleted, void *owner);
 
 #endif

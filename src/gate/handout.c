@@ -65,18 +65,17 @@ static bool serve(struct child *child, const struct value_forwards *forwards, st
 
 static bool export(struct exports *exports, size_t index, struct child *child, struct fault *fault)
 {
-    struct tun tun;
-    if (!exports_open(exports, index, &tun, fault))
+    const struct tun *tun = exports_open(exports, index, fault);
+    if (!tun)
         return false;
     struct channel_message *message = memory_new(sizeof *message);
     message->type = CHANNEL_EXPORT;
-    memcpy(message->export.device, tun.name, sizeof message->export.device);
-    message->export.index = tun.index;
-    message->export.offload = tun.offload;
-    message->export.uso = tun.uso;
-    child_hand(child, message, &tun.fd, 1);
+    memcpy(message->export.device, tun->name, sizeof message->export.device);
+    message->export.index = tun->index;
+    message->export.offload = tun->offload;
+    message->export.uso = tun->uso;
+    child_hand(child, message, &tun->fd, 1);
     free(message);
-    tun_close(&tun);
     child->captures = true;
     return true;
 }
@@ -115,6 +114,26 @@ void handout_look(struct handout *handout)
         if (!ok)
             uv_timer_start(&handout->retry, look, RETRY_MS, 0);
     }
+}
+
+// A worker whose device cannot be made again ends; the next login gets a new one.
+static void device_deleted(void *owner, size_t index, bool is_back)
+{
+    static const struct channel_message back = {.type = CHANNEL_EXPORT_BACK};
+    struct handout *handout = owner;
+    struct child *child = find(handout, handout->access->portals[index].name);
+    if (!child || !child->captures)
+        return;
+    if (is_back)
+        child_tell(child, &back);
+    else
+        child_end(child, "the device of its exports is gone");
+}
+
+void handout_repair(struct handout *handout)
+{
+    if (handout->exports)
+        exports_repair(handout->exports, device_deleted, handout);
 }
 
 bool handout_try(const struct access *access, struct fault *fault, unsigned *line)

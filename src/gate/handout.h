@@ -20,6 +20,8 @@ struct handout *handout_new(uv_loop_t *loop, const struct access *access, const 
 void handout_free(struct handout *handout);
 // Without it no device is handed out. Borrowed.
 void handout_set_exports(struct handout *handout, struct exports *exports);
+// Routes, rules or devices of exports may have been removed by another program: they are put back.
+void handout_repair(struct handout *handout);
 // A portal has come or gone.
 void handout_look(struct handout *handout);
 

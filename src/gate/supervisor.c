@@ -91,8 +91,8 @@ static void network_changed(uv_poll_t *poll, int status, int events)
     (void)events;
     // A prefix that the host answers for as a whole is a route and no address.
     unsigned changed = netlink_watch_read(supervisor->nl);
-    if (supervisor->exports && changed & (NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE))
-        exports_repair(supervisor->exports);
+    if (changed & (NETLINK_CHANGED_LINK | NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE))
+        handout_repair(supervisor->handout);
     if (!(changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE)) || !refresh_locals(supervisor))
         return;
     list_for_each(node, &supervisor->children)

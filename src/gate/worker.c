@@ -68,8 +68,6 @@ static void turned(void *owner, usec_t now)
     struct worker *worker = owner;
     if (worker->dial)
         tell_counts(worker, now);
-    if (entrances_lost(&worker->entrances))
-        tunnel_end(worker->tunnel, "the device of its exports is gone"); // the next login gets a new one
 }
 
 static void report_up(const struct tls *tls)
@@ -208,6 +206,9 @@ static void act_on(struct worker *worker, const struct channel_message *message,
     case CHANNEL_EXPORT:
         assert(count == 1);
         entrances_take_export(&worker->entrances, message, fds[0]);
+        break;
+    case CHANNEL_EXPORT_BACK:
+        entrances_export_back(&worker->entrances);
         break;
     case CHANNEL_LOCALS:
         take_locals(worker, message);

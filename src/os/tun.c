@@ -66,6 +66,13 @@ static bool explain_create(struct fault *fault, int error, const char *name)
     }
 }
 
+static bool attach(const struct tun *tun)
+{
+    struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (tun->offload ? IFF_VNET_HDR : 0))};
+    memcpy(request.ifr_name, tun->name, sizeof request.ifr_name);
+    return ioctl(tun->fd, TUNSETIFF, &request) == 0;
+}
+
 // With `vnet` when it is wanted and the kernel has it; `offload` then says so.
 static bool create(struct tun *tun, bool vnet, struct fault *fault)
 {
@@ -75,9 +82,7 @@ static bool create(struct tun *tun, bool vnet, struct fault *fault)
 
     unsigned features = 0;
     tun->offload = vnet && ioctl(tun->fd, TUNGETFEATURES, &features) == 0 && (features & IFF_VNET_HDR);
-    struct ifreq request = {.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | (tun->offload ? IFF_VNET_HDR : 0))};
-    memcpy(request.ifr_name, tun->name, sizeof request.ifr_name);
-    if (ioctl(tun->fd, TUNSETIFF, &request) < 0) {
+    if (!attach(tun)) {
         int error = errno;
         tun_close(tun);
         return explain_create(fault, error, tun->name);
@@ -96,6 +101,12 @@ static bool set_offload(struct tun *tun)
     return tun->uso || ioctl(tun->fd, TUNSETOFFLOAD, tso) == 0;
 }
 
+static bool find_index(struct tun *tun, struct fault *fault)
+{
+    tun->index = if_nametoindex(tun->name);
+    return tun->index || fault_errno(fault, errno, "tun %s: find its index", tun->name);
+}
+
 bool tun_open(struct tun *out, const char *name, struct fault *fault)
 {
     *out = (struct tun){.fd = -1};
@@ -111,13 +122,20 @@ bool tun_open(struct tun *out, const char *name, struct fault *fault)
         if (!create(out, false, fault))
             return false;
     }
-    out->index = if_nametoindex(out->name);
-    if (out->index == 0) {
-        int error = errno;
-        tun_close(out);
-        return fault_errno(fault, error, "tun %s: find its index", name);
-    }
-    return true;
+    if (find_index(out, fault))
+        return true;
+    tun_close(out);
+    return false;
+}
+
+bool tun_make_again(struct tun *tun, struct fault *fault)
+{
+    bool uso = tun->uso;
+    if (!attach(tun))
+        return explain_create(fault, errno, tun->name);
+    if (tun->offload && (!set_offload(tun) || tun->uso != uso))
+        return fault_set(fault, "tun %s: it has not the offload of the one before", tun->name);
+    return find_index(tun, fault);
 }
 
 void tun_close(struct tun *tun)

@@ -22,6 +22,9 @@ struct tun {
 
 // Creates `name` (never adopts a device in use). Not persistent: the device goes with the descriptor.
 bool tun_open(struct tun *out, const char *name, struct fault *fault);
+// After somebody has deleted the device: a new one of the same name and kind behind the same descriptor, wherever that was
+// passed to. It takes CAP_NET_ADMIN, and no access to any file. `index` is then another; the descriptor stays in any case.
+bool tun_make_again(struct tun *tun, struct fault *fault);
 void tun_close(struct tun *tun);
 
 // One packet: its length, or -1 with errno (EAGAIN when there is none). `vnet` is zeroed without offload.

@@ -7,6 +7,7 @@
 #include "edge/capture/capture.h"
 #include "os/log.h"
 #include "portal/repair.h"
+#include "portal/system_dns.h"
 
 #include <stdlib.h>
 
@@ -22,8 +23,10 @@ struct capturing {
 static bool take_device(struct portal *portal, struct fault *fault)
 {
     portal->capturing = memory_new(sizeof *portal->capturing);
-    if (tun_open(&portal->capturing->tun, portal->conf->device, fault))
+    if (tun_open(&portal->capturing->tun, portal->conf->device, fault)) {
+        portal->ifindex = portal->capturing->tun.index;
         return true;
+    }
     free(portal->capturing);
     portal->capturing = NULL;
     return false;
@@ -72,8 +75,7 @@ static void undo_routes(struct portal *portal)
     routes_fini(&portal->capturing->plan);
 }
 
-// Slots of a dead predecessor are purged only once our own routes stand, so nothing leaks in between.
-static bool take_routes(struct portal *portal, struct fault *fault)
+static void plan_routes(struct portal *portal)
 {
     struct routes *plan = &portal->capturing->plan;
     const struct value_prefixes *prefixes = &portal->conf->routes;
@@ -83,6 +85,13 @@ static bool take_routes(struct portal *portal, struct fault *fault)
     routes_plan(plan, targets, prefixes->count, portal->runtime.slot,
                 link_tuning_route(portal->conf->route_congestion));
     free(targets);
+}
+
+// Slots of a dead predecessor are purged only once our own routes stand, so nothing leaks in between.
+static bool take_routes(struct portal *portal, struct fault *fault)
+{
+    struct routes *plan = &portal->capturing->plan;
+    plan_routes(portal);
     if (routes_purge(portal->runtime.slot, portal->nl, fault) && routes_install(plan, portal->nl, fault) &&
         purge_left(portal, fault))
         return true;
@@ -90,9 +99,40 @@ static bool take_routes(struct portal *portal, struct fault *fault)
     return false;
 }
 
+// Rules and unreachable routes have stood all the while, so nothing went out in clear.
+static bool make_again(struct portal *portal, struct fault *fault)
+{
+    struct capturing *capturing = portal->capturing;
+    if (!tun_make_again(&capturing->tun, fault) || !take_addresses(portal, fault))
+        return false;
+    portal->ifindex = capturing->tun.index; // another one
+    routes_fini(&capturing->plan);
+    plan_routes(portal);
+    if (routes_repair(&capturing->plan, portal->nl, fault) < 0)
+        return false;
+    system_dns_device_back(portal);
+    capture_device_back(capturing->capture);
+    return true;
+}
+
 static void device_gone(void *owner)
 {
     struct portal *portal = owner;
+    const char *name = portal->capturing->tun.name;
+    struct fault why, fault;
+    if (portal->stopping)
+        return;
+    if (make_again(portal, &why)) {
+        log_warning("%s was deleted by another program; made again", name);
+        return;
+    }
+    fault_set(&fault, "%s was deleted by another program, and cannot be made again: %s", name, why.text);
+    portal_fail(portal, "the portal's device is gone", &fault);
+}
+
+// The device of a run lies in another network, where we have no right to make one.
+static void given_gone(struct portal *portal)
+{
     struct fault why;
     fault_set(&why, "%s was deleted by another program", portal->capturing->tun.name);
     portal_fail(portal, "the portal's device is gone", &why);
@@ -155,16 +195,15 @@ void capturing_turned(void *owner, usec_t now)
               "flows reset because their far ends took no data and memory ran short");
     log_tally(&capturing->gave_way, counters->associations_gave_way, now,
               "UDP associations ended early for new ones, at half of MaxFlows");
-    if (capture_is_gone(capturing->capture))
-        device_gone(portal);
+    if (!capture_is_gone(capturing->capture))
+        return;
+    if (capturing->repair)
+        repair_look(capturing->repair);
+    else
+        given_gone(portal);
 }
 
 const char *capturing_device(const struct portal *portal)
 {
     return portal->capturing ? portal->capturing->tun.name : NULL;
-}
-
-unsigned capturing_ifindex(const struct portal *portal)
-{
-    return portal->capturing->tun.index;
 }

@@ -22,6 +22,5 @@ extern const struct step CAPTURING_LEFT;
 void capturing_turned(void *owner, usec_t now);
 // NULL: it does not capture.
 const char *capturing_device(const struct portal *portal);
-unsigned capturing_ifindex(const struct portal *portal); // of that device
 
 #endif

@@ -30,6 +30,7 @@ struct portal {
     struct netlink *nl;          // NULL: cannot be had, and is not needed
     const struct tun *given;     // a device that somebody else has made, of a run; else NULL
     struct capturing *capturing; // portal/capturing.h; NULL: neither that nor a Route
+    unsigned ifindex;            // of the device that it has made
     struct control *control;
     struct watch *watch;           // of the network; NULL: the one that captures has its own
     struct system_dns *system_dns; // portal/system_dns.h; NULL: there are no names

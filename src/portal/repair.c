@@ -51,8 +51,8 @@ static bool mend(struct repair *repair)
     struct fault fault;
     short flags;
     if (!device_flags(repair, &flags)) {
-        log_error("%s was deleted by another program", repair->config.tun->name);
         repair->ops.gone(repair->owner);
+        watch_acted(repair->watch);
         return true;
     }
     bool ok = (flags & IFF_UP) || raise_device(repair, &fault);
@@ -74,6 +74,11 @@ static void settled(void *owner)
     if (!mend(repair))
         watch_again(repair->watch);
     repair->ops.changed(repair->owner);
+}
+
+void repair_look(struct repair *repair)
+{
+    watch_again(repair->watch);
 }
 
 void repair_free(struct repair *repair)

@@ -22,11 +22,13 @@ struct repair_config {
 
 struct repair_ops {
     void (*changed)(void *owner); // addresses or routes of the host
-    void (*gone)(void *owner);    // somebody has deleted the device
+    void (*gone)(void *owner);    // somebody has deleted the device: make it again
 };
 
 struct repair *repair_new(uv_loop_t *loop, const struct repair_config *config, const struct repair_ops *ops,
                           void *owner, struct fault *fault);
 void repair_free(struct repair *repair);
+// Look soon, whether the kernel tells of a change or not.
+void repair_look(struct repair *repair);
 
 #endif

@@ -5,7 +5,6 @@
 #include "os/log.h"
 #include "os/resolv_keeper.h"
 #include "os/resolved.h"
-#include "portal/capturing.h"
 #include "portal/link_servers.h"
 #include "portal/naming.h"
 
@@ -89,7 +88,7 @@ static bool resolved_serves(void)
 static bool tell_resolved(const struct portal *portal, const struct names *names, struct fault *fault)
 {
     const struct resolved_link link = {
-        .ifindex = capturing_ifindex(portal),
+        .ifindex = portal->ifindex,
         .servers = names->servers,
         .server_count = names->server_count,
         .domains = names->domains,
@@ -207,6 +206,18 @@ static bool take(struct portal *portal, struct fault *fault)
         choose(portal);
     naming_set_rest(portal, portal->system_dns->servers);
     return true;
+}
+
+void system_dns_device_back(struct portal *portal)
+{
+    struct names names;
+    struct fault why;
+    if (!portal->system_dns || portal->system_dns->way != WAY_RESOLVED)
+        return;
+    collect(&names, &portal->conf->names);
+    if (!tell_resolved(portal, &names, &why))
+        log_warning("systemd-resolved no longer asks here: %s", why.text);
+    forget(&names);
 }
 
 static void closed(uv_handle_t *handle)

@@ -9,6 +9,8 @@
 
 // With its rights, and once the device is up: resolved asks nobody over a link that is not.
 extern const struct step SYSTEM_DNS;
+// The device was made again: what was told of a link goes with it.
+void system_dns_device_back(struct portal *portal);
 
 // "systemd-resolved", "resolv.conf" or "none"; NULL: there are no names.
 const char *system_dns_way(const struct portal *portal);

@@ -80,5 +80,6 @@ void watch_calm(struct watch *watch)
 
 void watch_again(struct watch *watch)
 {
-    uv_timer_start(&watch->timer, settled, watch->pause, 0);
+    if (!uv_is_active((uv_handle_t *)&watch->timer))
+        uv_timer_start(&watch->timer, settled, watch->pause, 0);
 }

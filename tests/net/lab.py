@@ -18,6 +18,7 @@ import contextlib
 import ctypes
 import os
 import pathlib
+import signal
 import subprocess
 import threading
 import time
@@ -64,6 +65,14 @@ def run(*argv, check=True, **kwargs):
     if check and done.returncode != 0:
         raise AssertionError(f"{' '.join(map(str, argv))}: exit {done.returncode}\n{done.stdout}{done.stderr}")
     return done
+
+
+def replace_device(host, name, owner):
+    """Another program's of the same name in its place, before the process that made it looks."""
+    os.kill(owner, signal.SIGSTOP)
+    host.run("ip", "link", "del", name)
+    host.run("ip", "link", "add", name, "type", "bridge")
+    os.kill(owner, signal.SIGCONT)
 
 
 def setns(descriptor):

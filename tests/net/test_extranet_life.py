@@ -6,9 +6,10 @@ import errno
 import os
 import signal
 
-from lab import wait_until
+from lab import replace_device, wait_until
 from programs import USHER_GATE, Gate
 from sites import await_exports
+from traffic import TIMEOUT, Server, each_connection, listener, receive_all, serve_echo, stream
 from test_extranet import ACCESS, CLIENT4, reached, sites
 
 
@@ -29,6 +30,32 @@ def test_a_worker_that_is_killed(lab, pki, tmp_path):
         gate.crashed_on_demand = True
         os.kill(gate.worker_pids()[0], signal.SIGKILL)
         wait_until(lambda: reached(lab, (CLIENT4, 81)) == errno.ECONNREFUSED, 5, "the next worker")
+
+
+def test_a_deleted_device_is_made_again(lab, pki, tmp_path):
+    with sites(lab, tmp_path, pki) as (_, gate):
+        worker = gate.worker_pids()
+        with Server(listener(lab.client, CLIENT4), each_connection(serve_echo)) as where, \
+                stream(lab.server)(CLIENT4, TIMEOUT) as flow:
+            flow.connect(where)
+            for _ in range(2):
+                lab.gate.run("ip", "link", "del", "ux0")
+                wait_until(lambda: reached(lab, where) == 0, 2, "the device")
+                flow.sendall(b"still there")
+                assert receive_all(flow, 11) == b"still there"
+        assert gate.worker_pids() == worker
+        assert gate.log().count("ux0 was deleted by another program; made again") == 2
+
+
+def test_a_device_that_cannot_be_made_again(lab, pki, tmp_path):
+    """The worker ends, and the next login gets another one."""
+    with sites(lab, tmp_path, pki) as (_, gate):
+        try:
+            replace_device(lab.gate, "ux0", gate.pid())
+            wait_until(lambda: "the device of its exports is gone" in gate.log(), 5, "the worker's end")
+            wait_until(lambda: reached(lab, (CLIENT4, 81)) == errno.ECONNREFUSED, 10, "the next device")
+        finally:
+            lab.gate.run("ip", "link", "del", "ux0")
 
 
 def test_nothing_is_left(lab, pki, tmp_path):

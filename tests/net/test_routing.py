@@ -10,9 +10,11 @@ import time
 import pytest
 
 import lab as net
-from lab import patience, wait_until
+import socks
+from lab import patience, replace_device, wait_until
 from programs import USHER_TUN, Gate, Portal
-from traffic import Server, connect_error, each_connection, listener, serve_echo, stream
+from traffic import (TIMEOUT, Server, connect_error, each_connection, listener, receive_all, serve_echo,
+                     stream)
 
 MARK = "0x7573"  # of the portal's own connection
 FIRST_TABLE = 30067  # of slot 0
@@ -124,11 +126,35 @@ def test_what_others_delete_is_put_back(lab, make_portal, own_rules, echo, comma
         assert echoes(lab.client, echo)
 
 
-def test_a_deleted_device_ends_the_portal(lab, make_portal):
+def test_a_deleted_device_is_made_again(lab, make_portal, gate, echo):
+    """Tunnel, other entrances and flows of the LAN go on."""
+    portal = make_portal(extra="Socks = 127.0.0.1:81").start()
+    worker = gate.worker_pids()
+    with stream(lab.client)(echo[0], TIMEOUT) as flow, socks.connect(lab.portal, echo, ("127.0.0.1", 81)) as aside:
+        flow.connect(echo)
+        for _ in range(2):
+            lab.portal.run("ip", "link", "del", "usher0")
+            begin = time.monotonic()
+            wait_until(lambda: lab.portal.run("ip", "route", "show", "dev", "usher0", "table", "all",
+                                              check=False).stdout.count("10.73.0.0/24"), 2, "the device with its routes")
+            assert time.monotonic() - begin < patience(1)
+            for sock in (flow, aside):
+                sock.sendall(b"still there")
+                assert receive_all(sock, 11) == b"still there"
+            assert echoes(lab.client, echo) and echoes(lab.portal, echo)
+    assert "10.99.0.2" in lab.portal.run("ip", "address", "show", "usher0").stdout
+    assert portal.log().count("usher0 was deleted by another program; made again") == 2
+    assert gate.worker_pids() == worker
+
+
+def test_a_device_that_cannot_be_made_again_ends_the_portal(lab, make_portal):
     portal = make_portal().start()
-    lab.portal.run("ip", "link", "del", "usher0")
-    assert portal.wait(10) == 1
-    assert "deleted" in portal.log()
+    try:
+        replace_device(lab.portal, "usher0", portal.pid())
+        assert portal.wait(10) == 1
+        assert "usher0 was deleted by another program, and cannot be made again: tun usher0: there is an" in portal.log()
+    finally:
+        lab.portal.run("ip", "link", "del", "usher0")
     portal.down(check=False)
     assert "suppress" not in lab.portal.run("ip", "rule").stdout
 

@@ -145,8 +145,9 @@ static void test_descriptors(void **state)
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS,  CHANNEL_POLL,  CHANNEL_END,      CHANNEL_UP,
-                                              CHANNEL_REFUSED, CHANNEL_FACTS, CHANNEL_FORWARDS, CHANNEL_EXPORT};
+    static const enum channel_type types[] = {CHANNEL_LOCALS,   CHANNEL_POLL,    CHANNEL_END,
+                                              CHANNEL_UP,       CHANNEL_REFUSED, CHANNEL_FACTS,
+                                              CHANNEL_FORWARDS, CHANNEL_EXPORT,  CHANNEL_EXPORT_BACK};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {

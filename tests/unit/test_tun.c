@@ -11,6 +11,7 @@
 #include <netinet/udp.h>
 #include <poll.h>
 #include <sched.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -90,6 +91,31 @@ static void a_device_comes_and_goes_with_its_descriptor(void **state)
     assert_int_equal(if_nametoindex("ut0"), 0);
     tun_close(&tun); // harmless
     assert_true(tun_open(&tun, "ut0", &fault));
+    tun_close(&tun);
+}
+
+static void a_deleted_device_is_made_again_behind_its_descriptor(void **state)
+{
+    (void)state;
+    need_namespace();
+    struct tun tun;
+    struct fault fault = {""};
+    struct virtio_net_hdr vnet;
+    uint8_t room[64];
+    assert_true(tun_open(&tun, "ut0", &fault));
+    assert_false(tun_make_again(&tun, &fault)); // it is there
+    for (int i = 0; i < 3; i++) {
+        int fd = tun.fd;
+        assert_int_equal(system("ip link del ut0"), 0);
+        assert_int_equal(tun_read(&tun, &vnet, room, sizeof(room)), -1);
+        assert_int_equal(errno, EBADFD);
+        if (!tun_make_again(&tun, &fault))
+            fail_msg("%s", fault.text);
+        assert_int_equal(tun.fd, fd);
+        assert_int_equal(if_nametoindex("ut0"), tun.index);
+        assert_int_equal(tun_read(&tun, &vnet, room, sizeof(room)), -1);
+        assert_true(errno == EAGAIN || errno == EIO);
+    }
     tun_close(&tun);
 }
 
@@ -223,6 +249,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_device_comes_and_goes_with_its_descriptor),
+        cmocka_unit_test(a_deleted_device_is_made_again_behind_its_descriptor),
         cmocka_unit_test(what_the_kernel_sends_is_read),
         cmocka_unit_test(what_is_written_in_parts_arrives_whole),
         cmocka_unit_test(too_many_parts_are_refused),

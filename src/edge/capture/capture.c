@@ -237,6 +237,13 @@ const struct capture_counters *capture_counters(const struct capture *capture)
     return &capture->counters;
 }
 
+void capture_device_back(struct capture *capture)
+{
+    capture->device_gone = false;
+    capture->watched = 0;
+    capture_device_watch(capture);
+}
+
 bool capture_is_gone(const struct capture *capture)
 {
     return capture->device_gone;

@@ -20,8 +20,11 @@ struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct
 // The entrance that it is; frees it when it is stopped.
 struct edge *capture_edge(struct capture *capture);
 
-// The device was deleted under us: nothing can be captured any more. A turn is asked for when it is.
+// The device was deleted under us: nothing is captured until it is back. A turn is asked for when it is. Flows stay: what
+// the device does not take in the meantime is lost as on any network.
 bool capture_is_gone(const struct capture *capture);
+// It is there again, behind the same descriptor (tun_make_again).
+void capture_device_back(struct capture *capture);
 const struct capture_counters *capture_counters(const struct capture *capture);
 
 #endif

@@ -55,7 +55,9 @@ static bool take(struct capture *capture, struct packet *packet)
 
 static void device_gone(struct capture *capture, const char *why)
 {
-    log_error("device %s is gone: %s", capture->tun->name, why);
+    if (capture->device_gone)
+        return;
+    log_debug("device %s is gone: %s", capture->tun->name, why); // whoever made it says what follows
     uv_poll_stop(&capture->poll);
     capture->device_gone = true;
 }
