@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One entry for each source that has a connection under way or a crash to its name.
+// One entry for each source that has a connection or a tunnel, or is remembered for one of three reasons, each with a list
+// of its own that is bounded.
 
 #include "gate/admission.h"
 
+#include "base/bucket.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/memory.h"
@@ -13,23 +15,45 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { KNOWN_SHARE = 4 }; // places for known sources alone: all divided by this
+
 struct source {
     struct table_node node;
     struct list crashed; // in admission->crashed, the oldest crash first
+    struct list recent;  // in admission->recent, who came last is last
+    struct list known;   // in admission->known, who was proved last is last
     struct address addr;
-    uint32_t count;
+    struct bucket starts;
+    usec_t came;
+    uint32_t count;   // places that it holds
+    uint32_t tunnels; // portals of it that are logged in
     uint32_t crashes;
     usec_t until;     // refused before
     usec_t forgotten; // when `crashes` no longer counts
 };
 
+struct ticket {
+    struct list node; // in admission->places while it has one, the oldest first
+    struct source *source;
+    usec_t since;
+    bool known;  // its source was when it came
+    bool proved; // counted as a tunnel
+    void *owner;
+};
+
+struct memory_of { // sources, the one to be forgotten first is first
+    struct list list;
+    uint32_t count;
+};
+
 struct admission {
     struct table sources;
-    struct list crashed;
-    uint32_t crashed_count;
+    struct memory_of crashed, recent, known;
+    struct list places;
     struct hash_key key;
-    uint32_t count, most, most_per_source;
-    uint64_t refused, crashes;
+    struct bucket fresh, usual; // of unknown sources
+    uint32_t count, unknown, most, most_per_source;
+    uint64_t refused, gave_way, crashes;
 };
 
 static struct address source_of(const struct address *addr)
@@ -52,7 +76,7 @@ static struct source *find(const struct admission *admission, const struct addre
     return NULL;
 }
 
-static struct source *need(struct admission *admission, const struct address *addr)
+static struct source *need(struct admission *admission, const struct address *addr, usec_t now)
 {
     uint64_t hash;
     struct source *source = find(admission, addr, &hash);
@@ -61,22 +85,36 @@ static struct source *need(struct admission *admission, const struct address *ad
     source = memory_new(sizeof(*source));
     source->addr = *addr;
     list_init(&source->crashed);
+    list_init(&source->recent);
+    list_init(&source->known);
+    bucket_init(&source->starts, ADMISSION_SOURCE_RATE, ADMISSION_SOURCE_BURST, now);
     table_insert(&admission->sources, &source->node, hash);
     return source;
 }
 
+static void remember(struct memory_of *memory, struct list *node)
+{
+    memory->count += !list_is_linked(node);
+    list_remove(node);
+    list_push_back(&memory->list, node);
+}
+
+static void forget(struct memory_of *memory, struct list *node)
+{
+    memory->count -= list_is_linked(node);
+    list_remove(node);
+}
+
 static void forget_crashes(struct admission *admission, struct source *source)
 {
-    if (!list_is_linked(&source->crashed))
-        return;
-    list_remove(&source->crashed);
-    admission->crashed_count--;
+    forget(&admission->crashed, &source->crashed);
     source->crashes = 0;
 }
 
 static void release(struct admission *admission, struct source *source)
 {
-    if (source->count || list_is_linked(&source->crashed))
+    if (source->count || source->tunnels || list_is_linked(&source->crashed) || list_is_linked(&source->recent) ||
+        list_is_linked(&source->known))
         return;
     table_remove(&admission->sources, &source->node);
     free(source);
@@ -84,11 +122,24 @@ static void release(struct admission *admission, struct source *source)
 
 static void forget_old(struct admission *admission, usec_t now)
 {
-    while (!list_is_empty(&admission->crashed)) {
-        struct source *oldest = container_of(admission->crashed.next, struct source, crashed);
-        if (oldest->forgotten > now && admission->crashed_count <= ADMISSION_CRASHED_MAX)
+    struct memory_of *crashed = &admission->crashed, *recent = &admission->recent, *known = &admission->known;
+    while (crashed->count) {
+        struct source *oldest = container_of(crashed->list.next, struct source, crashed);
+        if (oldest->forgotten > now && crashed->count <= ADMISSION_CRASHED_MAX)
             break;
         forget_crashes(admission, oldest);
+        release(admission, oldest);
+    }
+    while (recent->count) {
+        struct source *oldest = container_of(recent->list.next, struct source, recent);
+        if (oldest->came + ADMISSION_RECENT_S * USEC_PER_SEC > now && recent->count <= ADMISSION_RECENT_MAX)
+            break;
+        forget(recent, &oldest->recent);
+        release(admission, oldest);
+    }
+    while (known->count > (now == USEC_NEVER ? 0 : ADMISSION_KNOWN_MAX)) {
+        struct source *oldest = container_of(known->list.next, struct source, known);
+        forget(known, &oldest->known);
         release(admission, oldest);
     }
 }
@@ -99,7 +150,12 @@ struct admission *admission_new(uint32_t most, uint32_t most_per_source)
     admission->most = most;
     admission->most_per_source = most_per_source;
     table_init(&admission->sources);
-    list_init(&admission->crashed);
+    list_init(&admission->crashed.list);
+    list_init(&admission->recent.list);
+    list_init(&admission->known.list);
+    list_init(&admission->places);
+    bucket_init(&admission->fresh, ADMISSION_RATE, ADMISSION_BURST, 0);
+    bucket_init(&admission->usual, ADMISSION_RATE, ADMISSION_BURST, 0);
     random_fill(&admission->key, sizeof(admission->key));
     return admission;
 }
@@ -114,46 +170,140 @@ void admission_free(struct admission *admission)
     free(admission);
 }
 
-const char *admission_enter(struct admission *admission, const struct address *addr, usec_t now)
+static bool is_known(const struct source *source)
 {
-    struct address key = source_of(addr);
-    forget_old(admission, now);
-    if (admission->count >= admission->most) {
-        admission->refused++;
-        return "too many unauthenticated connections";
-    }
-    struct source *source = need(admission, &key);
-    const char *why = NULL;
-    if (source->until > now)
-        why = "its connections made workers crash";
-    else if (source->count >= admission->most_per_source)
-        why = "too many unauthenticated connections from this source";
-    if (why) {
-        admission->refused++;
-        release(admission, source);
-        return why;
-    }
-    source->count++;
+    return source->tunnels || list_is_linked(&source->known);
+}
+
+static void take_place(struct admission *admission, struct ticket *ticket)
+{
+    list_push_back(&admission->places, &ticket->node);
+    ticket->source->count++;
     admission->count++;
+    admission->unknown += !ticket->known;
+}
+
+static void leave_place(struct admission *admission, struct ticket *ticket)
+{
+    if (!list_is_linked(&ticket->node))
+        return;
+    list_remove(&ticket->node);
+    ticket->source->count--;
+    admission->count--;
+    admission->unknown -= !ticket->known;
+}
+
+// The oldest that `source` has, or, NULL, of the source that has most; unknown ones go before known ones.
+static struct ticket *find_oldest(const struct admission *admission, const struct source *source)
+{
+    struct ticket *found = NULL;
+    list_for_each(node, &admission->places) {
+        struct ticket *ticket = container_of(node, struct ticket, node);
+        if (source && ticket->source != source)
+            continue;
+        if (!found || found->known > ticket->known ||
+            (found->known == ticket->known && found->source->count < ticket->source->count))
+            found = ticket;
+    }
+    return found;
+}
+
+static bool may_go(const struct ticket *ticket, usec_t now)
+{
+    return ticket && ticket->since + ADMISSION_GRACE_MS * USEC_PER_MSEC <= now;
+}
+
+// Whether there is a place for one of that source, if need be another's.
+static const char *find_place(const struct admission *admission, const struct source *source, usec_t now,
+                              struct ticket **gives_way)
+{
+    bool known = is_known(source);
+    uint32_t for_unknown = admission->most - admission->most / KNOWN_SHARE;
+    *gives_way = NULL;
+    if (source->count >= admission->most_per_source) {
+        *gives_way = find_oldest(admission, source);
+        return may_go(*gives_way, now) ? NULL : "too many unauthenticated connections from this source";
+    }
+    if (admission->count < admission->most && (known || admission->unknown < for_unknown))
+        return NULL;
+    *gives_way = find_oldest(admission, NULL);
+    bool at_once = known && !(*gives_way)->known;
+    return at_once || may_go(*gives_way, now) ? NULL : "too many unauthenticated connections";
+}
+
+static const char *judge(struct admission *admission, struct source *source, usec_t now, struct ticket **gives_way)
+{
+    bool is_fresh = !list_is_linked(&source->recent);
+    source->came = now;
+    remember(&admission->recent, &source->recent);
+    if (source->until > now)
+        return "its connections made workers crash";
+    if (!bucket_take(&source->starts, now))
+        return "too many connections a second from this source";
+    const char *why = find_place(admission, source, now, gives_way);
+    if (why)
+        return why;
+    if (!is_known(source) && !(is_fresh && bucket_take(&admission->fresh, now)) && !bucket_take(&admission->usual, now))
+        return "too many connections a second";
     return NULL;
 }
 
-void admission_leave(struct admission *admission, const struct address *addr, usec_t now)
+struct ticket *admission_enter(struct admission *admission, const struct address *addr, usec_t now, void **gives_way,
+                               const char **why)
 {
     struct address key = source_of(addr);
-    uint64_t hash;
-    struct source *source = find(admission, &key, &hash);
-    assert(source && source->count && admission->count);
-    source->count--;
-    admission->count--;
+    struct ticket *other = NULL;
+    *gives_way = NULL;
     forget_old(admission, now);
+    struct source *source = need(admission, &key, now);
+    *why = judge(admission, source, now, &other);
+    if (*why) {
+        admission->refused++;
+        return NULL;
+    }
+    if (other) {
+        leave_place(admission, other);
+        admission->gave_way++;
+        *gives_way = other->owner;
+    }
+    struct ticket *ticket = memory_new(sizeof(*ticket));
+    *ticket = (struct ticket){.source = source, .since = now, .known = is_known(source)};
+    list_init(&ticket->node);
+    take_place(admission, ticket);
+    return ticket;
+}
+
+void admission_owned(struct ticket *ticket, void *owner)
+{
+    ticket->owner = owner;
+}
+
+void admission_proved(struct admission *admission, struct ticket *ticket, usec_t now)
+{
+    leave_place(admission, ticket);
+    ticket->proved = true;
+    ticket->source->tunnels++;
+    remember(&admission->known, &ticket->source->known);
+    forget_old(admission, now);
+}
+
+void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now)
+{
+    struct source *source = ticket->source;
+    leave_place(admission, ticket);
+    if (ticket->proved) {
+        source->tunnels--;
+        remember(&admission->known, &source->known);
+    }
+    free(ticket);
     release(admission, source);
+    forget_old(admission, now);
 }
 
 void admission_crashed(struct admission *admission, const struct address *addr, usec_t now)
 {
     struct address key = source_of(addr);
-    struct source *source = need(admission, &key);
+    struct source *source = need(admission, &key, now);
     uint64_t penalty = ADMISSION_PENALTY_S;
     for (uint32_t i = 0; i < source->crashes && penalty < ADMISSION_PENALTY_MAX_S; i++)
         penalty *= 2;
@@ -163,8 +313,7 @@ void admission_crashed(struct admission *admission, const struct address *addr, 
     source->crashes = crashes;
     source->until = now + penalty * USEC_PER_SEC;
     source->forgotten = now + ADMISSION_MEMORY_S * USEC_PER_SEC;
-    list_push_back(&admission->crashed, &source->crashed);
-    admission->crashed_count++;
+    remember(&admission->crashed, &source->crashed);
     forget_old(admission, now);
 }
 
@@ -172,7 +321,11 @@ void admission_describe(const struct admission *admission, struct facts *facts)
 {
     facts_gauge(facts, "connections", "connections that have not authenticated yet", FACT_COUNT, admission->count);
     facts_gauge(facts, "crashed_sources", "sources whose connections made workers crash", FACT_COUNT,
-                admission->crashed_count);
+                admission->crashed.count);
+    facts_gauge(facts, "known_sources", "sources that portals have come from, which have places of their own",
+                FACT_COUNT, admission->known.count);
     facts_counter(facts, "refused", "connections refused before they got a worker", FACT_COUNT, admission->refused);
+    facts_counter(facts, "gave_way", "connections that had not authenticated and were ended for others", FACT_COUNT,
+                  admission->gave_way);
     facts_counter(facts, "crashes", "workers that crashed", FACT_COUNT, admission->crashes);
 }

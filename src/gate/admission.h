@@ -1,6 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who may have a worker before it has proved who it is: few at a time, fewer from one source (an IPv4 address, an IPv6
-// /64), and none for a while from a source whose connections make workers crash.
+// Who may have a worker before it has proved who it is. A source is an IPv4 address or an IPv6 /64.
+//
+// - few at a time, fewer of one source, and so many a second of each source, and of all: a worker is a process;
+// - where there is no place left, the oldest of the source that has most gives way, once it has had time to speak: who
+//   connects and is silent keeps nobody out;
+// - some places, and no bound of all together, for sources that portals have come from: a flood of strangers keeps none out;
+// - none for a while for a source whose connections make workers crash.
 #ifndef GATE_ADMISSION_H
 #define GATE_ADMISSION_H
 
@@ -15,17 +20,34 @@ enum {
     ADMISSION_PENALTY_MAX_S = 64,
     ADMISSION_MEMORY_S = 600,     // without a crash until the earlier ones are forgotten
     ADMISSION_CRASHED_MAX = 4096, // sources with a crash that are remembered
+    ADMISSION_RECENT_MAX = 4096,  // sources that have come within ADMISSION_RECENT_S
+    ADMISSION_RECENT_S = 60,
+    ADMISSION_KNOWN_MAX = 1024, // sources that a portal has come from, and has none any more
+    ADMISSION_GRACE_MS = 1000,  // until one gives way: a handshake over a long path
+    // Connections a second. Starting a worker takes some milliseconds of one processor.
+    ADMISSION_SOURCE_RATE = 10,
+    ADMISSION_SOURCE_BURST = 30, // a site whose portals all come back at once
+    ADMISSION_RATE = 25,         // of all unknown sources that have come lately; the same again of those that have not
+    ADMISSION_BURST = 50,
 };
 
 struct admission;
 
+// One connection, from admission_enter to admission_leave.
+struct ticket;
+
 struct admission *admission_new(uint32_t most, uint32_t most_per_source);
 void admission_free(struct admission *admission);
 
-// NULL: admitted, and counted until admission_leave. Else why not.
-const char *admission_enter(struct admission *admission, const struct address *source, usec_t now);
-// It has authenticated, or is gone.
-void admission_leave(struct admission *admission, const struct address *source, usec_t now);
+// NULL: not admitted, and `why`. `owner` of another ticket, or NULL: it has to go for this one, and holds no place any more.
+struct ticket *admission_enter(struct admission *admission, const struct address *source, usec_t now, void **gives_way,
+                               const char **why);
+// Who is told of by `gives_way`.
+void admission_owned(struct ticket *ticket, void *owner);
+// It has authenticated: the place is free, and the source known.
+void admission_proved(struct admission *admission, struct ticket *ticket, usec_t now);
+// It is gone.
+void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now);
 void admission_crashed(struct admission *admission, const struct address *source, usec_t now);
 
 void admission_describe(const struct admission *admission, struct facts *facts);

@@ -4,6 +4,7 @@
 #define GATE_CHILD_H
 
 #include "base/list.h"
+#include "gate/admission.h"
 #include "gate/channel.h"
 
 #include <time.h>
@@ -28,6 +29,8 @@ struct child {
     bool ending;   // was told to end
     bool listens;  // has the sockets of its portal's forwards
     bool captures; // has the device of its portal's exports
+    bool gave_way; // was killed for want of places
+    struct ticket *ticket;
     char name[TLS_NAME_SIZE];
     char serial[TLS_SERIAL_SIZE];
     char cipher[TLS_SERIAL_SIZE];

@@ -122,7 +122,7 @@ static void portal_up(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
     char name[TLS_NAME_SIZE];
-    admission_leave(supervisor->admission, &child->peer.addr, clock_now());
+    admission_proved(supervisor->admission, child->ticket, clock_now());
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
         if (!supervisor->conf->replace || other == child || !other->up || strcasecmp(other->name, child->name))
@@ -158,11 +158,12 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     struct supervisor *supervisor = owner;
     char text[ENDPOINT_TEXT_SIZE];
     endpoint_text(&child->peer, text);
-    if (!child->up)
-        admission_leave(supervisor->admission, &child->peer.addr, clock_now());
+    admission_leave(supervisor->admission, child->ticket, clock_now());
     if (is_crash(signal))
         admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
-    if (signal)
+    if (child->gave_way)
+        tell_refusal(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
+    else if (signal)
         log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->process.pid, signal,
                   strsignal(signal));
     else if (code)
@@ -180,6 +181,12 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
 static const struct child_ops CHILD_OPS = {
     .up = portal_up, .refused = portal_refused, .told = portal_told, .ended = portal_ended};
 
+static void give_way(struct child *child)
+{
+    child->gave_way = true;
+    child_kill(child);
+}
+
 static void accepted(void *owner, int fd, const struct endpoint *peer)
 {
     struct supervisor *supervisor = owner;
@@ -188,18 +195,24 @@ static void accepted(void *owner, int fd, const struct endpoint *peer)
         refuse(supervisor, fd, peer, "MaxPortals is reached");
         return;
     }
-    const char *why = admission_enter(supervisor->admission, &peer->addr, clock_now());
-    if (why) {
+    const char *why;
+    void *gives_way;
+    struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
+    if (!ticket) {
         refuse(supervisor, fd, peer, why);
         return;
     }
+    if (gives_way)
+        give_way(gives_way);
     struct child *child = child_new(&supervisor->loop, fd, supervisor->handover_fd, peer, supervisor->locals,
                                     &CHILD_OPS, supervisor, &fault);
     if (!child) {
         log_error("%s", fault.text);
-        admission_leave(supervisor->admission, &peer->addr, clock_now());
+        admission_leave(supervisor->admission, ticket, clock_now());
         return;
     }
+    child->ticket = ticket;
+    admission_owned(ticket, child);
     list_push_back(&supervisor->children, &child->node);
     supervisor->child_count++;
 }

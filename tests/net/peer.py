@@ -15,12 +15,13 @@ HEADER = struct.Struct(">ihH")
 class Peer:
     """One record out, one record in."""
 
-    def __init__(self, lab, pki, certificate="branch"):
+    def __init__(self, lab, pki, certificate="branch", host=None, source=None):
         context = ssl.create_default_context(cafile=pki / "ca.crt")
         context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
         context.set_alpn_protocols(["usher/1"])
-        with lab.portal.enter():
-            plain = socket.create_connection(("10.3.0.2", 4433), timeout=patience(10))
+        with (host or lab.portal).enter():
+            plain = socket.create_connection(("10.3.0.2", 4433), timeout=patience(10),
+                                             source_address=(source, 0) if source else None)
         self.tls = context.wrap_socket(plain, server_hostname="gate.example.net")
         self.next_id = 2
 
