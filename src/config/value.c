@@ -5,16 +5,16 @@
 
 #include "base/memory.h"
 #include "os/log.h"
+#include "os/memory_limit.h"
 
 #include <ctype.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
     BUDGET_MOST = 256 << 20, // bytes: sixteen sessions that each fill a long fat path
-    BUDGET_SHARE = 4,        // of a machine's memory: there are two budgets, and the machine has other things to do
+    BUDGET_SHARE = 4, // of the memory that there is: there are two budgets, and the machine has other things to do
 };
 
 struct unit {
@@ -66,8 +66,10 @@ bool value_budget(void *field, const struct config_entry *entry, const struct co
 {
     if (strcmp(entry->value, "auto"))
         return parse_scaled(field, entry->value, size_units, key, "auto or a size such as 16M or 1G", fault);
-    uint64_t memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
-    *(uint64_t *)field = memory / BUDGET_SHARE < BUDGET_MOST ? memory / BUDGET_SHARE : BUDGET_MOST;
+    uint64_t share = memory_limit("") / BUDGET_SHARE;
+    if (share < key->min)
+        share = key->min;
+    *(uint64_t *)field = share < BUDGET_MOST ? share : BUDGET_MOST;
     return true;
 }
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Numbers and words: what they are, and what they are not.
 #include "config/value.h"
+#include "os/memory_limit.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -67,7 +68,7 @@ static void test_scaled(void **state)
 static void test_budget(void **state)
 {
     (void)state;
-    uint64_t value = 0, memory = (uint64_t)sysconf(_SC_PHYS_PAGES) * (uint64_t)sysconf(_SC_PAGESIZE);
+    uint64_t value = 0, memory = memory_limit("");
     assert_true(parse(value_budget, &value, "auto", (struct config_key){.min = 1 << 20}));
     assert_int_equal(value, memory < 1u << 30 ? memory / 4 : 256 << 20);
     assert_true(parse(value_budget, &value, "3G", (struct config_key){0}));
