@@ -11,6 +11,7 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,7 +183,11 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
         [WORKER_SOCKET_FD] = {.flags = UV_INHERIT_FD, .data.fd = socket_fd},
         [WORKER_CHANNEL_FD] = {.flags = UV_INHERIT_FD, .data.fd = channel_fd},
         [WORKER_HANDOVER_FD] = {.flags = UV_INHERIT_FD, .data.fd = handover_fd},
+        [WORKER_HOSTS_FD] = {.flags = UV_IGNORE},
     };
+    int hosts = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (hosts >= 0)
+        fds[WORKER_HOSTS_FD] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = hosts};
     uv_process_options_t options = {
         .file = "/proc/self/exe",
         .args = args,
@@ -190,7 +195,10 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
         .stdio_count = WORKER_FDS,
         .exit_cb = exited,
     };
-    return uv_spawn(loop, &child->process, &options);
+    int error = uv_spawn(loop, &child->process, &options);
+    if (hosts >= 0)
+        close(hosts);
+    return error;
 }
 
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,

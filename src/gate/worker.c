@@ -15,6 +15,7 @@
 #include "gate/entrances.h"
 #include "gate/handover.h"
 #include "node/node.h"
+#include "os/hosts.h"
 #include "os/log_tally.h"
 #include "os/resolver.h"
 #include "os/sandbox.h"
@@ -27,6 +28,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel, tunnel, name queries
@@ -44,6 +46,7 @@ struct worker {
     struct tls_identity *identity;
     struct tunnel *tunnel;
     struct resolver *resolver;
+    char *hosts;           // the resolver's
     struct policy *policy; // of the portal, once we know it
     struct dial *dial;     // the node's, from then on
     struct entrances entrances;
@@ -255,6 +258,17 @@ static unsigned descriptors_needed(const struct gate_conf *conf)
     return count;
 }
 
+static void read_hosts(struct worker *worker)
+{
+    struct stat st;
+    if (fstat(WORKER_HOSTS_FD, &st) < 0)
+        return;
+    worker->hosts = hosts_read(WORKER_HOSTS_FD);
+    if (!worker->hosts)
+        log_warning("/etc/hosts cannot be read, or is larger than %d bytes", HOSTS_SIZE_MAX);
+    close(WORKER_HOSTS_FD);
+}
+
 // What needs privileges or files.
 static bool prepare(struct worker *worker, struct fault *fault)
 {
@@ -266,9 +280,11 @@ static bool prepare(struct worker *worker, struct fault *fault)
         log_debug("the kernel does not have congestion control %s", congestion);
     worker->icmp4_fd = socket_raw_icmp(4);
     worker->icmp6_fd = socket_raw_icmp(6);
+    read_hosts(worker);
     struct resolver_config config = {
         .servers = servers,
         .timeout_ms = (uint32_t)conf->connect_timeout,
+        .hosts = worker->hosts,
     };
     if (servers && !(worker->resolver = resolver_new(&worker->loop, &config, fault)))
         return false;
@@ -390,6 +406,7 @@ static void tear_down(struct worker *worker)
     tunnel_free(worker->tunnel); // its sessions end before the edges go
     node_fini(&worker->node);
     resolver_free(worker->resolver);
+    free(worker->hosts);
     uv_close((uv_handle_t *)&worker->channel, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "os/hosts.h"
 #include "os/random.h"
 #include "os/socket.h"
 
@@ -23,6 +24,7 @@ enum {
     TRIES = 2,
     PATIENCE_UNITS = 3,
     PATIENCE_MS_MIN = 100,
+    HOSTS_TTL_S = 60, // of what a file says, which has no such thing
 };
 
 // One of c-ares' sockets.
@@ -50,6 +52,7 @@ struct resolver {
     uv_timer_t timer;
     uint32_t timeout_ms;
     uint32_t mark;
+    const char *hosts;
     struct list watches;
     struct list waiting; // by deadline: every query has the same patience
     struct list finished;
@@ -335,6 +338,7 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
     resolver->loop = loop;
     resolver->timeout_ms = config->timeout_ms;
     resolver->mark = config->mark;
+    resolver->hosts = config->hosts;
     list_init(&resolver->watches);
     list_init(&resolver->waiting);
     list_init(&resolver->finished);
@@ -376,6 +380,16 @@ void resolver_free(struct resolver *resolver)
     uv_close((uv_handle_t *)&resolver->timer, timer_closed);
 }
 
+// As getaddrinfo(3) would with "files dns": who stands there is asked of nobody else.
+static bool find_in_hosts(struct resolver_query *query, const char *host)
+{
+    const char *hosts = query->resolver->hosts;
+    if (hosts)
+        query->answer.count = hosts_find(hosts, host, query->addrs, RESOLVER_ADDRESSES_MAX);
+    query->answer.ttl = query->answer.count ? HOSTS_TTL_S : 0;
+    return query->answer.count > 0;
+}
+
 struct resolver_query *resolver_lookup(struct resolver *resolver, const char *host,
                                        void (*done)(void *owner, const struct resolver_answer *answer), void *owner)
 {
@@ -389,6 +403,8 @@ struct resolver_query *resolver_lookup(struct resolver *resolver, const char *ho
 
     if (address_parse(&query->addrs[0], host)) {
         query->answer.count = 1;
+        finish(query, RESOLVER_FOUND, "");
+    } else if (find_in_hosts(query, host)) {
         finish(query, RESOLVER_FOUND, "");
     } else {
         const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};

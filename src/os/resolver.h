@@ -21,6 +21,7 @@ struct resolver_config {
     uint32_t mark;       // fwmark of its sockets, 0 is none
     uint32_t timeout_ms; // for a whole query; 5000 is usual
     bool hosts_file;     // also look into /etc/hosts (a sandboxed process cannot)
+    const char *hosts;   // what stands there, for one that cannot (os/hosts.h); borrowed. NULL: nothing
 };
 
 // The servers that resolv.conf names now, as text for `servers`; for handing to a process that cannot read the file.

@@ -4,6 +4,7 @@ portal captures packets and so names nothing yet; the portal here is one by hand
 
 import contextlib
 import ipaddress
+import pathlib
 import socket
 import struct
 import threading
@@ -17,6 +18,8 @@ from programs import Gate
 ACCESS = """
 [Access branch]
 Allow = tcp:*.corp.example:22, udp:*.corp.example:53
+[Access other]
+Allow = tcp:*.corp.example:22
 """
 NAMES = {
     "web": SERVER4,
@@ -61,7 +64,18 @@ def echo_server(lab):
 
 
 @pytest.fixture(scope="module")
-def peer(lab, pki, tmp_path_factory):
+def hosts_file(lab):
+    """The gate's own, which a program that starts in its namespace sees."""
+    path = pathlib.Path(f"/etc/netns/{lab.gate.name}/hosts")
+    path.parent.mkdir(parents=True)
+    path.write_text("")
+    yield path
+    path.unlink()
+    path.parent.rmdir()
+
+
+@pytest.fixture(scope="module")
+def peer(lab, pki, tmp_path_factory, hosts_file):
     gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, access=ACCESS, extra=f"DNS = {NAMESERVER4}").start()
     try:
         with name_server(lab), echo_server(lab), contextlib.closing(Peer(lab, pki)) as peer:
@@ -76,6 +90,21 @@ def test_a_name_is_reached(peer, host):
     assert session is not None, reason
     peer.send(SEND, session, b"hello")
     assert peer.receive(SEND, session) == b"hello"
+
+
+def test_the_hosts_file_of_the_gate(peer, lab, pki, hosts_file):
+    """It goes before the servers, is read at each login, and opens nothing that the rules do not."""
+    def outcome(peer, host):
+        return peer.open(TCP, host, 22)[1].split(":")[0]
+
+    hosts_file.write_text(f"{SERVER4} filed.corp.example filed.other.example\n{SERVER2[0]} web.corp.example\n"
+                          "127.0.0.1 here.corp.example\n10.73.0.1 own2.corp.example\n")
+    assert outcome(peer, "filed.corp.example") == "resolve"  # until the next login
+    with contextlib.closing(Peer(lab, pki, "other")) as later:
+        for name, expected in (("filed", ""), ("FILED", ""), ("web", "refused"), ("here", "denied"), ("own2", "denied"),
+                               ("closed", "refused")):
+            assert outcome(later, f"{name}.corp.example") == expected, name
+        assert outcome(later, "filed.other.example") == "denied"
 
 
 @pytest.mark.parametrize("host,port,word", [
