@@ -31,6 +31,7 @@ struct child {
     bool captures; // has the device of its portal's exports
     bool gave_way; // was killed for want of places
     struct ticket *ticket;
+    unsigned replacements; // of logins of its name by each other, one soon after another, up to this one
     char name[TLS_NAME_SIZE];
     char serial[TLS_SERIAL_SIZE];
     char cipher[TLS_SERIAL_SIZE];

@@ -16,6 +16,7 @@
 #include "gate/exports.h"
 #include "gate/handout.h"
 #include "gate/survey.h"
+#include "link/tunnel/tunnel.h"
 #include "os/clock.h"
 #include "os/listener.h"
 #include "os/log.h"
@@ -32,11 +33,14 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 256,       // connections that come between two turns of a busy loop
-    FAREWELL_MS = 3000,  // workers need 1 s at most to end in order; all is over within 5 s
-    FDS_A_WORKER = 4,    // channel, and what is open while it starts
-    SPARE_FDS = 128,     // loop, listeners, netlink, control connections, with room
-    REFUSALS_PER_S = 2,  // log lines
+    BACKLOG = 256,      // connections that come between two turns of a busy loop
+    FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
+    FDS_A_WORKER = 4,   // channel, and what is open while it starts
+    SPARE_FDS = 128,    // loop, listeners, netlink, control connections, with room
+    REFUSALS_PER_S = 2, // log lines
+    // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
+    REPLACED_WINDOW_S = 180,
+    REPLACED_OFTEN = 4,
     REFUSALS_BURST = 20, // a screenful: enough to see what is going on
 };
 
@@ -118,6 +122,19 @@ static void refuse(struct supervisor *supervisor, int fd, const struct endpoint 
     tell_refusal(&supervisor->capped, peer, why);
 }
 
+// Two that share a certificate would each be the newer login in turn. Said once while it lasts.
+static void note_replacement(struct child *child, const struct child *other)
+{
+    char name[TLS_NAME_SIZE];
+    if (child->since - other->since > REPLACED_WINDOW_S)
+        return;
+    child->replacements = other->replacements + 1;
+    if (child->replacements == REPLACED_OFTEN)
+        log_warning("%s: its logins replace each other again and again: where several portals share a certificate, "
+                    "Duplicate = allow lets them all in",
+                    text_escape(name, sizeof(name), child->name));
+}
+
 static void portal_up(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
@@ -129,7 +146,8 @@ static void portal_up(void *owner, struct child *child)
             continue;
         log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name),
                  (int)other->process.pid);
-        child_end(other, "replaced by a newer login of the same name");
+        child_end(other, TUNNEL_REPLACED);
+        note_replacement(child, other);
     }
     handout_look(supervisor->handout);
 }

@@ -279,6 +279,34 @@ static void test_lost_and_again(void **state)
     world_free(world);
 }
 
+static bool displaced(struct world *world)
+{
+    if (path_tunnel(world->path) && world->gate && tunnel_engine(world->gate))
+        tunnel_end(world->gate, TUNNEL_REPLACED);
+    return world->lost == 2;
+}
+
+// Two holders of one certificate: the second time it waits, whoever wants the tunnel, and says why.
+static void test_displaced_by_another(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    usec_t start = clock_now();
+    path_want(world->path, true);
+    assert_true(run(world, displaced, 5000));
+    assert_true(clock_now() - start < 1500 * USEC_PER_MSEC);
+    assert_non_null(strstr(world->why, "another portal with this certificate takes its place"));
+    assert_int_equal(world->ups, 2);
+    usec_t at = clock_now();
+    world->lost = 0;
+    world->ups = 0;
+    run(world, never, 2800);
+    assert_int_equal(world->ups, 0);
+    assert_true(run(world, up, 3000));
+    assert_true(clock_now() - at < 6 * USEC_PER_SEC);
+    world_free(world);
+}
+
 static void test_stop(void **state)
 {
     (void)state;
@@ -338,6 +366,7 @@ int main(void)
         cmocka_unit_test(test_backoff_and_return),
         cmocka_unit_test(test_network_change),
         cmocka_unit_test(test_lost_and_again),
+        cmocka_unit_test(test_displaced_by_another),
         cmocka_unit_test(test_stop),
         cmocka_unit_test(test_mute_gate),
         cmocka_unit_test(test_untrusted),

@@ -46,6 +46,8 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
 void tunnel_carry(struct tunnel *tunnel, struct lane *lane);
 // Closes the lane; sessions that are left end as LOST. The structure goes when libuv has closed its handles.
 void tunnel_free(struct tunnel *tunnel);
+// The reason that a gate gives to a portal whose place another login of the same name takes.
+#define TUNNEL_REPLACED "replaced by a newer login of the same name"
 // Sends UsherEnd with `reason` and close_notify as far as the socket takes them within 1 s, then `down`.
 void tunnel_end(struct tunnel *tunnel, const char *reason);
 // Gives the lane up without last words, when they could not arrive: it is lost, for `why`.
