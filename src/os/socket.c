@@ -3,6 +3,8 @@
 // what only tunes: a kernel that refuses it costs speed, never correctness.
 #include "os/socket.h"
 
+#include "os/log.h"
+
 #include <errno.h>
 #include <linux/icmp.h>
 #include <netinet/icmp6.h>
@@ -53,12 +55,35 @@ static int give_up(int fd)
     return -1;
 }
 
+// Loopback and "every one" are there, or are not for a reason.
+static bool may_come(const struct address *addr)
+{
+    static const struct address any = {0};
+    static const uint8_t loopback6[16] = {[15] = 1};
+    bool is_loopback = addr->version == 4 ? addr->bytes[0] == 127 : !memcmp(addr->bytes, loopback6, 16);
+    return !is_loopback && memcmp(addr->bytes, any.bytes, sizeof any.bytes) != 0;
+}
+
+// At an address that this host does not have, too, which may come later: with a line that is cut, or a router that this host
+// stands in for.
+static bool bind_at(int fd, const struct endpoint *at)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    struct sockaddr_storage sa;
+    socklen_t len = endpoint_to_sockaddr(at, &sa);
+    if (bind(fd, (struct sockaddr *)&sa, len) == 0)
+        return true;
+    if (errno != EADDRNOTAVAIL || !may_come(&at->addr))
+        return false;
+    if (!set_int(fd, IPPROTO_IP, IP_FREEBIND, 1) || bind(fd, (struct sockaddr *)&sa, len) < 0)
+        return false;
+    log_warning("this host does not have %s now: nobody is served there until it does", address_text(&at->addr, text));
+    return true;
+}
+
 int socket_listen(const struct endpoint *at, int backlog, struct fault *fault)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    struct sockaddr_storage sa;
-    socklen_t len = endpoint_to_sockaddr(at, &sa);
-
     int fd = make(at->addr.version, SOCK_STREAM, 0);
     if (fd < 0) {
         fault_errno(fault, errno, "listen on %s: make a socket", endpoint_text(at, text));
@@ -66,8 +91,8 @@ int socket_listen(const struct endpoint *at, int backlog, struct fault *fault)
     }
     // A v6 socket that also took v4 would collide with the v4 one beside it.
     bool ok = set_int(fd, SOL_SOCKET, SO_REUSEADDR, 1) &&
-              (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-              bind(fd, (struct sockaddr *)&sa, len) == 0 && listen(fd, backlog) == 0;
+              (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) && bind_at(fd, at) &&
+              listen(fd, backlog) == 0;
     if (!ok) {
         int error = errno;
         fault_errno(fault, error, "listen on %s", endpoint_text(at, text));
@@ -94,11 +119,8 @@ int socket_datagram(uint8_t version)
 int socket_bound_datagram(const struct endpoint *at, struct fault *fault)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    struct sockaddr_storage sa;
-    socklen_t len = endpoint_to_sockaddr(at, &sa);
     int fd = socket_datagram(at->addr.version);
-    if (fd >= 0 && (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) &&
-        bind(fd, (struct sockaddr *)&sa, len) == 0)
+    if (fd >= 0 && (at->addr.version != 6 || set_int(fd, IPPROTO_IPV6, IPV6_V6ONLY, 1)) && bind_at(fd, at))
         return fd;
     int error = errno;
     fault_errno(fault, error, "listen on UDP %s", endpoint_text(at, text));

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 // Each returns a descriptor, or -1 with errno (the faulting forms leave a sentence).
+// These two also at an address that this host does not have yet, which the log then says.
 int socket_listen(const struct endpoint *at, int backlog, struct fault *fault); // v6 sockets are v6 only
 int socket_bound_datagram(const struct endpoint *at, struct fault *fault);      // the same, for UDP
 int socket_stream(uint8_t version);                                             // TCP

@@ -296,7 +296,6 @@ def test_500_at_once(tunnel, lab):
 @pytest.mark.parametrize("line, words", [
     (f"Forward = tcp {HERE}:8089 -> web:80", f"listen on {HERE}:8089: Address already in use"),
     (f"Forward = udp {HERE}:8089 -> web:80", f"listen on UDP {HERE}:8089: Address already in use"),
-    ("Forward = tcp 10.9.9.9:80 -> web:80", "listen on 10.9.9.9:80: Cannot assign requested address"),
 ])
 def test_up_says_where_it_cannot_listen(lab, pki, tmp_path, line, words):
     portal = Portal(lab, tmp_path, pki, extra=line, name="taken", device="usher1")
@@ -305,3 +304,26 @@ def test_up_says_where_it_cannot_listen(lab, pki, tmp_path, line, words):
     assert done.returncode == 1
     assert done.stderr == f"usher-tun: {portal.name}: {words}\n"
     assert "usher1" not in lab.portal.run("ip", "link").stdout
+
+
+def test_an_address_that_comes_later(lab, pki, tmp_path):
+    """TCP, UDP and SOCKS listen there all the same, and the log says that it is not there."""
+    later = ["10.9.9.9", "fd09::9"]
+    gate = Gate(lab, tmp_path, pki, listen="10.3.0.2:4437", name="latergate").start()
+    portal = Portal(lab, tmp_path, pki, name="later", device="usher1", address="10.3.0.2:4437", routes="192.0.2.0/24",
+                    extra=f"Forward = tcp 10.9.9.9:8090 -> {SERVER4}:8090, tcp [fd09::9]:8090 -> {SERVER4}:8090\n"
+                          "Socks = 10.9.9.9:1081\nSocksAllow = 10.9.9.9/32")
+    try:
+        portal.start()
+        for address in later:
+            assert f"this host does not have {address} now: nobody is served there until it does" in portal.log()
+            lab.portal.run("ip", "address", "add", address, "dev", "lan", *(["nodad"] if ":" in address else []))
+        with Server(listener(lab.server, SERVER4, 8090), each_connection(serve_page)):
+            for url in ("http://10.9.9.9:8090/", "http://[fd09::9]:8090/"):
+                assert fetch(lab.portal, url) == PAGE
+            assert fetch(lab.portal, f"http://{SERVER4}:8090/", "--socks5", "10.9.9.9:1081") == PAGE
+    finally:
+        for address in later:
+            lab.portal.run("ip", "address", "del", address, "dev", "lan", check=False)
+        portal.down(check=False)
+        gate.stop()
