@@ -144,3 +144,28 @@ bool sandbox_confine(struct fault *fault)
         return fault_set(fault, "sandbox: give up capabilities: not possible");
     return set_no_new_privs(fault);
 }
+
+// Sockets at low ports, raw ones and devices for workers, their identity, limits and ends; and files of the configuration,
+// whoever owns them. What a system has not given is not asked for.
+static const int SUPERVISOR[] = {CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_NET_ADMIN,    CAP_SETUID,         CAP_SETGID,
+                                 CAP_SETPCAP,          CAP_KILL,    CAP_SYS_RESOURCE, CAP_DAC_READ_SEARCH};
+
+bool sandbox_confine_supervisor(struct fault *fault)
+{
+    if (geteuid() != 0)
+        return set_no_new_privs(fault);
+    bool has[sizeof SUPERVISOR / sizeof SUPERVISOR[0]];
+    if (capng_get_caps_process() < 0)
+        return fault_set(fault, "sandbox: read the capabilities: not possible");
+    for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
+        has[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)SUPERVISOR[i]);
+    bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+    capng_clear(CAPNG_SELECT_ALL);
+    for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
+        if (has[i])
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, (unsigned)SUPERVISOR[i]);
+    if (capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) < 0 || capng_get_caps_process() < 0 ||
+        capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN))
+        return fault_set(fault, "sandbox: give up capabilities: not possible");
+    return set_no_new_privs(fault);
+}
