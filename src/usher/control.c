@@ -109,3 +109,45 @@ bool control_answer_decode(struct control_answer *out, const struct control_mess
     out->status = status < CONTROL_STATUSES ? (enum control_status)status : CONTROL_NAME_FAILED;
     return !r.failed;
 }
+
+static void endpoint_encode(struct writer *w, const struct endpoint *end)
+{
+    static const uint8_t none[4];
+    writer_bytes(w, end->addr.version == 4 ? end->addr.bytes : none, 4);
+    writer_u16(w, end->port);
+}
+
+static struct endpoint endpoint_decode(struct reader *r)
+{
+    struct endpoint end = {0};
+    const uint8_t *bytes = reader_bytes(r, 4);
+    static const uint8_t none[4];
+    if (bytes && memcmp(bytes, none, 4) != 0)
+        end.addr = address_v4(bytes);
+    end.port = reader_u16(r);
+    return end;
+}
+
+void control_unreachable_encode(struct writer *w, const struct control_unreachable *unreachable)
+{
+    char reason[USHER_REASON_MAX + 1];
+    usher_reason_write(reason, sizeof reason, unreachable->what.word, unreachable->what.text);
+    header_encode(w, CONTROL_UNREACHABLE, 0, 2 + 2 * (4 + 2) + strlen(reason) + 1);
+    writer_u16(w, unreachable->session);
+    endpoint_encode(w, &unreachable->what.from);
+    endpoint_encode(w, &unreachable->what.to);
+    text_encode(w, reason, strlen(reason));
+}
+
+bool control_unreachable_decode(struct control_unreachable *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    out->session = reader_u16(&r);
+    out->what.from = endpoint_decode(&r);
+    out->what.to = endpoint_decode(&r);
+    const char *reason = text_decode(&r, USHER_REASON_MAX);
+    if (!reason)
+        return false;
+    out->what.word = usher_reason_parse(reason, &out->what.text);
+    return true;
+}

@@ -6,6 +6,7 @@
 #define USHER_CONTROL_H
 
 #include "base/cursor.h"
+#include "usher/session_ops.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,7 +22,7 @@ enum {
     CONTROL_NAME_MAX = 255,   // bytes of a name, without its NUL
 };
 
-enum control_type { CONTROL_HELLO = 1, CONTROL_PROBE = 2, CONTROL_ANSWER = 3 };
+enum control_type { CONTROL_HELLO = 1, CONTROL_PROBE = 2, CONTROL_ANSWER = 3, CONTROL_UNREACHABLE = 7 };
 
 struct control_message {
     uint8_t type;
@@ -46,7 +47,10 @@ enum control_read {
 enum control_read control_read(struct control_reader *reader, struct reader *in, struct control_message *out);
 
 // What each side can do.
-enum control_can { CONTROL_CAN_PROBE = 1 }; // it answers probes
+enum control_can {
+    CONTROL_CAN_PROBE = 1,       // it answers probes
+    CONTROL_CAN_UNREACHABLE = 2, // it heeds `unreachable`
+};
 
 struct control_hello {
     uint32_t can;      // enum control_can; bits that are not known are of later versions
@@ -76,14 +80,22 @@ struct control_answer {
     uint32_t ttl;     // seconds for which it may be believed
 };
 
+// A datagram has not arrived.
+struct control_unreachable {
+    uint16_t session; // the receiver's own identifier
+    struct usher_unreachable what;
+};
+
 // Encoders write header and body; on too little room `w->failed` is set. Texts are cut at their bounds.
 void control_hello_encode(struct writer *w, const struct control_hello *hello);
 void control_probe_encode(struct writer *w, const struct control_probe *probe);
 void control_answer_encode(struct writer *w, const struct control_answer *answer);
+void control_unreachable_encode(struct writer *w, const struct control_unreachable *unreachable);
 
 // False means a protocol error.
 bool control_hello_decode(struct control_hello *out, const struct control_message *message);
 bool control_probe_decode(struct control_probe *out, const struct control_message *message);
 bool control_answer_decode(struct control_answer *out, const struct control_message *message);
+bool control_unreachable_decode(struct control_unreachable *out, const struct control_message *message);
 
 #endif

@@ -52,7 +52,7 @@ static void free_dead(struct usher_engine *engine)
 
 static void lose_sessions(struct usher_engine *engine)
 {
-    for (uint32_t id = 0; id < IDS_SPACE && engine->sessions + engine->aside + engine->refusals > 0; id++) {
+    for (uint32_t id = 0; id < IDS_SPACE && (engine->sessions + engine->refusals > 0 || engine->control); id++) {
         struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
         if (!session)
             continue;

@@ -44,8 +44,8 @@ struct usher_engine {
     struct bucket opens;
     struct list dead; // released sessions, freed between calls
 
-    uint32_t sessions; // bound to an id, refusals aside
-    uint32_t aside;    // control sessions: one at most
+    uint32_t sessions;             // bound to an id, refusals aside
+    struct usher_session *control; // the one that is not counted, or NULL
     uint32_t refusals;
     uint32_t unanswered; // opened by the peer, waiting for the edge
     struct usher_counters counters;

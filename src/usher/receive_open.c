@@ -22,7 +22,7 @@ static const char *open_limit(struct usher_engine *engine)
 static bool is_supported(const struct usher_engine *engine, uint16_t protocol)
 {
     if (protocol == USHER_CONTROL)
-        return engine->aside == 0;
+        return !engine->control;
     return protocol == USHER_TCP || protocol == USHER_UDP || protocol == USHER_ICMP || protocol == USHER_ICMPV6;
 }
 

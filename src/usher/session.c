@@ -15,7 +15,7 @@ static bool waits_for_us(const struct usher_session *session)
 
 static bool has_room(const struct usher_engine *engine, uint16_t protocol)
 {
-    return protocol == USHER_CONTROL ? engine->aside == 0 : engine->sessions < engine->config.max_sessions;
+    return protocol == USHER_CONTROL ? !engine->control : engine->sessions < engine->config.max_sessions;
 }
 
 struct usher_session *usher_session_open(struct usher_engine *engine, const struct usher_open *open,
@@ -92,6 +92,25 @@ bool usher_session_datagram(struct usher_session *session, const struct usher_da
         datagrams_push(&engine->datagrams, &association->queue, session->opening.peer_id, &out);
     session_seek_turn(session);
     return true;
+}
+
+bool usher_session_unreachable(struct usher_session *session, const struct usher_unreachable *what)
+{
+    const struct usher_session *control = session->engine->control;
+    if (!control || control->closing.state != SESSION_ACTIVE || !control->ops->tell)
+        return false;
+    return control->ops->tell(control->owner, session->opening.peer_id, what);
+}
+
+void usher_session_heard(struct usher_session *control, uint16_t id, const struct usher_unreachable *what)
+{
+    struct usher_session *session = session_find(control->engine, id);
+    if (!session || session->opening.stream || !session->opening.attached || !closing_may_receive(&session->closing))
+        return;
+    if (session->ops->unreachable)
+        session->ops->unreachable(session->owner, what);
+    else
+        session_abort(session, what->word, what->text);
 }
 
 static void finish(struct usher_session *session, bool both)

@@ -39,6 +39,12 @@ void usher_session_consumed(struct usher_session *session, size_t len);
 // this one could not be queued at all (too large, or the session is not active).
 bool usher_session_datagram(struct usher_session *session, const struct usher_datagram *datagram);
 
+// Tells the peer that one of its datagrams has not arrived; `text` must be static. False when the two ends have no way to
+// say that: what is left then is to reset the session.
+bool usher_session_unreachable(struct usher_session *session, const struct usher_unreachable *what);
+// The control session has heard that of our session `id`. It may be none any more.
+void usher_session_heard(struct usher_session *control, uint16_t id, const struct usher_unreachable *what);
+
 // Local end-of-file: `fill` is asked until it returns 0, then UsherClose(READ) goes out. May be called from `fill`, and
 // before the session is open. While the peer gives no credit (its application does not read) the Close waits too.
 void usher_session_finish(struct usher_session *session);

@@ -7,6 +7,7 @@
 #include "usher/reason.h"
 #include "usher/record.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,6 +16,13 @@ enum usher_ending {
     USHER_ENDED_REFUSED, // negative UsherOpenReply
     USHER_ENDED_RESET,   // UsherRST, or the peer broke a rule of this session
     USHER_ENDED_LOST,    // the tunnel is gone
+};
+
+// What became of one datagram, and of no other.
+struct usher_unreachable {
+    struct endpoint from, to; // the datagram's; version 0 where its session has one far end
+    enum usher_word word;
+    const char *text; // valid during the call only
 };
 
 struct usher_session_ops {
@@ -27,6 +35,10 @@ struct usher_session_ops {
     void (*data)(void *owner, const struct slice *slice);
     // A datagram from the peer; its bytes are valid during the call only.
     void (*datagram)(void *owner, const struct usher_datagram *datagram);
+    // One of our datagrams has not arrived, and the session goes on. NULL: it is over with the first, as by an UsherRST.
+    void (*unreachable)(void *owner, const struct usher_unreachable *what);
+    // Of the control session alone (usher_session_unreachable): says so of the peer's session of that id, or false.
+    bool (*tell)(void *owner, uint16_t session, const struct usher_unreachable *what);
     // UsherClose(READ): no more data will come; write out what is queued, then shut down the writing half.
     void (*finished)(void *owner);
     // UsherClose(WRITE): the peer can take no more; stop reading. The engine has answered for us.

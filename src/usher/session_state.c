@@ -24,7 +24,7 @@ static void count(struct usher_session *session, int by)
     if (session->opening.refused)
         engine->refusals += (uint32_t)by;
     else if (session->opening.aside)
-        engine->aside += (uint32_t)by;
+        engine->control = by > 0 ? session : NULL;
     else
         engine->sessions += (uint32_t)by;
 }

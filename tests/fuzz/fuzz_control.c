@@ -39,6 +39,7 @@ static void look(const struct control_message *message)
     struct control_hello hello, hello2;
     struct control_probe probe, probe2;
     struct control_answer answer, answer2;
+    struct control_unreachable unreachable, unreachable2;
     if (message->type == CONTROL_HELLO && control_hello_decode(&hello, message)) {
         control_hello_encode(&w, &hello);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
@@ -53,6 +54,13 @@ static void look(const struct control_message *message)
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
         require(control_answer_decode(&answer2, &again) && answer.id == answer2.id && answer.status == answer2.status &&
                 answer.families == answer2.families && answer.ttl == answer2.ttl);
+    } else if (message->type == CONTROL_UNREACHABLE && control_unreachable_decode(&unreachable, message)) {
+        control_unreachable_encode(&w, &unreachable);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_unreachable_decode(&unreachable2, &again) && unreachable.session == unreachable2.session &&
+                unreachable.what.word == unreachable2.what.word &&
+                endpoint_equal(&unreachable.what.from, &unreachable2.what.from) &&
+                endpoint_equal(&unreachable.what.to, &unreachable2.what.to));
     }
 }
 

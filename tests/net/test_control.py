@@ -91,7 +91,7 @@ def test_names(lab, pki, gate, name, answer):
     talk = Talk(lab, pki)
     kind, body = talk.hear()
     can, sessions = struct.unpack(">II", body[:8])
-    assert (kind, can, sessions) == (HELLO, 1, 32000) and body[8:].startswith(b"0.1") and body.endswith(b"\0")
+    assert (kind, can, sessions) == (HELLO, 3, 32000) and body[8:].startswith(b"0.1") and body.endswith(b"\0")
     talk.say(hello())
     assert talk.ask(7, name) == answer
     talk.peer.close()
@@ -218,10 +218,10 @@ class AskingGate(DumbGate):
 
 
 @pytest.mark.parametrize("accept, can, answers", [
-    ("[Accept]\nAllow = tcp:*.branch.example:80, tcp:10.71.0.0/24:22\n", 1, {
+    ("[Accept]\nAllow = tcp:*.branch.example:80, tcp:10.71.0.0/24:22\n", 3, {
         "web.branch.example": (EXISTS, 1), "none.branch.example": (NO_NAME, 0), "near.other.example": (EXISTS, 1),
         "far.other.example": (DENIED, 0), "-bad-": (NO_NAME, 0)}),
-    ("", 0, {"web.branch.example": (DENIED, 0), "none.branch.example": (DENIED, 0)}),
+    ("", 2, {"web.branch.example": (DENIED, 0), "none.branch.example": (DENIED, 0)}),
 ])
 def test_a_gate_that_asks(lab, pki, tmp_path, gate, accept, can, answers):
     gate.stop()

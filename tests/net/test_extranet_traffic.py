@@ -8,6 +8,7 @@ import errno
 import getpass
 import json
 import os
+import socket
 import struct
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from lab import patience, wait_until
 from sites import MIB, Sites, check_keystream, joined_sites, keystream, reached, send_keystream, spoken_to, start_sshd, ways
 from sites import ssh_options
 from test_closing import AMOUNTS, ORDERS, play
-from traffic import Server, each_connection, receive_all
+from traffic import Server, datagram, each_connection, receive_all
 
 # In each of four streams at once, of which two go each way; 1024 for the whole of it.
 MEBIBYTES = int(os.environ.get("EXTRANET_MIB", 64))
@@ -70,6 +71,25 @@ def test_how_opens_fail(joint, lab, direction, version):
         assert call(way, version, 81) == errno.ECONNREFUSED
         assert call(way, version, 81, DENIED[direction][version == 6]) == (errno.EACCES if version == 6 else
                                                                           errno.EHOSTUNREACH)
+
+
+@DIRECTIONS
+def test_one_socket_and_two_far_ends(joint, lab, direction):
+    """Each datagram to a closed port is refused, and the association with who answers stays what it is."""
+    way = ways(lab)[direction]
+    with datagram(way.target, way.pick(4), (way.pick(4), 7)) as far, way.datagram(4) as sock:
+        sock.setsockopt(socket.IPPROTO_IP, 11, 1)  # IP_RECVERR
+        way.target.sysctl("net.ipv4.icmp_ratelimit", 0)
+        seen = set()
+        for _ in range(4):
+            sock.sendto(b"good", (way.pick(4), 7))
+            seen.add(far.recvfrom(100)[1])
+            sock.sendto(b"bad", (way.pick(4), 69))
+            with pytest.raises(ConnectionRefusedError):
+                sock.recv(100)
+            assert sock.recvmsg(100, 512, socket.MSG_ERRQUEUE)[3] == (way.pick(4), 69)
+        way.target.sysctl("net.ipv4.icmp_ratelimit", 1000)
+        assert len(seen) == 1
 
 
 def test_nobody_there(joint, lab):

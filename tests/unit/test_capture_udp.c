@@ -305,6 +305,68 @@ static void test_reset_quotes_the_latest(void **state)
     assert_int_equal(bench->opened, 3);
 }
 
+// What the other side says of one datagram; the portal's session of that number has the id `id`.
+static void say_unreachable(uint16_t id, const char *to, enum usher_word word, const char *text)
+{
+    static const struct usher_open open = {.protocol = USHER_CONTROL, .by_name = true, .host = "x"};
+    static const struct usher_session_ops none;
+    struct usher_unreachable what = {.from = at(inside4), .word = word, .text = text};
+    if (to)
+        what.to = at(to);
+    struct usher_session *any = usher_session_open(bench->portal, &open, &none, NULL);
+    usher_session_heard(any, id, &what);
+    usher_session_reset(any, USHER_FAILED, "");
+    bench_run(bench);
+}
+
+static void test_each_datagram_has_its_own_error(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *to;
+        enum usher_word word;
+        const char *text;
+        uint8_t code;
+    } cases[] = {
+        {"10.73.0.1", USHER_REFUSED, "", 3},        {"10.73.0.2", USHER_UNREACHABLE, "host", 1},
+        {"10.73.0.3", USHER_UNREACHABLE, "net", 0}, {"10.73.0.1", USHER_DENIED, "", 13},
+        {"10.73.0.1", USHER_REFUSED, "", 3},
+    };
+    for (int i = 1; i <= 70; i++) {
+        char to[32];
+        snprintf(to, sizeof to, "10.73.0.%d:9", i <= 3 ? i : i + 10);
+        kernel_send_udp(bench, inside4, to, (size_t)i);
+        bench_run(bench);
+        if (i != 3)
+            continue;
+        for (size_t k = 0; k < COUNT(cases); k++) {
+            snprintf(to, sizeof to, "%s:9", cases[k].to);
+            say_unreachable(2, to, cases[k].word, cases[k].text);
+            expect_error(bench, cases[k].to, cases[k].code, 0);
+            assert_false(kernel_get(bench));
+        }
+    }
+    // The first six have been sent to too long ago; and nobody has been sent to there at all.
+    say_unreachable(2, "10.73.0.1:9", USHER_REFUSED, "");
+    say_unreachable(2, "10.73.0.80:10", USHER_REFUSED, "");
+    say_unreachable(2, NULL, USHER_REFUSED, "");
+    say_unreachable(2, "10.73.0.80:9", USHER_TIMEOUT, "");
+    assert_false(kernel_get(bench));
+    say_unreachable(2, "10.73.0.80:9", USHER_REFUSED, "");
+    expect_error(bench, "10.73.0.80", 3, 0);
+    assert_int_equal(bench->opened, 1);
+    // IPv6: one far end, whatever is said of addresses.
+    kernel_send_udp(bench, inside6, "[fd73::1]:9", 5);
+    bench_run(bench);
+    say_unreachable(4, NULL, USHER_REFUSED, "");
+    expect_error(bench, "fd73::1", 0, 4);
+    assert_int_equal(exchange_flows(bench->exchange), 2);
+    // Where nothing but errors has come, it is kept as for one question.
+    bench_later(bench, DNS_IDLE_MS + 1000);
+    bench_run(bench);
+    assert_int_equal(exchange_flows(bench->exchange), 0);
+}
+
 static void test_waits_for_a_tunnel(void **state)
 {
     (void)state;
@@ -704,6 +766,7 @@ int main(void)
         TEST(test_failure_is_remembered_for_a_second),
         TEST(test_denied_first_destination),
         TEST(test_reset_quotes_the_latest),
+        TEST(test_each_datagram_has_its_own_error),
         TEST_DOWN(test_waits_for_a_tunnel),
         TEST(test_lost_tunnel),
         TEST(test_idle),

@@ -14,13 +14,23 @@ static const struct {
     {"hello", {1, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0x7d, 0, '1', '.', '0', 0}, 16},
     {"probe", {2, 0, 0, 8, 0, 0, 1, 2, 'a', '.', 'b', 0}, 12},
     {"answer", {3, 0, 0, 10, 0, 0, 1, 2, 0, 3, 0, 0, 0, 60}, 14},
+    {"unreachable",
+     {7, 0, 0, 24, 1, 2, 10, 1, 0, 2, 0x13, 0x88, 10, 73, 0, 2, 0, 53, 'd', 'e', 'n', 'i', 'e', 'd', ':', ' ', 'x', 0},
+     28},
+    {"one without addresses",
+     {7, 0, 0, 24, 1, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 'd', 'e', 'n', 'i', 'e', 'd', ':', ' ', 'x', 0},
+     28},
 };
+
+static const struct endpoint INSIDE = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
+static const struct endpoint OUTSIDE = {.addr = {.version = 4, .bytes = {10, 73, 0, 2}}, .port = 53};
 
 static void check(const char *name, const struct control_message *message)
 {
     struct control_hello hello;
     struct control_probe probe;
     struct control_answer answer;
+    struct control_unreachable unreachable;
     switch (message->type) {
     case CONTROL_HELLO:
         CASE(name, control_hello_decode(&hello, message));
@@ -29,6 +39,15 @@ static void check(const char *name, const struct control_message *message)
     case CONTROL_PROBE:
         CASE(name, control_probe_decode(&probe, message));
         CASE(name, probe.id == 0x102 && !strcmp(probe.name, "a.b"));
+        break;
+    case CONTROL_UNREACHABLE:
+        CASE(name, control_unreachable_decode(&unreachable, message) && unreachable.session == 0x102);
+        CASE(name, unreachable.what.word == USHER_DENIED && !strcmp(unreachable.what.text, "x"));
+        if (message->body[2] == 0) {
+            CASE(name, unreachable.what.from.addr.version == 0 && unreachable.what.to.addr.version == 0);
+            break;
+        }
+        CASE(name, endpoint_equal(&unreachable.what.from, &INSIDE) && endpoint_equal(&unreachable.what.to, &OUTSIDE));
         break;
     default:
         CASE(name, control_answer_decode(&answer, message));
@@ -44,6 +63,9 @@ static void bytes_of_each(void **state)
     const struct control_probe probe = {.id = 0x102, .name = "a.b"};
     const struct control_answer answer = {
         .id = 0x102, .status = CONTROL_EXISTS, .families = CONTROL_IPV4 | CONTROL_IPV6, .ttl = 60};
+    const struct control_unreachable unreachable = {
+        .session = 0x102, .what = {.from = INSIDE, .to = OUTSIDE, .word = USHER_DENIED, .text = "x"}};
+    const struct control_unreachable nameless = {.session = 0x102, .what = {.word = USHER_DENIED, .text = "x"}};
     for (size_t i = 0; i < COUNT(VECTORS); i++) {
         uint8_t room[80];
         struct writer w = writer_over(room, sizeof room);
@@ -51,8 +73,10 @@ static void bytes_of_each(void **state)
             control_hello_encode(&w, &hello);
         else if (i == 1)
             control_probe_encode(&w, &probe);
-        else
+        else if (i == 2)
             control_answer_encode(&w, &answer);
+        else
+            control_unreachable_encode(&w, i == 3 ? &unreachable : &nameless);
         CASE(VECTORS[i].name, !w.failed && sizeof room - writer_left(&w) == VECTORS[i].len);
         CASE(VECTORS[i].name, !memcmp(room, VECTORS[i].bytes, VECTORS[i].len));
     }

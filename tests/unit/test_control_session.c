@@ -618,6 +618,142 @@ static void as_fast_as_it_goes(void **state)
     finish();
 }
 
+// Datagrams that do not arrive
+
+struct sender {
+    struct usher_session *session;
+    unsigned opened, ended, told;
+    struct usher_unreachable latest;
+    char text[16];
+};
+
+static void sender_opened(void *owner)
+{
+    ((struct sender *)owner)->opened++;
+}
+
+static void sender_told(void *owner, const struct usher_unreachable *what)
+{
+    struct sender *sender = owner;
+    sender->told++;
+    sender->latest = *what;
+    snprintf(sender->text, sizeof sender->text, "%s", what->text);
+}
+
+static void sender_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct sender *sender = owner;
+    sender->ended += ending == USHER_ENDED_RESET;
+    sender->session = NULL;
+    sender->latest.word = word;
+    snprintf(sender->text, sizeof sender->text, "%s", text);
+}
+
+static const struct usher_session_ops SENDER = {
+    .opened = sender_opened, .unreachable = sender_told, .ended = sender_ended};
+static const struct usher_session_ops ENDS_OVER_IT = {.opened = sender_opened, .ended = sender_ended};
+
+static struct usher_session *exits[SESSIONS];
+static size_t exit_count;
+
+static void gone(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    (void)ending, (void)word, (void)text;
+    *(struct usher_session **)owner = NULL;
+}
+
+static void take_over(struct edge *edge, struct usher_session *session, const struct usher_open *open)
+{
+    static const struct usher_session_ops ops = {.ended = gone};
+    (void)edge, (void)open;
+    usher_session_attach(session, &ops, &exits[exit_count]);
+    exits[exit_count++] = session;
+    usher_session_accept(session);
+}
+
+static bool takes_udp(const struct edge *edge, uint16_t protocol)
+{
+    (void)edge;
+    return protocol == USHER_UDP;
+}
+
+static void send_to(struct sender *sender, const struct usher_session_ops *ops)
+{
+    struct usher_open open = {.protocol = USHER_UDP, .port = 53};
+    assert_true(address_parse(&open.addr, "10.73.0.2"));
+    *sender = (struct sender){0};
+    sender->session = usher_session_open(bench.portal.engine, &open, ops, sender);
+    assert_non_null(sender->session);
+    pump(sender->opened);
+}
+
+static void datagrams_that_do_not_arrive(void **state)
+{
+    (void)state;
+    static const struct edge_kind kind = {.serves = takes_udp, .adopt = take_over, .flows = no_flows, .stop = no_stop};
+    struct edge there = {.kind = &kind};
+    struct sender patient, other;
+    struct usher_unreachable what = {.word = USHER_UNREACHABLE, .text = "net"};
+    exit_count = 0;
+    begin(NULL, "*.corp.example");
+    exchange_add(bench.gate.exchange, &there);
+    add_control(&bench.portal, true, false, NULL);
+    add_control(&bench.gate, false, true, NULL);
+    join(true);
+    settle();
+    send_to(&patient, &SENDER);
+    send_to(&other, &ENDS_OVER_IT);
+    assert_true(endpoint_parse(&what.from, "10.1.0.2:5000") && endpoint_parse(&what.to, "10.73.0.2:53"));
+    assert_true(usher_session_unreachable(exits[0], &what));
+    pump(patient.told == 1);
+    assert_true(endpoint_equal(&patient.latest.from, &what.from) && endpoint_equal(&patient.latest.to, &what.to));
+    assert_true(patient.latest.word == USHER_UNREACHABLE && !strcmp(patient.text, "net"));
+    assert_int_equal(other.told + other.ended, 0);
+    // Whoever cannot tell his application of one datagram ends, as he does with a reset.
+    what.word = USHER_REFUSED;
+    what.text = "";
+    assert_true(usher_session_unreachable(exits[1], &what));
+    pump(other.ended == 1 && !exits[1]);
+    assert_int_equal(other.latest.word, USHER_REFUSED);
+    // A flood is cut at this end, so that it costs nothing at the other.
+    for (int i = 0; i < 5000; i++) {
+        assert_true(usher_session_unreachable(exits[0], &what));
+        if (i % 50 == 0)
+            turn();
+    }
+    settle();
+    assert_in_range(patient.told, 64, 1500);
+    assert_int_equal(patient.ended, 0);
+    assert_int_equal(usher_engine_counters(bench.portal.engine)->glitches, 0);
+    usher_session_reset(patient.session, USHER_FAILED, "enough");
+    settle();
+    assert_null(exits[0]);
+    finish();
+}
+
+// An end that says nothing of it is not told; what is left is the reset.
+static void an_end_that_does_not_heed_it(void **state)
+{
+    (void)state;
+    static const struct edge_kind kind = {.serves = takes_udp, .adopt = take_over, .flows = no_flows, .stop = no_stop};
+    struct edge there = {.kind = &kind};
+    struct sender sender;
+    const struct usher_unreachable what = {.word = USHER_REFUSED, .text = ""};
+    for (int extended = 0; extended < 2; extended++) {
+        exit_count = 0;
+        begin(NULL, "*.corp.example");
+        exchange_add(bench.gate.exchange, &there);
+        add_control(&bench.gate, false, true, NULL);
+        join(extended);
+        settle();
+        send_to(&sender, &SENDER);
+        assert_false(usher_session_unreachable(exits[0], &what));
+        usher_session_reset(sender.session, USHER_FAILED, "enough");
+        settle();
+        finish();
+    }
+}
+
 // A hostile end
 
 struct speaker {
@@ -709,9 +845,12 @@ static void what_ends_the_tunnel(void **state)
         {"\1\0\0\0", 4, "protocol error: control message 1: malformed"},
         {HELLO "\2\0\0\1a", 19, "protocol error: control message 2: malformed"},
         {HELLO "\3\1\0\1a", 19, "protocol error: control message 3: malformed"},
+        {HELLO "\7\1\0\1a", 19, "protocol error: control message 7: malformed"},
         {HELLO "\115\0\20\1", 18, "protocol error: control message 77: too long"},
-        {HELLO "\2\1\0\6\0\0\0\1a\0", 24, NULL},           // known ones may be critical
-        {HELLO "\3\0\0\12\0\0\0\1\0\1\0\0\0\1", 28, NULL}, // an answer that nobody waits for
+        {HELLO "\2\1\0\6\0\0\0\1a\0", 24, NULL},                      // known ones may be critical
+        {HELLO "\3\0\0\12\0\0\0\1\0\1\0\0\0\1", 28, NULL},            // an answer that nobody waits for
+        {HELLO "\7\1\0\20\0\2\0\0\0\0\0\0\0\0\0\0\0\0x\0", 34, NULL}, // for this session itself
+        {HELLO "\7\1\0\20\0\6\0\0\0\0\0\0\0\0\0\0\0\0x\0", 34, NULL}, // for one that is none
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct speaker speaker;
@@ -793,6 +932,7 @@ static void floods(void **state)
         {"hellos", HELLO, 14},
         {"unknown ones", "\115\0\0\0", 4},
         {"answers", "\3\0\0\12\0\0\0\1\0\1\0\0\0\1", 14},
+        {"unreachables", "\7\0\0\20\0\6\0\0\0\0\0\0\0\0\0\0\0\0x\0", 20},
         {"probes", "\2\0\0\6\0\0\0\1a\0", 10},
         {"probes that wait", "\2\0\0\23\0\0\0\1x.corp.example\0", 23},
     };
@@ -828,6 +968,8 @@ int main(void)
         cmocka_unit_test(cancelled),
         cmocka_unit_test(asks_again_from_within),
         cmocka_unit_test(as_fast_as_it_goes),
+        cmocka_unit_test(datagrams_that_do_not_arrive),
+        cmocka_unit_test(an_end_that_does_not_heed_it),
         cmocka_unit_test(what_ends_the_tunnel),
         cmocka_unit_test(the_session_lasts_as_long_as_the_tunnel),
         cmocka_unit_test(at_most_one_and_by_this_name),

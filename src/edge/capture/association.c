@@ -148,12 +148,6 @@ static void pass(struct association *association, const struct endpoint *outside
         association->flow.capture->counters.datagrams_dropped++;
 }
 
-static void remember_quote(struct association *association, const struct outgoing *out)
-{
-    association->quote_len = (uint8_t)out->quote_len;
-    memcpy(association->quote, out->quote, out->quote_len);
-}
-
 // One that may carry `out`; NULL when it was answered, or dropped at the limit.
 static struct association *association_for(struct capture *capture, const struct outgoing *out)
 {
@@ -185,7 +179,7 @@ void capture_association_send(struct capture *capture, const struct outgoing *ou
     if (!association)
         return;
     if (association->state == ASSOCIATION_OPEN) {
-        remember_quote(association, out);
+        quotes_keep(&association->quotes, association->fixed, out);
         pass(association, &out->outside, out->bytes, out->len);
         put(association, idle_line(association));
     } else {
@@ -204,8 +198,8 @@ static void session_opened(void *owner)
     }
     association->state = ASSOCIATION_OPEN;
     for (struct early *early; (early = early_first(association));) {
-        struct outgoing out = {.quote = early->bytes, .quote_len = early->quote_len};
-        remember_quote(association, &out);
+        struct outgoing out = {.outside = early->outside, .quote = early->bytes, .quote_len = early->quote_len};
+        quotes_keep(&association->quotes, association->fixed, &out);
         pass(association, &early->outside, early->bytes + early->quote_len, early->len);
         early_free(association, early);
     }
@@ -244,14 +238,31 @@ static void session_quiet(void *owner)
     (void)owner; // halves mean nothing to datagrams; the end will come
 }
 
-static void session_reset(struct association *association, enum usher_word word, const char *text)
+static void tell_unreachable(struct association *association, const struct quote *quote, enum usher_word word,
+                             const char *text)
 {
     answer_flush(association->flow.capture); // what came before comes before
     // Other words (idle, limits) are no news about the far host.
-    if (word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED)
-        capture_emit_error(association->flow.capture, capture_open_error(word, text), association->quote,
-                           association->quote_len);
+    if (quote && (word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED))
+        capture_emit_error(association->flow.capture, capture_open_error(word, text), quote->bytes, quote->len);
+}
+
+static void session_reset(struct association *association, enum usher_word word, const char *text)
+{
+    tell_unreachable(association, quotes_latest(&association->quotes), word, text);
     forget(association);
+}
+
+static void session_unreachable(void *owner, const struct usher_unreachable *what)
+{
+    struct association *association = owner;
+    struct quotes *quotes = &association->quotes;
+    bool fixed = association->fixed;
+    tell_unreachable(association, fixed ? quotes_latest(quotes) : quotes_find(quotes, &what->to), what->word,
+                     what->text);
+    // One that nobody has answered is not to be kept as long as one who talks.
+    if (association->state == ASSOCIATION_OPEN && !association->answered)
+        put(association, LINE_DNS);
 }
 
 static void session_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
@@ -274,6 +285,7 @@ static const struct usher_session_ops session_ops = {
     .fill = session_fill,
     .data = session_data,
     .datagram = session_datagram,
+    .unreachable = session_unreachable,
     .finished = session_quiet,
     .stop_sending = session_quiet,
     .ended = session_ended,
@@ -338,8 +350,10 @@ void capture_association_expire(struct capture *capture, uint32_t moment)
 
 void capture_association_reclaim(struct capture *capture)
 {
-    for (struct list *node; (node = list_pop_front(&capture->association_dead));)
+    for (struct list *node; (node = list_pop_front(&capture->association_dead));) {
+        quotes_fini(&association_of(node)->quotes);
         free(association_of(node));
+    }
 }
 
 void capture_association_free_all(struct capture *capture)

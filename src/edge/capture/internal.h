@@ -5,7 +5,7 @@
 //     device.c         packets in
 //     tcp.c            datagram.c       flows of the stack; UDP and pings from inside
 //                      association.c    what UDP and pings have in common
-//                      association_table.c  early.c  answer.c
+//                      association_table.c  quotes.c  early.c  answer.c
 //     reason.c  emit.c                  packets out
 //     too_big.c                         how large these may be
 //
@@ -157,6 +157,22 @@ void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, use
 
 enum { QUOTE_SIZE = 72 }; // IPv4 header with options, 60 bytes, and 8 of the upper layer; IPv6 needs 48
 
+enum { QUOTES_MAX = 64 }; // as many far ends as the other side lets answer at a time (edge/relay/remotes.h)
+
+// The heads of the latest packets from inside, one for each far end, for ICMP errors to quote (quotes.c).
+struct quote {
+    struct endpoint outside;
+    uint8_t len;
+    uint8_t bytes[QUOTE_SIZE];
+};
+
+struct quotes {
+    struct quote *list;
+    uint8_t count, size;
+    uint8_t latest;
+    uint8_t oldest; // goes when all have been used
+};
+
 enum association_state {
     ASSOCIATION_PENDING, // its opening is held or not answered yet
     ASSOCIATION_OPEN,
@@ -179,8 +195,7 @@ struct association {
     bool answered; // something has come back
     uint8_t state;
     int8_t error; // of a failed one
-    uint8_t quote_len;
-    uint8_t quote[QUOTE_SIZE]; // the head of the latest packet from inside
+    struct quotes quotes;
 };
 
 // A datagram from inside on its way into a session.
@@ -216,6 +231,14 @@ void capture_association_expire(struct capture *capture, uint32_t moment);
 void capture_association_reclaim(struct capture *capture);
 void capture_association_free_all(struct capture *capture);
 void capture_association_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);
+
+// quotes.c
+// For the far end; NULL when it has been too long ago.
+struct quote *quotes_find(struct quotes *quotes, const struct endpoint *outside);
+const struct quote *quotes_latest(const struct quotes *quotes);
+// `fixed`: there is one far end, whatever the port says.
+void quotes_keep(struct quotes *quotes, bool fixed, const struct outgoing *out);
+void quotes_fini(struct quotes *quotes);
 
 // early.c
 struct early {

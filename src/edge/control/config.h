@@ -21,7 +21,10 @@ struct control_session_config {
     X(probes, "names that the other end was asked for")                                                                \
     X(probes_failed, "of those, without an answer")                                                                    \
     X(probes_answered, "names that the other end asked for and was told about")                                        \
-    X(probes_denied, "of those, names that it could not reach anyway")
+    X(probes_denied, "of those, names that it could not reach anyway")                                                 \
+    X(unreachable_told, "datagrams of the other end that did not arrive here, and were told of")                       \
+    X(unreachable_untold, "those that were not, as there were too many")                                               \
+    X(unreachable_heard, "datagrams of ours that did not arrive there")
 
 struct control_counters {
 #define CONTROL_COUNTER_FIELD(name, help) uint64_t name;

@@ -4,6 +4,7 @@
 //     session.c     its life; which message is whose
 //     asking.c      the names that we ask for
 //     answering.c   the names that the other end asks for
+//     telling.c     datagrams that have not arrived
 //
 // What there is to say waits where it arose, and is written when the session asks for bytes: so both queues are bounded by
 // how many questions there may be.
@@ -24,6 +25,9 @@ enum {
     ASK_BURST = 1000,        //
     QUESTIONS_MAX = 2 * ASKED_MAX, // twice what one asks for at once, as clocks differ
     TTL_WITHOUT_RECORD = 10,       // seconds: of what no record says, such as that there is no name
+    TOLD_MAX = 64,                 // datagrams that wait to be told of: what one source may have under way
+    TELL_PER_SECOND = 500,         // of all sources: a kernel says six at once and then one a second of each far host
+    TELL_BURST = 100,
 };
 
 // What we ask.
@@ -46,6 +50,13 @@ struct answering {
     uint32_t count;       // of both
 };
 
+// What we tell.
+struct telling {
+    struct control_unreachable ring[TOLD_MAX];
+    uint32_t first, count;
+    struct bucket bucket;
+};
+
 struct control_session {
     struct edge edge; // first
     struct control_session_config config;
@@ -55,12 +66,14 @@ struct control_session {
     bool hello_due;        // ours
     bool hello_came;
     bool can_probe; // the other end answers
-    bool off;       // the tunnel has no such session, nor will it have one
-    usec_t now;     // of the last turn
+    bool can_unreachable;
+    bool off;   // the tunnel has no such session, nor will it have one
+    usec_t now; // of the last turn
     uv_timer_t alarm;
     usec_t alarm_at; // USEC_NEVER while it does not run
     struct asking asking;
     struct answering answering;
+    struct telling telling;
     uint8_t out[CONTROL_MESSAGE_MAX]; // the message that is being sent
     uint32_t out_len, out_at;
     struct control_counters counters;
@@ -90,5 +103,12 @@ void control_answering_lost(struct control_session *control);
 bool control_answering_write(struct control_session *control, struct writer *w);
 bool control_take_probe(struct control_session *control, const struct control_message *message);
 usec_t control_answering_deadline(const struct control_session *control);
+
+// A tunnel has come.
+void control_telling_init(struct control_session *control);
+// False when the other end would not heed it. What comes too often is not told, and nothing else is to be done about it.
+bool control_tell(struct control_session *control, uint16_t session, const struct usher_unreachable *what);
+bool control_telling_write(struct control_session *control, struct writer *w);
+bool control_take_unreachable(struct control_session *control, const struct control_message *message);
 
 #endif

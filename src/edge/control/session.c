@@ -39,6 +39,7 @@ static bool take_hello(struct control_session *control, const struct control_mes
         return false;
     control->hello_came = true;
     control->can_probe = hello.can & CONTROL_CAN_PROBE;
+    control->can_unreachable = hello.can & CONTROL_CAN_UNREACHABLE;
     if (control->can_probe)
         control_ready(control); // what was asked since the tunnel came
     else
@@ -58,6 +59,7 @@ static const struct row ROWS[] = {
     {CONTROL_HELLO, 1, 4, take_hello},
     {CONTROL_PROBE, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_probe},
     {CONTROL_ANSWER, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_answer},
+    {CONTROL_UNREACHABLE, 2 * TELL_PER_SECOND, 2 * TELL_BURST, control_take_unreachable},
     {0, STRANGE_PER_SECOND, STRANGE_BURST, NULL},
 };
 
@@ -121,7 +123,7 @@ static bool write_hello(struct control_session *control, struct writer *w)
 {
     const struct control_session_config *config = &control->config;
     const struct control_hello hello = {
-        .can = can_answer(config) ? CONTROL_CAN_PROBE : 0,
+        .can = (can_answer(config) ? CONTROL_CAN_PROBE : 0) | CONTROL_CAN_UNREACHABLE,
         .sessions = config->max_sessions,
         .version = config->version,
     };
@@ -135,7 +137,8 @@ static bool write_hello(struct control_session *control, struct writer *w)
 static bool write_next(struct control_session *control)
 {
     struct writer w = writer_over(control->out, sizeof control->out);
-    if (!write_hello(control, &w) && !control_answering_write(control, &w) && !control_asking_write(control, &w))
+    if (!write_hello(control, &w) && !control_telling_write(control, &w) && !control_answering_write(control, &w) &&
+        !control_asking_write(control, &w))
         return false;
     control->out_len = (uint32_t)(sizeof control->out - writer_left(&w));
     control->out_at = 0;
@@ -164,6 +167,7 @@ static void begin(struct control_session *control)
     control->now = clock_now();
     for (size_t i = 0; i < ROW_COUNT; i++)
         bucket_init(&control->bounds[i], ROWS[i].per_second, ROWS[i].burst, control->now);
+    control_telling_init(control);
     control_ready(control);
 }
 
@@ -189,13 +193,19 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
     if (control->off)
         log_debug("the other end has no control session: %s", text_escape(said, sizeof said, text));
     control->opening.session = NULL;
-    control->hello_came = control->can_probe = control->hello_due = false;
+    control->hello_came = control->can_probe = control->can_unreachable = control->hello_due = false;
     control->reader.len = control->out_len = control->out_at = 0;
     control_asking_lost(control);
     control_answering_lost(control);
 }
 
+static bool on_tell(void *owner, uint16_t session, const struct usher_unreachable *what)
+{
+    return control_tell(of_opening(owner), session, what);
+}
+
 static const struct usher_session_ops SESSION_OPS = {
+    .tell = on_tell,
     .opened = on_opened,
     .fill = on_fill,
     .data = on_data,

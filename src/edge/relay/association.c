@@ -31,23 +31,53 @@ static bool has_lost_address(const struct relay_port *port, int error)
     return error == EINVAL && socket_local(port->watch.fd, &own) && !socket_may_bind(&own.addr);
 }
 
-// ICMP errors concern the whole association only while it has one far end.
-static bool is_fatal(const struct relay_association *association, int error)
+// Words about the far end; others are about one datagram, its size say, or about this host.
+static bool is_news(int error)
 {
     enum usher_word word = reason_word(error);
-    bool final = word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED;
-    return final && !association->remotes.several;
+    return word == USHER_REFUSED || word == USHER_UNREACHABLE || word == USHER_DENIED;
+}
+
+// Nobody who is refused all the time, a resolver's socket of one question say, is to be kept as long as one who talks.
+static void rest(struct relay_association *association)
+{
+    relay_flow_wait(&association->flow, association->answered ? RELAY_WAIT_UDP : RELAY_WAIT_UDP_DNS);
+}
+
+// Says that the datagram to `to`, as the peer knows it, has not arrived. False when the peer heeds no such word.
+static bool tell(struct relay_association *association, const struct endpoint *to, int error)
+{
+    struct usher_unreachable what = {.word = reason_word(error), .text = reason_what(error)};
+    if (!association->flow.by_name) {
+        what.from = association->inside;
+        what.to = *to;
+    }
+    return usher_session_unreachable(association->flow.opening.session, &what);
+}
+
+// The same for a socket's far end. Of one that is not known, or not any more, there is nothing to be said.
+static bool tell_of(struct relay_association *association, const struct endpoint *there, int error)
+{
+    struct endpoint to = *there;
+    if (!association->flow.by_name && !remotes_let_in(&association->remotes, there, &to.addr))
+        return false;
+    return tell(association, &to, error);
 }
 
 static bool failed(struct relay_port *port, const struct endpoint *to, int error)
 {
     struct relay_association *association = association_of(port);
-    (void)to;
     bool homeless = has_lost_address(port, error);
-    if (homeless)
+    if (homeless) {
         error = ENETUNREACH;
-    else if (!is_fatal(association, error))
+    } else if (!is_news(error) || association->flow.closing) {
         return true;
+    } else if (tell_of(association, to, error)) {
+        rest(association);
+        return true;
+    } else if (association->remotes.several) {
+        return true;
+    }
     relay_flow_reset(&association->flow, error);
     relay_association_close(association);
     return false;
@@ -76,6 +106,7 @@ static void received(struct relay_port *port, const struct udp_message *message)
     struct endpoint from = message->from; // as the peer knows it
     if (!flow->by_name && !remotes_let_in(&association->remotes, &message->from, &from.addr))
         return;
+    association->answered = true;
     size_t at = 0;
     do {
         struct usher_datagram datagram = {.bytes = message->bytes + at, .len = relay_port_piece(message, at)};
@@ -102,10 +133,12 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
     if (flow->closing)
         return;
     struct usher_datagram there = *datagram;
-    if (!flow->by_name &&
-        !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->to, &there.to.addr))
-        return;
     association->inside = datagram->from;
+    if (!flow->by_name &&
+        !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->to, &there.to.addr)) {
+        tell(association, &datagram->to, EACCES);
+        return;
+    }
     association->last_port = flow->by_name ? flow->outside.port : datagram->to.port;
     relay_flow_wait(flow, RELAY_WAIT_UDP);
     relay_port_send(&association->port, &there);

@@ -12,6 +12,7 @@ struct relay_association {
     struct relay_port port;
     struct endpoint inside; // where the latest datagram came from
     uint16_t last_port;     // that was sent to
+    bool answered;          // something has come back
     struct remotes remotes; // of an unconnected socket
 };
 

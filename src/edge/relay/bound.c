@@ -205,6 +205,13 @@ static void opened(void *owner)
     drop_early(source);
 }
 
+// Of a socket that is bound nobody can be told, but by a packet that it did not send.
+static void unreachable(void *owner, const struct usher_unreachable *what)
+{
+    (void)owner;
+    (void)what;
+}
+
 // Half an association is none.
 static void finished(void *owner)
 {
@@ -226,7 +233,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
 }
 
 const struct usher_session_ops relay_source_ops = {
-    .opened = opened, .datagram = datagram, .finished = finished, .ended = ended};
+    .opened = opened, .datagram = datagram, .unreachable = unreachable, .finished = finished, .ended = ended};
 
 // The beginning
 

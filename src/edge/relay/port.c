@@ -7,6 +7,8 @@
 #include <errno.h>
 #include <linux/errqueue.h>
 #include <netinet/in.h>
+#include <netinet/ip_icmp.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -33,6 +35,13 @@ void relay_port_close(struct relay_port *port)
 
 // Errors
 
+// A filter's word. For IPv4 the kernel makes the errno of a host or a net that cannot be reached of it.
+static bool is_prohibition(const struct sock_extended_err *error)
+{
+    return error->ee_origin == SO_EE_ORIGIN_ICMP && error->ee_type == ICMP_DEST_UNREACH &&
+           (error->ee_code == ICMP_NET_ANO || error->ee_code == ICMP_HOST_ANO || error->ee_code == ICMP_PKT_FILTERED);
+}
+
 // The errno of the oldest message in the error queue, 0 when there is none, and whom it is about. ip(7), IP_RECVERR.
 static int queued_error(int fd, struct endpoint *to)
 {
@@ -50,8 +59,11 @@ static int queued_error(int fd, struct endpoint *to)
     for (struct cmsghdr *c = CMSG_FIRSTHDR(&message); c; c = CMSG_NXTHDR(&message, c)) {
         bool v4 = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
         bool v6 = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
-        if (v4 || v6)
-            return (int)((const struct sock_extended_err *)CMSG_DATA(c))->ee_errno;
+        if (!v4 && !v6)
+            continue;
+        struct sock_extended_err error;
+        memcpy(&error, CMSG_DATA(c), sizeof error);
+        return is_prohibition(&error) ? EACCES : (int)error.ee_errno;
     }
     return EAGAIN; // a message without a cause
 }

@@ -13,11 +13,11 @@ static const struct {
 } words[] = {
     {ECONNREFUSED, USHER_REFUSED, ""},
     {ENOPROTOOPT, USHER_REFUSED, ""}, // ICMP protocol unreachable
-    {EHOSTUNREACH, USHER_UNREACHABLE, "host "},
-    {EHOSTDOWN, USHER_UNREACHABLE, "host "},
-    {ENETUNREACH, USHER_UNREACHABLE, "net "},
-    {ENETDOWN, USHER_UNREACHABLE, "net "},
-    {EAFNOSUPPORT, USHER_UNREACHABLE, "net "}, // this host speaks no IPv6, say
+    {EHOSTUNREACH, USHER_UNREACHABLE, "host"},
+    {EHOSTDOWN, USHER_UNREACHABLE, "host"},
+    {ENETUNREACH, USHER_UNREACHABLE, "net"},
+    {ENETDOWN, USHER_UNREACHABLE, "net"},
+    {EAFNOSUPPORT, USHER_UNREACHABLE, "net"}, // this host speaks no IPv6, say
     {ETIMEDOUT, USHER_TIMEOUT, ""},
     {EACCES, USHER_DENIED, ""},
     {EPERM, USHER_DENIED, ""},
@@ -57,11 +57,16 @@ int reason_errno(enum usher_word word, const char *text)
     return word == USHER_UNREACHABLE && strncmp(text, "net", 3) == 0 ? ENETUNREACH : errors[word];
 }
 
+const char *reason_what(int error)
+{
+    size_t i = find(error);
+    return i < sizeof words / sizeof words[0] ? words[i].what : "";
+}
+
 const char *reason_text(char room[REASON_ROOM], int error, const struct endpoint *to)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    size_t i = find(error);
-    snprintf(room, REASON_ROOM, "%s%s: %s", i < sizeof words / sizeof words[0] ? words[i].what : "",
-             endpoint_text(to, text), strerror(error));
+    const char *what = reason_what(error);
+    snprintf(room, REASON_ROOM, "%s%s%s: %s", what, *what ? " " : "", endpoint_text(to, text), strerror(error));
     return room;
 }
