@@ -38,6 +38,8 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
     datagrams_init(&engine->datagrams);
     heartbeat_init(&engine->heartbeat, config->extended, now);
     bucket_init(&engine->glitches, ENGINE_GLITCHES_PER_SEC, ENGINE_GLITCHES, now);
+    bucket_init(&engine->cancelled, ENGINE_CANCELS_PER_SEC, ENGINE_CANCELS, now);
+    bucket_init(&engine->given_up, ENGINE_CANCELS_PER_SEC / 2, ENGINE_CANCELS / 2, now);
     bucket_init(&engine->opens, config->opens_per_sec, config->opens_burst, now);
     list_init(&engine->dead);
     return engine;

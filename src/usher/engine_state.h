@@ -17,7 +17,12 @@
 enum {
     ENGINE_GLITCHES = 1000,       // records against a session's rules before the tunnel ends (nghttp2's numbers)
     ENGINE_GLITCHES_PER_SEC = 33, // forgiven again
-    ENGINE_REFUSALS_MAX = 4096,   // refusals of opens above a limit that may wait for a peer that does not read
+    // Opens that the peer gives up before they are answered, which cost us work for nothing: so many are no abuse, what is
+    // more is. Of our own we give up half as many by a record; the others wait for their answer, as nobody who opens
+    // sessions for others can keep these from changing their minds.
+    ENGINE_CANCELS = 1000,
+    ENGINE_CANCELS_PER_SEC = 33,
+    ENGINE_REFUSALS_MAX = 4096, // refusals of opens above a limit that may wait for a peer that does not read
 };
 
 struct usher_engine {
@@ -41,6 +46,8 @@ struct usher_engine {
     struct heartbeat heartbeat;
     struct credit_budget budget;
     struct bucket glitches;
+    struct bucket cancelled; // by the peer
+    struct bucket given_up;  // by us
     struct bucket opens;
     struct list dead; // released sessions, freed between calls
 

@@ -21,7 +21,8 @@ static void cancelled(struct usher_session *session)
     struct usher_engine *engine = session->engine;
     session_end(session, USHER_ENDED_RESET, USHER_FAILED, "given up");
     session_put_refusal(session, "failed: given up");
-    engine_glitch(engine);
+    if (!bucket_take(&engine->cancelled, engine->now))
+        engine_glitch(engine);
 }
 
 // Nothing is asked from the edge any more, and what is queued has no use.

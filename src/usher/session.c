@@ -133,7 +133,8 @@ void usher_session_close(struct usher_session *session)
 }
 
 // Gives up an open that waits for its answer. A peer of our own kind knows its session by our id already and is told at
-// once; any other may have that id for something else, and hears of it when it has answered.
+// once, unless that happens too often; any other may have that id for something else. Then it hears of it when it has
+// answered.
 static void abandon(struct usher_session *session, const char *reason)
 {
     if (due_has_record(session->due, RECORD_OPEN)) {
@@ -141,7 +142,7 @@ static void abandon(struct usher_session *session, const char *reason)
         return;
     }
     opening_abandon(&session->opening);
-    if (session->engine->config.extended)
+    if (session->engine->config.extended && bucket_take(&session->engine->given_up, session->engine->now))
         session_put_early_rst(session, reason);
 }
 

@@ -347,3 +347,15 @@ def test_500_flows_leave_nothing(portal, lab, figure):
     wait_until(lambda: descriptors(portal.pid()) <= before, 10, "descriptors to come back")
     figure(f"500 SOCKS flows leave {resident_kib(portal.pid()) - memory} KiB")
     assert resident_kib(portal.pid()) - memory < patience(2048)
+
+
+def test_clients_that_go_before_the_answer_harm_nobody(portal, lab):
+    """Each leaves two hundred associations with names that nobody has answered yet."""
+    before = portal.status()["since"]
+    for number in range(15):
+        with socks.Association(lab.portal) as association:
+            for far in range(200):
+                association.send(b"hello", (f"n{far}.r{number}.nowhere.example", 9))
+            time.sleep(0.02)
+    assert (portal.status()["since"], portal.status()["state"]) == (before, "up")
+    assert socks.outcome(lab.portal, (net.SERVER4, 1)) == socks.REFUSED

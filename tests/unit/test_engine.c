@@ -269,8 +269,45 @@ static void rapid_resets_end_the_tunnel(void **state)
         feed_rst(script, 1, "failed: x");
         pull(script);
     }
-    assert_int_equal(rounds, 1001);
+    assert_int_equal(rounds, 1000 + 1001); // so many are no abuse, and the budget for abuse comes behind
     script_free(script);
+}
+
+// Whoever opens for others cannot keep them from giving up: 2,000 a second, none of which waits for its answer.
+static void giving_up_is_no_abuse(void **state)
+{
+    enum { EACH_MS = 1, SECONDS = 5, PER_MS = 2 };
+    struct usher_engine_config config = script_config();
+    struct script *opener = script_of(config);
+    config.server = true;
+    struct script *replier = script_of(config);
+    unsigned told = 0;
+    (void)state;
+    replier->answer = ANSWER_LATER;
+    for (int i = 0; i < SECONDS * 1000 * PER_MS; i++) {
+        struct edge edge = {0};
+        open_session(opener, &edge, USHER_TCP);
+        assert_string_equal(pull(opener), "open 2");
+        feed_open(replier, 2, USHER_TCP);
+        usher_session_reset(edge.session, USHER_FAILED, "x");
+        if (strcmp(pull(opener), "rst 2 failed: x") == 0) {
+            feed_rst(replier, 2, "failed: x");
+            told++;
+        } else {
+            usher_session_refuse(replier->edges[(replier->edge_count - 1) % SCRIPT_EDGES].session, USHER_FAILED, "y");
+        }
+        assert_memory_equal(pull(replier), "reply 2 failed", 14);
+        feed_reply(opener, 2, USHER_ID_NONE, "failed: y");
+        memset(replier->edges, 0, sizeof replier->edges);
+        opener->now += EACH_MS * USEC_PER_MSEC / PER_MS;
+        replier->now = opener->now;
+    }
+    assert_in_range(told, 500, 500 + 17 * SECONDS);
+    assert_int_equal(replier->status, USHER_RUNNING);
+    assert_int_equal(usher_engine_counters(replier->engine)->glitches, 0);
+    assert_int_equal(usher_engine_sessions(opener->engine) + usher_engine_sessions(replier->engine), 0);
+    script_free(opener);
+    script_free(replier);
 }
 
 static void strays_are_counted_and_cost_nothing(void **state)
@@ -463,6 +500,7 @@ int main(void)
         cmocka_unit_test(refusals_that_nobody_reads_are_bounded),
         cmocka_unit_test(glitches_end_the_tunnel),
         cmocka_unit_test(rapid_resets_end_the_tunnel),
+        cmocka_unit_test(giving_up_is_no_abuse),
         cmocka_unit_test(strays_are_counted_and_cost_nothing),
         cmocka_unit_test(our_end),
         cmocka_unit_test(the_peers_end),
