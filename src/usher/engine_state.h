@@ -41,8 +41,9 @@ struct usher_engine {
     struct scheduler scheduler;
     struct intake intake;
     struct datagrams datagrams;
-    struct datagram_entry *carry; // a datagram larger than the room was: its rest goes first
-    uint32_t carry_at;            // bytes of it that have gone
+    struct datagram_entry *carry;  // a datagram larger than the room was: its rest goes first
+    uint32_t carry_at;             // bytes of it that have gone
+    struct usher_session *filling; // its `fill` is being called
     struct heartbeat heartbeat;
     struct credit_budget budget;
     struct bucket glitches;

@@ -127,6 +127,14 @@ void usher_session_finish(struct usher_session *session)
     finish(session, false);
 }
 
+void usher_session_finish_empty(struct usher_session *session)
+{
+    closing_finish(&session->closing, false);
+    session->ready = false;
+    if (session->engine->filling != session)
+        session_drained(session); // else behind what `fill` returns
+}
+
 void usher_session_close(struct usher_session *session)
 {
     finish(session, true);

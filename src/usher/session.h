@@ -46,8 +46,12 @@ bool usher_session_unreachable(struct usher_session *session, const struct usher
 void usher_session_heard(struct usher_session *control, uint16_t id, const struct usher_unreachable *what);
 
 // Local end-of-file: `fill` is asked until it returns 0, then UsherClose(READ) goes out. May be called from `fill`, and
-// before the session is open. While the peer gives no credit (its application does not read) the Close waits too.
+// before the session is open. While the peer gives no credit (its application does not read) bytes wait, and so does the
+// Close behind them.
 void usher_session_finish(struct usher_session *session);
+// The same where it is known that no bytes are left, from within `fill` but for those that it returns: the Close goes out
+// at once, whatever the credit.
+void usher_session_finish_empty(struct usher_session *session);
 // UsherClose(BOTH), for associations: queued datagrams still go out first, and what still comes is not delivered.
 // `ended` follows when the peer has answered; there is no time limit in here for a peer that never does.
 void usher_session_close(struct usher_session *session);

@@ -146,7 +146,9 @@ static void sent(struct usher_session *session, size_t len)
 static bool stream_turn(struct room *room, struct usher_session *session)
 {
     size_t size = send_size(room, session);
+    session->engine->filling = session;
     size_t len = session->ops->fill(session->owner, room->w.at + USHER_HEADER_SIZE, size);
+    session->engine->filling = NULL;
     assert(len <= size);
     if (!closing_may_send(&session->closing))
         return true; // it was reset from within
@@ -159,6 +161,8 @@ static bool stream_turn(struct room *room, struct usher_session *session)
     record_send_header_encode(&room->w, session->opening.peer_id, len);
     room->w.at += len;
     sent(session, len);
+    if (!session->ready)
+        session_drained(session); // these were the last
     return true;
 }
 

@@ -14,6 +14,7 @@ An order says who ends first, how, and what the other then does:
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -149,3 +150,21 @@ def test_data_right_before_the_end_is_delivered(tunnel, lab, amount):
             thread.start()
             assert receive_all(receiver) == data
             thread.join()
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+def test_an_end_passes_a_reader_that_stalls(tunnel, lab, first):
+    """Whoever takes nothing stops the bytes, as without a tunnel, and of them each arrives; the end is right behind."""
+    with connected(lab, net.SERVER4) as pair:
+        one, other = pair if first == "client" else pair[::-1]
+        one.setblocking(False)
+        sent, quiet = 0, 0
+        while quiet < 50:
+            try:
+                sent += one.send(bytes(65536))
+                quiet = 0
+            except BlockingIOError:
+                quiet += 1
+                time.sleep(0.01)
+        one.shutdown(socket.SHUT_WR)
+        assert len(receive_all(other)) == sent

@@ -29,9 +29,10 @@ struct text {
 struct edge {
     struct usher_session *session;
     struct text log;
-    size_t to_send;      // bytes that `fill` still gives
-    bool finish_in_fill; // end-of-file is noticed in the same call as the last byte
-    bool consume;        // at once
+    size_t to_send;            // bytes that `fill` still gives
+    bool finish_in_fill;       // end-of-file is noticed in the same call as the last byte
+    bool finish_empty_in_fill; // the same, and that nothing is behind it
+    bool consume;              // at once
     bool reset_in_data;
     bool reset_in_fill;
     bool reset_in_finished;
@@ -83,6 +84,8 @@ static inline size_t edge_fill(void *owner, uint8_t *room, size_t size)
     edge->to_send -= len;
     if (edge->to_send == 0 && edge->finish_in_fill)
         usher_session_finish(edge->session);
+    if (edge->to_send == 0 && edge->finish_empty_in_fill)
+        usher_session_finish_empty(edge->session);
     if (edge->reset_in_fill)
         usher_session_reset(edge->session, USHER_FAILED, "in fill");
     return len;

@@ -303,6 +303,40 @@ static void test_credit_follows_acknowledgement(void **state)
     assert_true(usher_session_send_room(gate->session) >= room - 40000 + 16384);
 }
 
+// All that the application may send has been sent, `behind` segments wait, and nothing is taken.
+static void end_without_credit(int behind)
+{
+    static uint8_t bytes[1024];
+    struct peer peer = establish("10.9.0.1:5000", "10.73.0.1:80");
+    struct gate_session *gate = latest();
+    bench->stalled = true;
+    for (int i = 0; i < 64 + behind; i++) {
+        send_segment(&peer, ACK, bytes, sizeof bytes);
+        bench_run(bench);
+    }
+    assert_int_equal(gate->len, USHER_WINDOW_START);
+    send_segment(&peer, ACK | FIN, NULL, 0);
+    bench_run(bench);
+    assert_int_equal(gate->finished, !behind);
+    bench->stalled = false;
+    usher_session_consumed(gate->session, gate->owed);
+    bench_run(bench);
+    assert_true(gate->finished);
+    assert_int_equal(gate->len, USHER_WINDOW_START + behind * 1024);
+}
+
+static void test_an_end_needs_no_credit(void **state)
+{
+    (void)state;
+    end_without_credit(0);
+}
+
+static void test_an_end_behind_bytes_waits_with_them(void **state)
+{
+    (void)state;
+    end_without_credit(1);
+}
+
 // What was queued when the far side had closed is still delivered, however late the application takes it.
 static void test_closed_session_leaves_its_data(void **state)
 {
@@ -572,6 +606,8 @@ int main(void)
         TEST_DOWN(test_tunnel_comes_in_time),
         TEST(test_data_and_half_closes),
         TEST(test_credit_follows_acknowledgement),
+        TEST(test_an_end_needs_no_credit),
+        TEST(test_an_end_behind_bytes_waits_with_them),
         TEST(test_closed_session_leaves_its_data),
         TEST(test_unread_bytes_outlive_the_application),
         TEST(test_resets),

@@ -241,6 +241,79 @@ static void set_linger(int fd)
 }
 
 // Many edges in one turn; what each flow gets is its own, whichever flows end over it.
+// How much a server can send to an application that takes nothing.
+static uint64_t credit_of_one_that_stalls(void)
+{
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    uint64_t put = 0;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app.stalled = true;
+    for (int i = 0; i < 20; i++) {
+        write_pattern(fd, &put, 2 << 20);
+        settle(rig, 10);
+    }
+    uint64_t credit = app.received;
+    close(fd);
+    usher_session_reset(app.session, USHER_FAILED, "enough");
+    pump(rig, exchange_flows(rig->exchange) == 0);
+    rig_free(rig);
+    return credit;
+}
+
+// All that it may send has been sent, and nothing is taken: the end arrives all the same, whenever it comes.
+static void an_end_needs_no_credit(void **state)
+{
+    (void)state;
+    uint64_t credit = credit_of_one_that_stalls();
+    for (int at_once = 0; at_once < 2; at_once++) {
+        struct rig *rig = rig_new(allowed, plain);
+        struct app app;
+        uint64_t put = 0;
+        int fd = connect_app(rig, &app, "127.0.0.1");
+        app.stalled = true;
+        while (!write_pattern(fd, &put, credit))
+            settle(rig, 1);
+        if (!at_once)
+            pump(rig, app.received == credit);
+        shutdown(fd, SHUT_WR);
+        pump(rig, app.finished);
+        assert_int_equal(app.received, credit);
+        assert_false(app.spoilt);
+        app_unstall(&app);
+        app_send(&app, 0, true);
+        pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
+        assert_int_equal(app.ending, USHER_ENDED_CLOSED);
+        close(fd);
+        rig_free(rig);
+    }
+}
+
+// Bytes do need it, and the end stays behind them.
+static void an_end_behind_bytes_waits_with_them(void **state)
+{
+    (void)state;
+    uint64_t all = credit_of_one_that_stalls() + 1, put = 0;
+    struct rig *rig = rig_new(allowed, plain);
+    struct app app;
+    int fd = connect_app(rig, &app, "127.0.0.1");
+    app.stalled = true;
+    while (!write_pattern(fd, &put, all))
+        settle(rig, 1);
+    shutdown(fd, SHUT_WR);
+    settle(rig, 50);
+    assert_true(app.received < all && !app.finished);
+    assert_true(idle_turns(rig, 50) < 10);
+    app_unstall(&app);
+    app.stalled = false;
+    pump(rig, app.finished);
+    assert_int_equal(app.received, all);
+    app_send(&app, 0, true);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
+    close(fd);
+    rig_free(rig);
+}
+
 static void many_at_once(void **state)
 {
     (void)state;
@@ -656,6 +729,8 @@ int main(void)
         cmocka_unit_test(the_application_finishes_first),
         cmocka_unit_test(the_server_finishes_first),
         cmocka_unit_test(an_end_behind_few_bytes_is_not_lost),
+        cmocka_unit_test(an_end_needs_no_credit),
+        cmocka_unit_test(an_end_behind_bytes_waits_with_them),
         cmocka_unit_test(many_at_once),
         cmocka_unit_test(a_reset_from_the_server_resets_the_session),
         cmocka_unit_test(what_came_before_a_reset_is_delivered),

@@ -311,6 +311,47 @@ static void finish_waits_for_credit(void **state)
     assert_int_equal(usher_session_send_room(f->edge.session), 1);
 }
 
+// An end behind no bytes needs no credit.
+static void finish_without_credit(void **state)
+{
+    struct fixture *f = *state;
+    open_active(f->script, &f->edge, 2);
+    f->edge.to_send = USHER_WINDOW_START;
+    f->edge.finish_empty_in_fill = true;
+    usher_session_ready(f->edge.session);
+    assert_string_equal(pull_into(f->script, 1 << 20),
+                        "send 2 [16376]; send 2 [16376]; send 2 [16376]; send 2 [16376]");
+    EXPECT_PULL(f->script, ""); // a crumb is left of both
+    feed_ack(f->script, 2, CREDIT_CRUMB);
+    EXPECT_PULL(f->script, "send 2 [32]; read 2");
+    EXPECT_PULL(f->script, "");
+    feed_close(f->script, 2, USHER_READ);
+    EXPECT_LOG(&f->edge, "finished ended(closed)");
+}
+
+static void finish_later_without_credit(void **state)
+{
+    struct fixture *f = *state;
+    open_active(f->script, &f->edge, 2);
+    f->edge.to_send = USHER_WINDOW_START - 32;
+    usher_session_ready(f->edge.session);
+    pull_into(f->script, 1 << 20);
+    assert_int_equal(usher_session_send_room(f->edge.session), 32);
+    usher_session_finish_empty(f->edge.session);
+    EXPECT_PULL(f->script, "read 2");
+    EXPECT_PULL(f->script, "");
+}
+
+static void finish_empty_before_the_answer(void **state)
+{
+    struct fixture *f = *state;
+    open_session(f->script, &f->edge, USHER_TCP);
+    usher_session_finish_empty(f->edge.session);
+    EXPECT_PULL(f->script, "open 2");
+    feed_reply(f->script, 2, 2, "");
+    EXPECT_PULL(f->script, "read 2");
+}
+
 static void a_crumb_of_credit_is_not_sent_on(void **state)
 {
     struct fixture *f = *state;
@@ -374,6 +415,9 @@ int main(void)
         TEST(crossed_close_both),
         TEST(close_while_pending_waits_for_the_answer),
         TEST(finish_waits_for_credit),
+        TEST(finish_without_credit),
+        TEST(finish_later_without_credit),
+        TEST(finish_empty_before_the_answer),
         TEST(a_crumb_of_credit_is_not_sent_on),
         TEST(close_write_twice_is_a_glitch),
         TEST(close_both_of_an_association_discards_its_queue),

@@ -101,7 +101,10 @@ static void session_opened(void *owner)
 static size_t session_fill(void *owner, uint8_t *room, size_t size)
 {
     struct tcp_flow *flow = owner;
-    return flow->stack ? stack_flow_read(flow->stack, room, size) : 0;
+    size_t len = flow->stack ? stack_flow_read(flow->stack, room, size) : 0;
+    if (len > 0 && flow->flow.app_finished && stack_flow_waiting(flow->stack) == 0)
+        usher_session_finish_empty(flow->flow.opening.session);
+    return len;
 }
 
 static void session_data(void *owner, const struct slice *slice)
@@ -203,7 +206,9 @@ static void stack_finished(void *owner)
 {
     struct tcp_flow *flow = owner;
     flow->flow.app_finished = true;
-    if (flow->flow.opening.session)
+    if (flow->flow.opening.session && stack_flow_waiting(flow->stack) == 0)
+        usher_session_finish_empty(flow->flow.opening.session);
+    else if (flow->flow.opening.session)
         usher_session_finish(flow->flow.opening.session);
     else if (flow->flow.accepted)
         flow_move(flow, &flow->flow.capture->tcp_open); // the stack ends it now, without our limit

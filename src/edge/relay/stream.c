@@ -255,6 +255,24 @@ static void drained(struct relay_stream *stream)
     stream->flow.insistent = false;
 }
 
+static bool is_at_end(const struct relay_stream *stream)
+{
+    uint8_t byte;
+    return recv(stream->watch.fd, &byte, 1, MSG_PEEK) == 0;
+}
+
+// An end needs no credit, so it is looked for where there is none left to read by. `len`: bytes that are about to be sent.
+static bool finish_without_credit(struct relay_stream *stream, size_t len)
+{
+    struct relay_flow *flow = &stream->flow;
+    if (!flow->insistent || flow->pending || usher_session_send_room(flow->opening.session) > len || !is_at_end(stream))
+        return false;
+    flow->eof = true;
+    drained(stream);
+    usher_session_finish_empty(flow->opening.session);
+    return true;
+}
+
 static size_t fill(void *owner, uint8_t *room, size_t size)
 {
     struct relay_stream *stream = owner;
@@ -267,6 +285,8 @@ static size_t fill(void *owner, uint8_t *room, size_t size)
         // no edge will tell again, or an urgent mark, at which a read stops, is behind it.
         if ((size_t)n < size && !flow->insistent && !flow->broken)
             drained(stream);
+        else if (!flow->broken)
+            finish_without_credit(stream, (size_t)n);
         return (size_t)n;
     }
     if (flow->broken) {
@@ -288,7 +308,7 @@ static void on_readable(struct relay_stream *stream, uint32_t events)
     struct relay_flow *flow = &stream->flow;
     if (events & (EPOLLRDHUP | EPOLLHUP | EPOLLPRI))
         flow->insistent = true;
-    if (flow->readable || flow->eof || flow->peer_stopped || !flow->opening.session)
+    if (flow->eof || flow->peer_stopped || !flow->opening.session || finish_without_credit(stream, 0) || flow->readable)
         return;
     flow->readable = true;
     usher_session_ready(flow->opening.session);
