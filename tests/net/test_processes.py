@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What each process may do and holds open while it serves, as /proc tells it, against the table of doc/SECURITY.md. Every
+row is an upper bound: a process with less of anything is as good."""
+
+import collections
+import os
+import pathlib
+import re
+import socket
+
+import pytest
+
+from lab import LIBC, patience, wait_until
+from programs import Gate, Portal, proc_number
+from test_run import SOMEBODY, user  # noqa: F401: a fixture
+from test_system_dns import Resolving, room  # noqa: F401: a fixture
+
+NOBODY = 65534
+PIDFD_GETFD = 438  # pidfd_getfd(2)
+DAC_OVERRIDE, NET_ADMIN = 1 << 1, 1 << 12
+EVERY = (1 << 64) - 1
+
+Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs seccomp descriptors")
+
+# The loop's own, which every process with one has.
+LOOP = {"null", "log", "eventpoll", "pipe", "eventfd"}
+TABLE = {
+    "portal": Row(NOBODY, NET_ADMIN, 0, 1, 0,
+                  LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "portal without a device": Row(NOBODY, 0, 0, 1, 0, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "supervisor": Row(0, EVERY, EVERY, 0, 0, LOOP | {"/run/usher", "memfd", "unix", "netlink", "tcp"}),
+    "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
+    "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
+    "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
+                  {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
+    "front of run": Row(SOMEBODY, 0, EVERY, 0, 0, LOOP | {"stdio", "signalfd", "unix", "/run/usher", "memfd"}),
+    "portal of run": Row(SOMEBODY, 0, EVERY, 1, 0, LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "init of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "unix", "signalfd", "stdio"}),
+    "command of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "stdio"}),
+}
+
+
+def numbers(pid, field):
+    text = pathlib.Path(f"/proc/{pid}/status").read_text()
+    return re.search(rf"^{field}:[ \t]*(.*)$", text, re.MULTILINE)[1].split()
+
+
+def socket_kind(pid, descriptor):
+    """By a copy of it: an unbound one is in no table of /proc."""
+    process = os.pidfd_open(pid)
+    copy = LIBC.syscall(PIDFD_GETFD, process, descriptor, 0)
+    os.close(process)
+    assert copy >= 0, f"a socket of {pid}"
+    with socket.socket(fileno=copy) as sock:
+        if sock.family in (socket.AF_UNIX, socket.AF_NETLINK):
+            return "unix" if sock.family == socket.AF_UNIX else "netlink"
+        assert sock.family in (socket.AF_INET, socket.AF_INET6), sock
+        return {(socket.SOCK_STREAM, socket.IPPROTO_TCP): "tcp", (socket.SOCK_DGRAM, socket.IPPROTO_UDP): "udp",
+                (socket.SOCK_RAW, socket.IPPROTO_ICMP): "raw icmp",
+                (socket.SOCK_RAW, socket.IPPROTO_ICMPV6): "raw icmp"}.get((sock.type, sock.proto), str(sock))
+
+
+def kind_of(pid, descriptor, target):
+    if target.startswith("socket:"):
+        return socket_kind(pid, descriptor)
+    found = re.match(r"anon_inode:\[?(\w+)|/(memfd):|(pipe):", target)
+    if found:
+        return next(word for word in found.groups() if word)
+    if "/run/usher/" in target:
+        return "/run/usher"
+    for beginning, kind in (("/dev/null", "null"), ("/dev/net/tun", "tun"), ("/etc", "/etc")):
+        if target.startswith(beginning):
+            return kind
+    return "log" if target.endswith(".log") else "stdio" if target.startswith("/dev/") else target
+
+
+def descriptors(pid):
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        yield int(name), os.readlink(f"/proc/{pid}/fd/{name}")
+
+
+def judge(what, pid):
+    row = TABLE[what]
+    uids = {int(number) for number in numbers(pid, "Uid") + numbers(pid, "Gid")}
+    assert uids == {row.user} or 0 not in uids, f"{what}: runs as {uids}"
+    if row.user:
+        assert set(map(int, numbers(pid, "Groups"))) <= {row.user}, f"{what}: groups"
+    for field, bound in (("CapInh", 0), ("CapAmb", 0), ("CapPrm", row.capabilities), ("CapEff", row.capabilities),
+                         ("CapBnd", row.bounding)):
+        has = int(numbers(pid, field)[0], 16)
+        assert has & ~bound == 0, f"{what}: {field} {has:x}"
+    assert proc_number(pid, "NoNewPrivs") >= row.no_new_privs, what
+    assert proc_number(pid, "Seccomp") >= row.seccomp, what
+    held = {(number, target): kind_of(pid, number, target) for number, target in descriptors(pid)}
+    strange = {one: kind for one, kind in held.items() if kind not in row.descriptors}
+    assert not strange, f"{what}: holds {strange}"
+
+
+def children(pid):
+    return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+@pytest.fixture(scope="module")
+def gate(lab, pki, tmp_path_factory):
+    gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, extra="Duplicate = allow").start()
+    yield gate
+    gate.stop()
+
+
+@pytest.fixture
+def portal(lab, pki, tmp_path, gate):
+    portal = Portal(lab, tmp_path, pki).start()
+    yield portal
+    portal.down()
+
+
+def test_portal_and_gate(portal, gate):
+    judge("portal", portal.pid())
+    judge("supervisor", gate.pid())
+    judge("worker", gate.worker_pids()[0])
+
+
+def test_a_worker_that_has_read_nothing(lab, gate):
+    before = set(children(gate.pid()))
+    with lab.portal.enter():
+        silent = socket.create_connection(("10.3.0.2", 4433), timeout=patience(5))
+    worker = wait_until(lambda: set(children(gate.pid())) - before, 5, "its worker").pop()
+    wait_until(lambda: proc_number(worker, "Seccomp_filters") == 2, 5, "the worker is sealed")
+    judge("worker before the handshake", worker)
+    assert all(not target.startswith("/") or target.startswith("/dev/") or target.endswith(".log")
+               for _, target in descriptors(worker)), "a file"
+    silent.close()
+
+
+def test_a_portal_without_a_device(lab, pki, tmp_path, gate):
+    portal = Portal(lab, tmp_path, pki, certificate="other", name="forwards")
+    text = re.sub(r"(Device|Address = 10.99|Route).*\n", "", portal.conf.read_text())
+    portal.conf.write_text(text.replace("[Gate]", "Socks = 127.0.0.1:1080\n[Gate]"))
+    portal.start()
+    try:
+        judge("portal without a device", portal.pid())
+    finally:
+        portal.down()
+
+
+def test_the_keeper(lab, pki, tmp_path, gate, room):  # noqa: F811
+    portal = Resolving(lab, room, tmp_path, pki, name="keeps").start()
+    try:
+        judge("keeper", wait_until(portal.keeper, 5, "the keeper"))
+        judge("portal", portal.pid())
+    finally:
+        portal.down(check=False)
+
+
+def test_a_run(user):  # noqa: F811
+    process = user.start("sleep", "60")
+    try:
+        def family():
+            found = {}
+            for child in children(process.pid):
+                grandchildren = children(child)
+                found["init of run" if grandchildren else "portal of run"] = child
+                if grandchildren:
+                    found["command of run"] = grandchildren[0]
+            return found if len(found) == 3 else None
+
+        everybody = wait_until(family, 10, "a portal, an init and a command")
+        wait_until(lambda: pathlib.Path(f"/proc/{everybody['command of run']}/comm").read_text() == "sleep\n", 5, "the command")
+        for what, pid in {"front of run": process.pid, **everybody}.items():
+            judge(what, pid)
+    finally:
+        process.kill()
+        process.wait()
