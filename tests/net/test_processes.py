@@ -7,10 +7,11 @@ import os
 import pathlib
 import re
 import socket
+import sys
 
 import pytest
 
-from lab import LIBC, patience, wait_until
+from lab import LIBC, SANITIZED, patience, run, wait_until
 from programs import Gate, Portal, proc_number
 from test_run import SOMEBODY, user  # noqa: F401: a fixture
 from test_system_dns import Resolving, room  # noqa: F401: a fixture
@@ -38,6 +39,10 @@ TABLE = {
     "init of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "unix", "signalfd", "stdio"}),
     "command of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "stdio"}),
 }
+
+
+# They have keys in memory.
+SECRETIVE = {"portal", "portal without a device", "supervisor", "worker", "worker before the handshake", "portal of run"}
 
 
 def numbers(pid, field):
@@ -91,6 +96,10 @@ def judge(what, pid):
         assert has & ~bound == 0, f"{what}: {field} {has:x}"
     assert proc_number(pid, "NoNewPrivs") >= row.no_new_privs, what
     assert proc_number(pid, "Seccomp") >= row.seccomp, what
+    if what in SECRETIVE:
+        # Neither a core nor a debugger; that is also when /proc gives what is of the process to root.
+        assert re.search(r"^Max core file size\s+0 ", pathlib.Path(f"/proc/{pid}/limits").read_text(), re.MULTILINE), what
+        assert SANITIZED or os.stat(f"/proc/{pid}/mem").st_uid == 0, f"{what}: can be traced"
     held = {(number, target): kind_of(pid, number, target) for number, target in descriptors(pid)}
     strange = {one: kind for one, kind in held.items() if kind not in row.descriptors}
     assert not strange, f"{what}: holds {strange}"
@@ -171,3 +180,32 @@ def test_a_run(user):  # noqa: F811
     finally:
         process.kill()
         process.wait()
+
+
+ASK = """
+import socket, sys
+sock = socket.socket(socket.AF_UNIX)
+try:
+    sock.connect(sys.argv[1])
+    sock.sendall(b"status\\n")
+    print(len(sock.recv(100)))
+except OSError as error:
+    print(type(error).__name__)
+"""
+
+
+def test_the_control_socket_is_its_owners(portal, gate):
+    """Its mode keeps others out; and where that was changed, nobody else is listened to."""
+    for program in (portal, gate):
+        place = pathlib.Path(f"/run/usher/{program.name}/control")
+        assert place.stat().st_mode & 0o777 == 0o600 and place.stat().st_uid in (0, NOBODY)
+
+        def ask(*who):
+            return run("setpriv", *who, sys.executable, "-c", ASK, place).stdout.strip()
+
+        somebody = (f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups")
+        assert ask(*somebody) == "PermissionError"
+        place.chmod(0o666)
+        place.parent.chmod(0o755)
+        assert ask(*somebody) in ("0", "ConnectionResetError", "BrokenPipeError")
+        assert int(ask()) > 0
