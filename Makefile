@@ -9,7 +9,8 @@
 #   make install      into PREFIX, below DESTDIR
 #   make format       lays the sources out again
 #
-# and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz.
+# and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz,
+# scripts/fuzz runs them.
 # V=1 shows the commands.
 
 PREFIX     ?= /usr/local
