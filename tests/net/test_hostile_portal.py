@@ -2,6 +2,7 @@
 """A portal with a valid certificate that breaks every rule of doc/PROTOCOL.md in turn, beside one that keeps them: the gate
 ends what is broken with one sentence, the other portal's flow never stops, and nothing is left behind."""
 
+import ctypes
 import os
 import shutil
 import socket
@@ -361,6 +362,47 @@ def test_an_endless_chain_of_certificates(lab, pki, gate, everybody, tmp_path):
         pass  # told by the alert
     wait_until(lambda: len(gate.log()) > mark, 5, "a line in the log")
     victim.echo()
+
+
+def openssl_connection(lab, pki):
+    """What Python's ssl cannot be made to do, OpenSSL itself can: its connection, and its socket."""
+    openssl = ctypes.CDLL("libssl.so.3")
+    for name in ("TLS_client_method", "SSL_CTX_new", "SSL_new"):
+        getattr(openssl, name).restype = ctypes.c_void_p
+    for name in ("SSL_CTX_new", "SSL_new", "SSL_connect", "SSL_do_handshake"):
+        getattr(openssl, name).argtypes = [ctypes.c_void_p]
+    context = openssl.SSL_CTX_new(openssl.TLS_client_method())
+    openssl.SSL_CTX_use_certificate_file.argtypes = openssl.SSL_CTX_use_PrivateKey_file.argtypes = [
+        ctypes.c_void_p, ctypes.c_char_p, ctypes.c_int]
+    openssl.SSL_CTX_set_alpn_protos.argtypes = [ctypes.c_void_p, ctypes.c_char_p, ctypes.c_uint]
+    openssl.SSL_set_fd.argtypes = openssl.SSL_key_update.argtypes = [ctypes.c_void_p, ctypes.c_int]
+    assert openssl.SSL_CTX_use_certificate_file(context, str(pki / "other.crt").encode(), 1) == 1
+    assert openssl.SSL_CTX_use_PrivateKey_file(context, str(pki / "other.key").encode(), 1) == 1
+    openssl.SSL_CTX_set_alpn_protos(context, b"\x07usher/1", 8)
+    connection = openssl.SSL_new(context)
+    with lab.portal.enter():
+        plain = socket.create_connection(("10.3.0.2", 4433))
+    plain.setblocking(True)
+    openssl.SSL_set_fd(connection, plain.fileno())
+    assert openssl.SSL_connect(connection) == 1
+    return openssl, connection, plain
+
+
+@pytest.mark.parametrize("wants_one_back", [0, 1])
+def test_endless_key_updates(lab, pki, gate, everybody, wants_one_back):
+    watch, victim = everybody
+    watch.cases += 1
+    openssl, connection, plain = openssl_connection(lab, pki)
+    worker = worker_of(gate)
+    plain.settimeout(None)
+    sent, deadline = 0, time.monotonic() + patience(10)
+    while time.monotonic() < deadline and openssl.SSL_key_update(connection, wants_one_back) == 1:
+        if openssl.SSL_do_handshake(connection) != 1:
+            break
+        sent += 1
+    victim.echo()
+    wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5, f"the worker has had enough of {sent}")
+    plain.close()
 
 
 def test_one_byte_a_second(slow):
