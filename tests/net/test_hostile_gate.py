@@ -188,7 +188,8 @@ def test_data_before_the_answer_is_of_an_earlier_session(lab, evil):
 # Of a flow that is open: what is said in it, and the reason of the UsherRST that comes back; the application's is a reset.
 RESETS = {
     "no data": (lambda i: record(SEND, i), "failed: empty data"),
-    "data after the end": (lambda i: record(CLOSE, i, b"\0\0") + record(SEND, i, b"x"), "failed: data after the end of the data"),
+    "data after the end": (lambda i: record(CLOSE, i, b"\0\0") + record(SEND, i, b"x"),
+                           "failed: data after the end of the data"),
     "a datagram": (lambda i: record(SEND_UDP, i, bytes(13)), "failed: datagram on a stream session"),
     "credit of 2^31": (lambda i: record(ACK, i, b"\xff\xff") * 32800, "failed: more credit than a session can have"),
     "more than its credit": (lambda i: record(SEND, i, bytes(65535)) * 600, "failed: more data than credit"),
@@ -257,13 +258,20 @@ def test_cut_in_the_middle(lab, evil, how):
         assert reads(sock) == errno.ECONNRESET
 
 
-@pytest.mark.parametrize("said", [b"HTTP/1.0 400 Bad Request\r\n\r\n", b"\x16\x03\x03\xff\xff" + bytes(65535), b"\x15\x03\x03\0\2\2\50", b""],
-                         ids=["another protocol", "a TLS record too long", "an alert", "nothing"])
-def test_no_handshake(gate, portal, watch, said):
+NO_TLS = {
+    "another protocol": b"HTTP/1.0 400 Bad Request\r\n\r\n",
+    "a TLS record too long": b"\x16\x03\x03\xff\xff" + bytes(65535),
+    "an alert": b"\x15\x03\x03\0\2\2\50",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("case", NO_TLS)
+def test_no_handshake(gate, portal, watch, case):
     watch.cases += 1
     with gate.plain() as sock:
         with contextlib.suppress(OSError):
-            sock.sendall(said)
+            sock.sendall(NO_TLS[case])
     assert portal.process.poll() is None
 
 

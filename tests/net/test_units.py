@@ -23,7 +23,8 @@ def unit(name):
 def test_exposure(tmp_path, name):
     file = tmp_path / name
     file.write_text(unit(name).replace("@BINDIR@", "/usr/bin").replace("@TYPE@", "notify"))
-    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE[name]}", file, check=False)
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", f"--threshold={EXPOSURE[name]}", file,
+               check=False)
     if "nrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze judges no file")
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
@@ -36,8 +37,8 @@ def within(name):
     bounded = ["setpriv", "--bounding-set", capabilities, "--no-new-privs"]
     if "ProcSubset=pid" not in unit(name):
         return bounded
-    return ["unshare", "-m", "--propagation", "private", "sh", "-ec", "mount -t proc -o subset=pid proc /proc; exec \"$@\"", "sh",
-            *bounded]
+    script = "mount -t proc -o subset=pid proc /proc; exec \"$@\""
+    return ["unshare", "-m", "--propagation", "private", "sh", "-ec", script, "sh", *bounded]
 
 
 def test_within_them(lab, pki, tmp_path):
