@@ -47,6 +47,15 @@ static void print_json(json_t *object)
     putchar('\n');
 }
 
+static bool is_in_vain(const struct query *query, const json_t *answers)
+{
+    size_t index;
+    const json_t *answer;
+    json_int_t done = 0;
+    json_array_foreach(answers, index, answer) done += json_integer_value(json_object_get(answer, query->done));
+    return query->done && !done;
+}
+
 static int show(const struct query *query, json_t *answers)
 {
     size_t count = json_array_size(answers);
@@ -63,7 +72,10 @@ static int show(const struct query *query, json_t *answers)
             query->print(stdout, json_array_get(answers, i));
         }
     }
-    return EXIT_DONE;
+    if (!is_in_vain(query, answers))
+        return EXIT_DONE;
+    fprintf(stderr, "%s: %s\n", query->program, query->nothing);
+    return EXIT_FAILED;
 }
 
 // Nobody answered: a named one is "down", and that is what a program that asked by --json gets to read as well.

@@ -16,6 +16,9 @@ struct query {
     const char *name;    // NULL: every instance of this role
     bool json;
     void (*print)(FILE *out, const struct json_t *answer);
+    // Of an order: the member of the answers that says how much was done, and the sentence when that is nothing at all,
+    // which is a failure. NULL: a question.
+    const char *done, *nothing;
 };
 
 // Returns the exit code. With --json one instance is one object, several are {"instances": [...]}.

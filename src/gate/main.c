@@ -19,6 +19,7 @@
 static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
                             "       usher-gate check NAME|FILE      judge a configuration\n"
                             "       usher-gate status [NAME] [--json]\n"
+                            "       usher-gate end PORTAL           end every tunnel of this portal now\n"
                             "       usher-gate --version\n"
                             "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
                             "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
@@ -117,6 +118,35 @@ static int status(const struct command_line *line)
     return query_run(&query);
 }
 
+static void print_ended(FILE *out, const struct json_t *answer)
+{
+    char name[64], ended[64];
+    fprintf(out, "%s: tunnels ended: %s\n", query_text(name, sizeof(name), answer, "name", QUERY_TEXT),
+            query_text(ended, sizeof(ended), answer, "ended", QUERY_NUMBER));
+}
+
+// Asks all gates of this machine: a portal is known by its certificate, wherever it has logged in.
+static int end(const struct command_line *line)
+{
+    char request[TLS_NAME_SIZE + 8], nothing[TLS_NAME_SIZE + 64];
+    if (strlen(line->argument) >= TLS_NAME_SIZE || strpbrk(line->argument, "\r\n")) {
+        fprintf(stderr, "usher-gate: no portal has such a name\n");
+        return EXIT_WRONG;
+    }
+    snprintf(request, sizeof(request), "end %s", line->argument);
+    snprintf(nothing, sizeof(nothing), "no portal %s is connected", line->argument);
+    const struct query query = {
+        .program = "usher-gate",
+        .role = "gate",
+        .line = request,
+        .json = line->json,
+        .print = print_ended,
+        .done = "ended",
+        .nothing = nothing,
+    };
+    return query_run(&query);
+}
+
 // Not for people: what the supervisor starts for each connection.
 static int worker(const struct command_line *line)
 {
@@ -128,6 +158,7 @@ static const struct command COMMANDS[] = {
     {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
+    {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {WORKER_COMMAND, worker, .takes_argument = false},
 };
 

@@ -277,11 +277,44 @@ static void describe_name(const void *part, struct facts *facts)
     facts_text(facts, "role", "what kind of program it is", "gate");
 }
 
+// What `usher-gate end` has done.
+struct ending {
+    const struct supervisor *supervisor;
+    uint64_t count;
+};
+
+static void describe_ending(const void *part, struct facts *facts)
+{
+    const struct ending *ending = part;
+    describe_name(ending->supervisor, facts);
+    facts_gauge(facts, "ended", "tunnels that were told to end", FACT_COUNT, ending->count);
+}
+
+// All tunnels of the portal of that name, now. It may come again: keeping it out is for the rules, or the revocation list.
+static void end_portal(struct supervisor *supervisor, const char *name, struct control_request *request)
+{
+    struct ending ending = {.supervisor = supervisor};
+    char shown[TLS_NAME_SIZE];
+    list_for_each(node, &supervisor->children) {
+        struct child *child = container_of(node, struct child, node);
+        if (!child->up || child->ending || strcasecmp(child->name, name))
+            continue;
+        log_info("%s: ended, worker %d: an operator asked for it", text_escape(shown, sizeof(shown), child->name),
+                 (int)child->process.pid);
+        child_end(child, "an operator of the gate has ended it");
+        ending.count++;
+    }
+    control_reply(request, describe_ending, &ending);
+}
+
 static void control(void *owner, const char *line, struct control_request *request)
 {
+    static const char end[] = "end ";
     struct supervisor *supervisor = owner;
     if (!strcmp(line, "status")) {
         survey_request(supervisor->survey, request);
+    } else if (!strncmp(line, end, strlen(end))) {
+        end_portal(supervisor, line + strlen(end), request);
     } else if (!strcmp(line, "down")) {
         control_reply(request, describe_name, supervisor);
         log_info("ending: asked to");
