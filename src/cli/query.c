@@ -51,9 +51,16 @@ static bool is_in_vain(const struct query *query, const json_t *answers)
 {
     size_t index;
     const json_t *answer;
-    json_int_t done = 0;
-    json_array_foreach(answers, index, answer) done += json_integer_value(json_object_get(answer, query->done));
-    return query->done && !done;
+    bool in_vain = true, refused = false;
+    if (!query->done)
+        return false;
+    json_array_foreach(answers, index, answer)
+    {
+        const json_t *done = json_object_get(answer, query->done);
+        refused |= json_is_false(done);
+        in_vain &= !json_is_true(done) && !json_integer_value(done);
+    }
+    return in_vain || refused;
 }
 
 static int show(const struct query *query, json_t *answers)
@@ -75,7 +82,7 @@ static int show(const struct query *query, json_t *answers)
     if (!is_in_vain(query, answers))
         return EXIT_DONE;
     fprintf(stderr, "%s: %s\n", query->program, query->nothing);
-    return EXIT_FAILED;
+    return query->failure;
 }
 
 // Nobody answered: a named one is "down", and that is what a program that asked by --json gets to read as well.

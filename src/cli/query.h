@@ -16,9 +16,10 @@ struct query {
     const char *name;    // NULL: every instance of this role
     bool json;
     void (*print)(FILE *out, const struct json_t *answer);
-    // Of an order: the member of the answers that says how much was done, and the sentence when that is nothing at all,
-    // which is a failure. NULL: a question.
+    // Of an order: the member of the answers that says how much was done, or whether, and the sentence when that is nothing
+    // at all, or one says no, which is a failure. NULL: a question.
     const char *done, *nothing;
+    int failure; // the exit code of that
 };
 
 // Returns the exit code. With --json one instance is one object, several are {"instances": [...]}.

@@ -244,6 +244,16 @@ struct policy *access_policy(const struct access *access, const char *name)
     return policy;
 }
 
+bool access_lists(const struct access *access, const char *name)
+{
+    if (find_portal(access, name) || find_portal(access, "*"))
+        return true;
+    for (size_t i = 0; i < access->count; i++)
+        if (!strcasecmp(access->lines[i].name, name) || !strcmp(access->lines[i].name, "*"))
+            return true;
+    return false;
+}
+
 bool access_is_local(const struct access *access, const char *name)
 {
     const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");

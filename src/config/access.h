@@ -49,6 +49,8 @@ void access_fini(struct access *access);
 // The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
 // wins, so a portal's own section can take back, and add to, what everybody may.
 struct policy *access_policy(const struct access *access, const char *name);
+// Whether anything is said of the portal, or of everybody.
+bool access_lists(const struct access *access, const char *name);
 // Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
 bool access_is_local(const struct access *access, const char *name);
 // Where what the portal opens comes from: for each IP version by its own section, or else by [Access *].

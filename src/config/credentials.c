@@ -129,11 +129,26 @@ static bool open_key(struct blob *key, struct config *config, const char *sectio
     return false;
 }
 
+// A command is not run again, and nobody is asked again: what was opened then is taken.
+static bool read_or_keep(struct blob *out, struct config *config, const char *section,
+                         const struct credential_keys *keys, const struct blob *kept)
+{
+    if (keys->key && !secret_file_read(out, config, section, "Key", keys->key))
+        return false;
+    if (keys->key && !tls_key_is_locked(out->bytes, out->len))
+        return true;
+    blob_wipe(out);
+    *out = blob_copy(kept);
+    return true;
+}
+
 static bool read_key(struct blob *out, struct config *config, const char *section, const struct credential_keys *keys,
                      const struct credential_opening *opening)
 {
     if (!keys->key && !keys->key_command)
         return false;
+    if (opening->kept)
+        return read_or_keep(out, config, section, keys, opening->kept);
     if (keys->key && !secret_file_read(out, config, section, "Key", keys->key))
         return false;
     bool mistaken = config->mistakes; // then nobody is asked in vain, and what else is wrong is told all the same

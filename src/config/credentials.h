@@ -42,6 +42,7 @@ struct credential_opening {
     const struct asking *asking;
     const char *instance;
     tls_key_opener *unlock;
+    const struct blob *kept; // the key that was opened before, where nobody is asked again; else NULL
 };
 
 // Reads the files, and has the key opened; every mistake is reported at its key's line. False when there was one, or a key

@@ -167,7 +167,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
     struct blob text;
     if (config_load(&config, &text)) {
         struct credentials credentials = {0};
-        const struct credential_opening opening = {asking, conf->name, tls_key_unlock};
+        const struct credential_opening opening = {.asking = asking, .instance = conf->name, .unlock = tls_key_unlock};
         portal_conf_parse(conf, &config, &text);
         if (conf->use == PORTAL_OF_HOST) {
             access_notice_sources(&conf->accept, &config);

@@ -144,11 +144,16 @@ static void forget_old(struct admission *admission, usec_t now)
     }
 }
 
+void admission_set_limits(struct admission *admission, uint32_t most, uint32_t most_per_source)
+{
+    admission->most = most;
+    admission->most_per_source = most_per_source;
+}
+
 struct admission *admission_new(uint32_t most, uint32_t most_per_source)
 {
     struct admission *admission = memory_new(sizeof(*admission));
-    admission->most = most;
-    admission->most_per_source = most_per_source;
+    admission_set_limits(admission, most, most_per_source);
     table_init(&admission->sources);
     list_init(&admission->crashed.list);
     list_init(&admission->recent.list);

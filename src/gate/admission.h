@@ -37,6 +37,8 @@ struct admission;
 struct ticket;
 
 struct admission *admission_new(uint32_t most, uint32_t most_per_source);
+// For who comes from now on.
+void admission_set_limits(struct admission *admission, uint32_t most, uint32_t most_per_source);
 void admission_free(struct admission *admission);
 
 // NULL: not admitted, and `why`. `owner` of another ticket, or NULL: it has to go for this one, and holds no place any more.

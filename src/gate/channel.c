@@ -87,6 +87,9 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
         break;
+    case CHANNEL_NEWS:
+        writer_u32(&w, message->news.size);
+        break;
     case CHANNEL_END:
     case CHANNEL_REFUSED:
         writer_text(&w, message->text);
@@ -126,6 +129,9 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
+        break;
+    case CHANNEL_NEWS:
+        out->news.size = reader_u32(&r);
         break;
     case CHANNEL_END:
     case CHANNEL_REFUSED:

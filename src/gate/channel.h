@@ -31,6 +31,8 @@ enum channel_type {
     // To the worker, with a TUN device: what is routed into it lies behind the portal.
     CHANNEL_EXPORT,
     CHANNEL_EXPORT_BACK, // it was deleted, and is there again behind the same descriptor
+    // To the worker, with a file as gate/handover.h describes it: what it holds is true from now on.
+    CHANNEL_NEWS,
 };
 
 struct channel_message {
@@ -61,6 +63,9 @@ struct channel_message {
             uint32_t index;
             bool offload, uso; // as in struct tun
         } export;
+        struct {
+            uint32_t size; // of the file, bytes
+        } news;
     };
 };
 

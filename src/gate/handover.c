@@ -19,6 +19,7 @@ enum { HANDOVER_MAX = 64 * 1024 * 1024 }; // bytes: four credentials of 4 MiB, a
 static const size_t OFFSETS[] = {
     offsetof(struct handover, name),
     offsetof(struct handover, config),
+    offsetof(struct handover, began),
     offsetof(struct handover, credentials.ca),
     offsetof(struct handover, credentials.certificate),
     offsetof(struct handover, credentials.key),
@@ -82,19 +83,27 @@ int handover_write(const struct handover *handover, struct fault *fault)
     return fd;
 }
 
-bool handover_read(struct handover *out, int fd, struct fault *fault)
+size_t handover_size(int fd, struct fault *fault)
 {
     struct stat st;
+    if (fstat(fd, &st) == 0 && st.st_size > 0 && st.st_size <= HANDOVER_MAX)
+        return (size_t)st.st_size;
+    fault_set(fault, "nothing was handed over: a worker is started by usher-gate run only");
+    return 0;
+}
+
+bool handover_read(struct handover *out, int fd, size_t size, struct fault *fault)
+{
     *out = (struct handover){0};
-    if (fstat(fd, &st) < 0 || st.st_size <= 0 || st.st_size > HANDOVER_MAX)
-        return fault_set(fault, "nothing was handed over: a worker is started by usher-gate run only");
-    // At offsets of our own: all workers share one file position.
-    size_t len = (size_t)st.st_size;
-    uint8_t *room = memory_new(len);
-    struct reader r = reader_over(room, len);
-    bool ok = pread(fd, room, len, 0) == (ssize_t)len && decode(out, &r);
-    explicit_bzero(room, len);
-    free(room);
+    if (!size)
+        return false;
+    // Mapped, which a sealed worker may, where it may not read at an offset; all share one file position.
+    void *bytes = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
+    if (bytes == MAP_FAILED)
+        return fault_errno(fault, errno, "what was handed over");
+    struct reader r = reader_over(bytes, size);
+    bool ok = decode(out, &r);
+    munmap(bytes, size);
     if (!ok) {
         handover_fini(out);
         return fault_set(fault, "what was handed over is not whole");

@@ -19,6 +19,7 @@
 static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
                             "       usher-gate check NAME|FILE      judge a configuration\n"
                             "       usher-gate status [NAME] [--json]\n"
+                            "       usher-gate reload [NAME]        read its files again\n"
                             "       usher-gate end PORTAL           end every tunnel of this portal now\n"
                             "       usher-gate --version\n"
                             "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
@@ -66,7 +67,7 @@ static int run(const struct command_line *line)
     snprintf(name, sizeof(name), "usher-gate %s", conf->name);
     log_set_name(name);
     log_set_level(conf->log_level);
-    bool ok = supervisor_run(conf, &handover, &fault);
+    bool ok = supervisor_run(conf, line->argument, &handover, &fault);
     if (!ok)
         fprintf(stderr, "usher-gate: %s: %s\n", conf->name, fault.text);
     handover_fini(&handover);
@@ -96,6 +97,7 @@ static void print_status(FILE *out, const struct json_t *status)
         query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));
     else
         fprintf(out, "  no portal is connected\n");
+    query_lines(out, "  refused: ", query_part(status, "refused"));
     expiry_print(out, status);
 }
 
@@ -114,6 +116,34 @@ static int status(const struct command_line *line)
         .name = line->argument ? name : NULL,
         .json = line->json,
         .print = print_status,
+    };
+    return query_run(&query);
+}
+
+static void print_reload(FILE *out, const struct json_t *answer)
+{
+    (void)out;
+    query_lines(stderr, "usher-gate: ", query_part(answer, "messages"));
+}
+
+static int reload(const struct command_line *line)
+{
+    char name[INSTANCE_NAME_MAX + 1];
+    struct fault fault;
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    const struct query query = {
+        .program = "usher-gate",
+        .role = "gate",
+        .line = "reload",
+        .name = line->argument ? name : NULL,
+        .json = line->json,
+        .print = print_reload,
+        .done = "done",
+        .nothing = "not all of it is in force",
+        .failure = EXIT_WRONG,
     };
     return query_run(&query);
 }
@@ -143,6 +173,7 @@ static int end(const struct command_line *line)
         .print = print_ended,
         .done = "ended",
         .nothing = nothing,
+        .failure = EXIT_FAILED,
     };
     return query_run(&query);
 }
@@ -158,6 +189,7 @@ static const struct command COMMANDS[] = {
     {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
+    {"reload", reload, .takes_json = true, .takes_argument = true},
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {WORKER_COMMAND, worker, .takes_argument = false},
 };

@@ -15,6 +15,7 @@
 #include "gate/child.h"
 #include "gate/exports.h"
 #include "gate/handout.h"
+#include "gate/renewal.h"
 #include "gate/survey.h"
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
@@ -51,7 +52,8 @@ struct refusals {
 };
 
 struct supervisor {
-    const struct gate_conf *conf;
+    const struct gate_conf *conf; // that it began with: what it listens on, and hands out
+    const char *name_or_file;
     uv_loop_t loop;
     struct runtime runtime;
     struct control *control;
@@ -64,9 +66,9 @@ struct supervisor {
     struct listener **listeners;
     struct netlink *nl;
     uv_poll_t news;
-    uv_signal_t terminate, interrupt;
+    uv_signal_t terminate, interrupt, hangup;
     uv_timer_t farewell;
-    int handover_fd;
+    struct renewal *renewal;        // what it runs by now
     struct channel_message *locals; // what every new worker is told first
     struct list children;
     size_t child_count;
@@ -142,7 +144,8 @@ static void portal_up(void *owner, struct child *child)
     admission_proved(supervisor->admission, child->ticket, clock_now());
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
-        if (!supervisor->conf->replace || other == child || !other->up || strcasecmp(other->name, child->name))
+        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up ||
+            strcasecmp(other->name, child->name))
             continue;
         log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name),
                  (int)other->process.pid);
@@ -209,7 +212,7 @@ static void accepted(void *owner, int fd, const struct endpoint *peer)
 {
     struct supervisor *supervisor = owner;
     struct fault fault;
-    if (supervisor->child_count >= supervisor->conf->max_portals) {
+    if (supervisor->child_count >= renewal_conf(supervisor->renewal)->max_portals) {
         refuse(supervisor, fd, peer, "MaxPortals is reached");
         return;
     }
@@ -222,8 +225,8 @@ static void accepted(void *owner, int fd, const struct endpoint *peer)
     }
     if (gives_way)
         give_way(gives_way);
-    struct child *child = child_new(&supervisor->loop, fd, supervisor->handover_fd, peer, supervisor->locals,
-                                    &CHILD_OPS, supervisor, &fault);
+    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
+                                    supervisor->locals, &CHILD_OPS, supervisor, &fault);
     if (!child) {
         log_error("%s", fault.text);
         admission_leave(supervisor->admission, ticket, clock_now());
@@ -270,11 +273,56 @@ static void signalled(uv_signal_t *handle, int number)
     stop(handle->data);
 }
 
+static void set_limits(const struct gate_conf *conf)
+{
+    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + VALUE_FORWARD_PORTS_MAX + SPARE_FDS);
+}
+
+static void begin_expiry(struct supervisor *supervisor, const struct gate_conf *conf)
+{
+    expiry_free(supervisor->expiry);
+    supervisor->expiry = expiry_new(&supervisor->loop, conf->validity);
+}
+
+// Workers judge for themselves what it means for their portals.
+static void renewed(void *owner)
+{
+    struct supervisor *supervisor = owner;
+    const struct gate_conf *conf = renewal_conf(supervisor->renewal);
+    int fd = renewal_handover_fd(supervisor->renewal);
+    struct fault fault;
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_NEWS;
+    message->news.size = (uint32_t)handover_size(fd, &fault);
+    log_set_level(conf->log_level);
+    set_limits(conf);
+    begin_expiry(supervisor, conf);
+    admission_set_limits(supervisor->admission, (uint32_t)conf->max_unauthenticated,
+                         (uint32_t)conf->max_unauthenticated_per_source);
+    list_for_each(node, &supervisor->children)
+        child_hand(container_of(node, struct child, node), message, &fd, 1);
+    free(message);
+}
+
+static void hung_up(uv_signal_t *handle, int number)
+{
+    struct supervisor *supervisor = handle->data;
+    (void)number;
+    renewal_run(supervisor->renewal);
+}
+
 static void describe_name(const void *part, struct facts *facts)
 {
     const struct supervisor *supervisor = part;
     facts_text(facts, "name", "of the instance", supervisor->conf->name);
     facts_text(facts, "role", "what kind of program it is", "gate");
+}
+
+static void describe_reload(const void *part, struct facts *facts)
+{
+    const struct supervisor *supervisor = part;
+    describe_name(supervisor, facts);
+    renewal_describe_last(supervisor->renewal, facts);
 }
 
 // What `usher-gate end` has done.
@@ -313,6 +361,9 @@ static void control(void *owner, const char *line, struct control_request *reque
     struct supervisor *supervisor = owner;
     if (!strcmp(line, "status")) {
         survey_request(supervisor->survey, request);
+    } else if (!strcmp(line, "reload")) {
+        renewal_run(supervisor->renewal);
+        control_reply(request, describe_reload, supervisor);
     } else if (!strncmp(line, end, strlen(end))) {
         end_portal(supervisor, line + strlen(end), request);
     } else if (!strcmp(line, "down")) {
@@ -365,10 +416,13 @@ static void note_servers(const struct supervisor *supervisor, struct handover *h
 
 static bool hand_over(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
+    const struct renewal_config config = {
+        .name_or_file = supervisor->name_or_file, .conf = supervisor->conf, .renewed = renewed, .owner = supervisor};
     note_servers(supervisor, handover);
-    supervisor->handover_fd = handover_write(handover, fault);
-    handover_fini(handover);
-    return supervisor->handover_fd >= 0;
+    supervisor->renewal = renewal_new(&supervisor->loop, &config, handover, fault);
+    if (supervisor->renewal)
+        survey_set_renewal(supervisor->survey, supervisor->renewal);
+    return supervisor->renewal;
 }
 
 static void open_handles(struct supervisor *supervisor)
@@ -377,11 +431,14 @@ static void open_handles(struct supervisor *supervisor)
     uv_timer_init(&supervisor->loop, &supervisor->farewell);
     uv_signal_init(&supervisor->loop, &supervisor->terminate);
     uv_signal_init(&supervisor->loop, &supervisor->interrupt);
-    supervisor->farewell.data = supervisor->terminate.data = supervisor->interrupt.data = supervisor;
+    uv_signal_init(&supervisor->loop, &supervisor->hangup);
+    supervisor->farewell.data = supervisor->terminate.data = supervisor->interrupt.data = supervisor->hangup.data =
+        supervisor;
     uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
+    uv_signal_start(&supervisor->hangup, hung_up, SIGHUP);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
-    supervisor->expiry = expiry_new(&supervisor->loop, supervisor->conf->validity);
+    begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
 }
@@ -405,8 +462,7 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
     const struct gate_conf *conf = supervisor->conf;
     char root[RUNTIME_ROOT_SIZE], path[RUNTIME_PATH_SIZE];
     signal(SIGPIPE, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + VALUE_FORWARD_PORTS_MAX + SPARE_FDS);
+    set_limits(conf);
     if (!runtime_root(root, fault) ||
         !runtime_claim(&supervisor->runtime, root, conf->name, access_exports(&conf->access), fault))
         return false;
@@ -430,6 +486,7 @@ static void finish(struct supervisor *supervisor)
     stop_listening(supervisor);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
+    renewal_free(supervisor->renewal);
     handout_free(supervisor->handout);
     watchdog_free(supervisor->watchdog);
     expiry_free(supervisor->expiry);
@@ -439,19 +496,18 @@ static void finish(struct supervisor *supervisor)
     admission_free(supervisor->admission);
     exports_free(supervisor->exports);
     netlink_free(supervisor->nl);
-    if (supervisor->handover_fd >= 0)
-        close(supervisor->handover_fd);
     if (supervisor->runtime.lock >= 0)
         runtime_release(&supervisor->runtime);
     free(supervisor->locals);
 }
 
-bool supervisor_run(const struct gate_conf *conf, struct handover *handover, struct fault *fault)
+bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, struct handover *handover,
+                    struct fault *fault)
 {
     struct supervisor supervisor = {
         .conf = conf,
+        .name_or_file = name_or_file,
         .runtime = {.lock = -1, .slots = -1},
-        .handover_fd = -1,
         .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };

@@ -8,7 +8,8 @@
 #include "gate/handover.h"
 
 // Runs until it is told to end. Returns false with a fault when it could not start. `handover` is
-// wiped as soon as it is in the file for the workers.
-bool supervisor_run(const struct gate_conf *conf, struct handover *handover, struct fault *fault);
+// wiped as soon as it is in the file for the workers; `name_or_file` is where it can be read again.
+bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, struct handover *handover,
+                    struct fault *fault);
 
 #endif

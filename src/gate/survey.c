@@ -22,6 +22,7 @@ struct survey {
     const struct gate_conf *conf;
     const struct list *children;
     const struct admission *admission;
+    const struct renewal *renewal;
     struct control_request *requests[REQUESTS_MAX];
     size_t request_count;
     time_t since;
@@ -93,7 +94,8 @@ static void describe_gate(const void *part, struct facts *facts)
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
     tell_listen(survey, facts);
     tell_portals(survey, facts);
-    validity_describe(&survey->conf->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
+    validity_describe(&renewal_conf(survey->renewal)->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
+    renewal_describe(survey->renewal, facts);
     facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
                 count_unauthenticated(survey));
     facts_group(facts, "admission");
@@ -162,6 +164,11 @@ struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const s
     uv_timer_init(loop, &survey->timer);
     survey->timer.data = survey;
     return survey;
+}
+
+void survey_set_renewal(struct survey *survey, const struct renewal *renewal)
+{
+    survey->renewal = renewal;
 }
 
 void survey_free(struct survey *survey)

@@ -8,11 +8,14 @@
 #include "config/gate_conf.h"
 #include "gate/admission.h"
 #include "gate/child.h"
+#include "gate/renewal.h"
 
 struct survey;
 
 struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
                           const struct admission *admission);
+// What it tells of, borrowed.
+void survey_set_renewal(struct survey *survey, const struct renewal *renewal);
 void survey_free(struct survey *survey);
 
 void survey_request(struct survey *survey, struct control_request *request);

@@ -35,7 +35,9 @@ enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel,
 
 struct worker {
     struct gate_conf *conf;
+    struct gate_conf *began;  // by which ports and devices are handed out; NULL: that one too
     struct handover handover; // what is not used up yet
+    struct handover news;     // came before the portal was known; empty: none
     struct prefix *locals;
     size_t local_count;
 
@@ -123,6 +125,74 @@ static void add_control_session(struct worker *worker, const struct translate *t
     exchange_add(worker->node.exchange, control_session_edge(control_session_new(&config)));
 }
 
+// NULL when it has mistakes.
+static struct gate_conf *parse(const struct blob *text)
+{
+    struct config config = {.path = "the configuration"};
+    struct gate_conf *conf = memory_new(sizeof(*conf));
+    bool ok = gate_conf_parse(conf, &config, text);
+    config_fini(&config);
+    if (ok)
+        return conf;
+    gate_conf_free(conf);
+    return NULL;
+}
+
+// Rules of the portal.
+static void judge_by(struct worker *worker, const struct access *access)
+{
+    struct policy *before = worker->policy;
+    worker->policy = access_policy(access, tls_peer_name(tunnel_tls(worker->tunnel)));
+    policy_set_local(worker->policy, worker->locals, worker->local_count);
+    exchange_set_policy(worker->node.exchange, worker->policy);
+    policy_free(before);
+}
+
+// Whether the portal may stay: by what its certificate is worth now, and by whether it is still spoken of.
+static bool may_stay(const struct worker *worker, const struct handover *news, const struct gate_conf *conf,
+                     struct fault *why)
+{
+    const struct tls *tls = tunnel_tls(worker->tunnel);
+    struct tls_material material = credentials_material(&news->credentials, &conf->credentials, TLS_GATE);
+    enum tls_credential at_fault;
+    material.key = NULL; // judging takes none
+    material.key_len = 0;
+    struct tls_identity *identity = tls_identity_new(&material, &at_fault, why);
+    bool may = identity && tls_peer_is_trusted(tls, identity, why);
+    tls_identity_free(identity);
+    if (may && access_lists(&worker->conf->access, tls_peer_name(tls)) &&
+        !access_lists(&conf->access, tls_peer_name(tls)))
+        may = fault_set(why, "the gate's configuration lists this portal no longer");
+    return may;
+}
+
+// The supervisor has found no mistake in it. What it says of anything but rules and trust is for the next login.
+static void heed(struct worker *worker, struct handover *news)
+{
+    struct gate_conf *conf = parse(&news->config);
+    struct fault why;
+    assert(conf);
+    log_set_level(conf->log_level);
+    if (may_stay(worker, news, conf, &why))
+        judge_by(worker, &conf->access);
+    else
+        tunnel_end(worker->tunnel, why.text);
+    gate_conf_free(conf);
+    handover_fini(news);
+    node_wake(&worker->node);
+}
+
+static void take_news(struct worker *worker, size_t size, int fd)
+{
+    struct fault fault;
+    handover_fini(&worker->news);
+    if (!handover_read(&worker->news, fd, size, &fault))
+        abort();
+    close(fd);
+    if (worker->dial)
+        heed(worker, &worker->news);
+}
+
 static void tunnel_came(void *owner)
 {
     struct worker *worker = owner;
@@ -132,9 +202,7 @@ static void tunnel_came(void *owner)
     text_escape(name, sizeof(name), tls_peer_name(tls));
     snprintf(worker->who, sizeof(worker->who), "%s (%s)", name, worker->peer);
 
-    worker->policy = access_policy(&conf->access, tls_peer_name(tls));
-    policy_set_local(worker->policy, worker->locals, worker->local_count);
-    exchange_set_policy(worker->node.exchange, worker->policy);
+    judge_by(worker, &conf->access);
     struct dial_config config = {
         .judge = exchange_judge(worker->node.exchange),
         .translate = access_is_local(&conf->access, tls_peer_name(tls)) ? &local_translate : NULL,
@@ -153,12 +221,16 @@ static void tunnel_came(void *owner)
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
     add_control_session(worker, config.translate);
-    worker->entrances =
-        (struct entrances){.conf = conf, .node = &worker->node, .portal = tls_peer_name(tls), .who = worker->who};
+    worker->entrances = (struct entrances){.conf = worker->began ? worker->began : conf,
+                                           .node = &worker->node,
+                                           .portal = tls_peer_name(tls),
+                                           .who = worker->who};
     node_tunnel_came(&worker->node, worker->tunnel);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
              tls_alpn_agreed(tls) ? "" : ", plain protocol");
     report_up(tls);
+    if (worker->news.config.bytes)
+        heed(worker, &worker->news);
 }
 
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
@@ -212,6 +284,10 @@ static void act_on(struct worker *worker, const struct channel_message *message,
         break;
     case CHANNEL_EXPORT_BACK:
         entrances_export_back(&worker->entrances);
+        break;
+    case CHANNEL_NEWS:
+        assert(count == 1);
+        take_news(worker, message->news.size, fds[0]);
         break;
     case CHANNEL_LOCALS:
         take_locals(worker, message);
@@ -369,15 +445,16 @@ static bool await_locals(struct worker *worker, struct fault *fault)
 // The supervisor has found no mistake in the text and has said what else there was to say.
 static bool configure(struct worker *worker, struct fault *fault)
 {
-    struct config config = {.path = "the configuration"};
-    if (!handover_read(&worker->handover, WORKER_HANDOVER_FD, fault))
+    if (!handover_read(&worker->handover, WORKER_HANDOVER_FD, handover_size(WORKER_HANDOVER_FD, fault), fault))
         return false;
     close(WORKER_HANDOVER_FD);
-    worker->conf = memory_new(sizeof(*worker->conf));
-    bool ok = gate_conf_parse(worker->conf, &config, &worker->handover.config);
-    config_fini(&config);
+    worker->conf = parse(&worker->handover.config);
+    if (worker->handover.began.len)
+        worker->began = parse(&worker->handover.began);
+    if (!worker->conf || (worker->handover.began.len && !worker->began))
+        return fault_set(fault, "the configuration that was handed over has mistakes");
     snprintf(worker->conf->name, sizeof(worker->conf->name), "%s", (const char *)worker->handover.name.bytes);
-    return ok || fault_set(fault, "the configuration that was handed over has mistakes");
+    return true;
 }
 
 static bool set_up(struct worker *worker, struct fault *fault)
@@ -413,7 +490,10 @@ static void tear_down(struct worker *worker)
     tls_identity_free(worker->identity);
     policy_free(worker->policy);
     handover_fini(&worker->handover);
+    handover_fini(&worker->news);
     gate_conf_free(worker->conf);
+    if (worker->began)
+        gate_conf_free(worker->began);
     free(worker->locals);
 }
 

@@ -90,6 +90,19 @@ struct blob blob_text(const char *text)
     return (struct blob){.bytes = (uint8_t *)memory_text(text), .len = strlen(text)};
 }
 
+struct blob blob_copy(const struct blob *blob)
+{
+    struct blob copy = {.bytes = memory_new(blob->len + 1), .len = blob->len};
+    if (blob->len)
+        memcpy(copy.bytes, blob->bytes, blob->len);
+    return copy;
+}
+
+bool blob_equal(const struct blob *a, const struct blob *b)
+{
+    return a->len == b->len && (!a->len || memcmp(a->bytes, b->bytes, a->len) == 0);
+}
+
 void blob_wipe(struct blob *blob)
 {
     if (blob->bytes)

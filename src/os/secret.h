@@ -19,6 +19,8 @@ bool blob_read(struct blob *out, const char *path, size_t max, struct fault *fau
 // refusal names the command that mends it.
 bool blob_read_private(struct blob *out, const char *path, size_t max, struct fault *fault);
 struct blob blob_text(const char *text); // a copy
+struct blob blob_copy(const struct blob *blob);
+bool blob_equal(const struct blob *a, const struct blob *b);
 // Wipes (explicit_bzero) and frees.
 void blob_wipe(struct blob *blob);
 

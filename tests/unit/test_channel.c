@@ -86,6 +86,10 @@ static void test_round_trips(void **state)
     assert_string_equal(out.export.device, "ux0");
     assert_int_equal(out.export.index, 7);
     assert_true(out.export.offload && !out.export.uso);
+
+    in = (struct channel_message){.type = CHANNEL_NEWS, .news.size = 70000};
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.news.size, 70000);
 }
 
 static size_t count_descriptors(void)

@@ -159,7 +159,7 @@ static void read_as_worker(int fd)
     struct fault fault;
     struct config config = {.path = "gate.conf"};
     struct gate_conf *again = calloc(1, sizeof(*again));
-    assert_true(handover_read(&got, fd, &fault));
+    assert_true(handover_read(&got, fd, handover_size(fd, &fault), &fault));
     assert_memory_equal(got.credentials.certificate.bytes, "certificate", 12);
     assert_int_equal(got.credentials.key.len, 3);
     assert_int_equal(got.credentials.crl.len, 0);
@@ -204,21 +204,22 @@ static void test_handover(void **state)
     assert_int_equal(errno, EPERM);
     assert_int_equal(ftruncate(fd, 0), -1);
     close(fd);
-    assert_false(handover_read(&handover, open("/dev/null", O_RDONLY), &fault));
+    assert_int_equal(handover_size(open("/dev/null", O_RDONLY), &fault), 0);
+    assert_false(handover_read(&handover, -1, 0, &fault));
 }
 
 // A list that is cut short anywhere, or has a byte too many, is not whole.
 static void test_handover_is_whole(void **state)
 {
     (void)state;
-    static const uint8_t bytes[7 * 4 + 2] = {0, 0, 0, 1,
-                                             'n'}; // seven blobs, the first of one byte; and one byte behind
+    static const uint8_t bytes[8 * 4 + 2] = {0, 0, 0, 1,
+                                             'n'}; // eight blobs, the first of one byte; and one byte behind
     struct handover got;
     struct fault fault;
     for (size_t len = 0; len <= sizeof(bytes); len++) {
         int fd = memfd_create("handover", MFD_CLOEXEC);
         assert_int_equal(write(fd, bytes, len), len);
-        bool whole = handover_read(&got, fd, &fault);
+        bool whole = handover_read(&got, fd, handover_size(fd, &fault), &fault);
         assert_int_equal(whole, len == sizeof(bytes) - 1);
         if (whole)
             handover_fini(&got);

@@ -142,6 +142,7 @@ void tls_free(struct tls *tls)
     tls_gcm_forget();
     cipher_buffer_fini(&tls->input);
     cipher_buffer_fini(&tls->output);
+    blob_wipe(&tls->peer_chain);
     free(tls);
 }
 

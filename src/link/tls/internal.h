@@ -63,6 +63,7 @@ struct tls {
     char peer_name[TLS_NAME_SIZE];
     char peer_serial[TLS_SERIAL_SIZE];
     usec_t peer_expires;
+    struct blob peer_chain; // in DER, its own certificate first; for tls_peer_is_trusted
 };
 
 // "gate" or "portal", as seen from `tls`.

@@ -4,6 +4,8 @@
 // It runs inside the handshake, so that a refusal reaches the peer as an alert and no record is ever read.
 #include "link/tls/internal.h"
 
+#include "base/memory.h"
+
 #include <string.h>
 #include <time.h>
 
@@ -109,6 +111,30 @@ static bool judge(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
     return true;
 }
 
+static void keep_chain(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
+{
+    struct blob *kept = &tls->peer_chain;
+    for (int i = 0; i < count; i++) {
+        kept->bytes = memory_resize(kept->bytes, kept->len + chain[i].length + 1);
+        memcpy(kept->bytes + kept->len, chain[i].buffer, chain[i].length);
+        kept->len += chain[i].length;
+    }
+}
+
+bool tls_peer_is_trusted(const struct tls *tls, struct tls_identity *identity, struct fault *why)
+{
+    WOLFSSL_BUFFER_INFO chain[TLS_CHAIN_MAX];
+    struct span in = {tls->peer_chain.bytes, tls->peer_chain.len};
+    struct der_element certificate;
+    struct tls again = {.identity = identity, .role = tls->role};
+    int count = 0;
+    strcpy(again.wanted, tls->wanted);
+    while (count < TLS_CHAIN_MAX && der_take(&in, DER_SEQUENCE, &certificate))
+        chain[count++] = (WOLFSSL_BUFFER_INFO){.buffer = (unsigned char *)certificate.whole.bytes,
+                                               .length = (unsigned)certificate.whole.len};
+    return judge(&again, chain, count) || fault_set(why, "%s", again.reason);
+}
+
 int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls *tls = store->userCtx;
@@ -129,5 +155,7 @@ int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
     tls->library_content = true;
     tls->peer_verified = tls->identity && judge(tls, chain, store->totalCerts);
     tls->untrusted = !tls->peer_verified;
+    if (tls->peer_verified && !tls->peer_chain.len)
+        keep_chain(tls, chain, store->totalCerts);
     return tls->peer_verified;
 }

@@ -10,6 +10,7 @@ struct revocation_list {
     struct span issuer;
     usec_t this_update; // Unix time
     usec_t next_update; // USEC_NEVER when the list does not say
+    struct span number; // its content, of a DER INTEGER; empty without
 };
 
 // False when the list is malformed or its number is longer than the 20 octets of RFC 5280 section 5.2.3.

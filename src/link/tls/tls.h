@@ -64,6 +64,10 @@ const usec_t *tls_identity_expires(const struct tls_identity *identity);
 // judged. `why` then says so, in words that stay the same while the clock goes on.
 bool tls_identity_may_judge(const struct tls_identity *identity, usec_t wall, struct fault *why);
 
+// Whether a revocation list may take the place of the one `before`: of no authority does it hold an older one, by number or
+// by date. What cannot be parsed may; making an identity of it tells. Texts as in struct tls_material.
+bool tls_list_may_follow(const struct blob *before, const struct blob *list, struct fault *why);
+
 // `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
 struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);
 void tls_free(struct tls *tls);
@@ -108,6 +112,8 @@ bool tls_is_untrusted(const struct tls *tls);
 const char *tls_peer_name(const struct tls *tls); // first DNS SAN, else CN
 const char *tls_peer_serial(const struct tls *tls);
 usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds
+// Whether the peer of an established connection would be let in now, by `identity`, which may be one without a key.
+bool tls_peer_is_trusted(const struct tls *tls, struct tls_identity *identity, struct fault *why);
 const char *tls_cipher(const struct tls *tls);
 void tls_describe(const struct tls *tls, struct facts *facts); // who the peer is
 bool tls_alpn_agreed(const struct tls *tls);                   // usher/1
