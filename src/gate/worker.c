@@ -148,6 +148,15 @@ static void judge_by(struct worker *worker, const struct access *access)
     policy_free(before);
 }
 
+// The same for what is open already.
+static void judge_anew(struct worker *worker, const struct access *access)
+{
+    judge_by(worker, access);
+    uint32_t count = dial_judge_again(worker->dial);
+    if (count)
+        log_info("%s: flows reset because the rules do not allow them any more: %u", worker->who, (unsigned)count);
+}
+
 // Whether the portal may stay: by what its certificate is worth now, and by whether it is still spoken of.
 static bool may_stay(const struct worker *worker, const struct handover *news, const struct gate_conf *conf,
                      struct fault *why)
@@ -174,7 +183,7 @@ static void heed(struct worker *worker, struct handover *news)
     assert(conf);
     log_set_level(conf->log_level);
     if (may_stay(worker, news, conf, &why))
-        judge_by(worker, &conf->access);
+        judge_anew(worker, &conf->access);
     else
         tunnel_end(worker->tunnel, why.text);
     gate_conf_free(conf);

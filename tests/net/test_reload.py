@@ -3,10 +3,11 @@
 
 import errno
 import signal
+import time
 
 import pytest
 
-from lab import SERVER4, run, wait_until
+from lab import SERVER4, SERVER6, run, wait_until
 from programs import GATE_NAME, USHER_GATE, USHER_PKI, Gate, Portal, make_pki
 from traffic import connect_error, connected
 
@@ -59,6 +60,24 @@ def test_rules_change_for_what_is_opened_next(lab, both):
         client.sendall(b"x")
         assert server.recv(1) == b"x"
     assert portal.status()["state"] == "up"
+
+
+def test_rules_change_for_what_is_open(lab, both, figure):
+    """A flow that would be denied now is reset at both ends; one that would not goes on."""
+    gate, portal = both
+    with connected(lab, SERVER4) as (client, server), connected(lab, SERVER6) as (kept_client, kept_server):
+        worker = gate.worker_pids()
+        edit(gate, "Allow = 10.73.0.0/24, ", "Allow = ")
+        since = time.monotonic()
+        for end_of_flow in (client, server):
+            with pytest.raises(ConnectionResetError):
+                end_of_flow.recv(1)
+        figure(f"from new rules to the reset of a flow that they deny: {time.monotonic() - since:.2f} s")
+        assert time.monotonic() - since < 1
+        kept_client.sendall(b"x")
+        assert kept_server.recv(1) == b"x"
+        assert gate.worker_pids() == worker
+    assert "flows reset because the rules do not allow them any more: 1" in gate.log()
 
 
 def test_what_cannot_change_is_named(lab, both):

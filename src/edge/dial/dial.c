@@ -141,6 +141,39 @@ struct edge *dial_edge(struct dial *dial)
     return &dial->edge;
 }
 
+static bool may_stay(struct dial *dial, struct relay_flow *flow)
+{
+    if (flow->kind == &dial->tcp)
+        return dial_tcp_may_stay(flow);
+    return flow->kind == &dial->icmp ? dial_icmp_may_stay(flow) : dial_udp_may_stay(flow);
+}
+
+// One whose session is over already has nobody to hear of it.
+static void judge_flow(struct relay_flow *flow, void *arg)
+{
+    struct dial *dial = dial_of(flow);
+    uint32_t *count = arg;
+    if (may_stay(dial, flow))
+        return;
+    ++*count;
+    if (flow->pending) {
+        dial_refuse(flow, USHER_DENIED, "not permitted");
+    } else if (flow->opening.session) {
+        struct usher_session *session = flow->opening.session;
+        flow->opening.session = NULL;
+        usher_session_reset(session, USHER_DENIED, "not permitted any more");
+    }
+    flow->kind->abandon(flow);
+}
+
+uint32_t dial_judge_again(struct dial *dial)
+{
+    uint32_t count = 0;
+    relay_visit(dial->relay, judge_flow, &count);
+    edge_wake(&dial->edge);
+    return count;
+}
+
 const struct dial_counters *dial_counters(const struct dial *dial)
 {
     return &dial->counters;

@@ -15,6 +15,10 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config);
 // The exit that it is; frees it when it is stopped. Its time is CLOCK_MONOTONIC, as libuv's own.
 struct edge *dial_edge(struct dial *dial);
 
+// The judge has other rules: each flow is judged anew, by what was asked for and by where it goes, and reset if it would be
+// refused now. Returns how many were.
+uint32_t dial_judge_again(struct dial *dial);
+
 const struct dial_counters *dial_counters(const struct dial *dial);
 
 #endif

@@ -52,6 +52,11 @@ static void fail(struct dial_icmp *icmp, int error)
     close_icmp(icmp);
 }
 
+static char *asked(struct relay_flow *flow)
+{
+    return (char *)flow + sizeof(struct dial_icmp);
+}
+
 // From the peer to the socket
 
 static uint8_t version_of(const struct dial_icmp *icmp)
@@ -291,8 +296,17 @@ void dial_icmp_fini(struct dial *dial)
 
 void dial_icmp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)
 {
-    struct relay_flow *flow = relay_flow_add(&dial->icmp, sizeof(struct dial_icmp), open);
+    struct relay_flow *flow = relay_flow_add(&dial->icmp, sizeof(struct dial_icmp) + dial_asked_size(dial, open), open);
+    dial_asked_put(asked(flow), dial, open);
     usher_session_attach(session, &ops, flow);
     flow->opening.session = session;
     dial_look_up(flow, open, reach);
+}
+
+bool dial_icmp_may_stay(struct relay_flow *flow)
+{
+    struct dial_icmp *icmp = (struct dial_icmp *)flow;
+    if (flow->by_name || flow->pending)
+        return dial_is_allowed(flow, asked(flow));
+    return remotes_judge_again(&icmp->remotes, &dial_of(flow)->rules, USHER_ICMP);
 }

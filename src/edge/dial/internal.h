@@ -87,6 +87,18 @@ void dial_look_up(struct relay_flow *flow, const struct usher_open *open, dial_r
 // Gives up the lookup that is under way, if one is.
 void dial_lookup_cancel(struct relay_flow *flow);
 
+// What was asked for stands behind the flow's own structure, as text, where it is not simply the address that the flow goes
+// to: so many bytes.
+size_t dial_asked_size(const struct dial *dial, const struct usher_open *open);
+void dial_asked_put(char *room, const struct dial *dial, const struct usher_open *open);
+// Whether it would be allowed now, to where it goes; `asked` is where that text stands.
+bool dial_is_allowed(const struct relay_flow *flow, const char *asked);
+
+// tcp.c, udp.c, icmp.c: the same of a flow of theirs, and of each of those that it sends to.
+bool dial_tcp_may_stay(struct relay_flow *flow);
+bool dial_udp_may_stay(struct relay_flow *flow);
+bool dial_icmp_may_stay(struct relay_flow *flow);
+
 // answer.c
 // The far end is reached: accepts the session.
 void dial_accept(struct relay_flow *flow);

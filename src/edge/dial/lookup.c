@@ -146,3 +146,41 @@ void dial_look_up(struct relay_flow *flow, const struct usher_open *open, dial_r
     else
         look_up(flow, open->host, reach);
 }
+
+// Whether where the flow goes says what was asked for.
+static bool speaks_for_itself(const struct dial *dial, const struct usher_open *open)
+{
+    struct address addr;
+    return !dial->config.translate && (open->addr.version != 0 || address_parse(&addr, open->host));
+}
+
+static const char *asked_text(const struct usher_open *open, char room[ADDRESS_TEXT_SIZE])
+{
+    return open->addr.version ? address_text(&open->addr, room) : open->host;
+}
+
+size_t dial_asked_size(const struct dial *dial, const struct usher_open *open)
+{
+    char room[ADDRESS_TEXT_SIZE];
+    return speaks_for_itself(dial, open) ? 1 : strlen(asked_text(open, room)) + 1;
+}
+
+void dial_asked_put(char *room, const struct dial *dial, const struct usher_open *open)
+{
+    char text[ADDRESS_TEXT_SIZE];
+    strcpy(room, speaks_for_itself(dial, open) ? "" : asked_text(open, text));
+}
+
+bool dial_is_allowed(const struct relay_flow *flow, const char *asked)
+{
+    const struct dial *dial = dial_of(flow);
+    const struct judge *judge = dial->config.judge;
+    struct address addr = flow->outside.addr;
+    if (!*asked || address_parse(&addr, asked))
+        return judge->address(judge, flow->protocol, NULL, &addr, flow->outside.port);
+    enum judge_name verdict = judge->name(judge, flow->protocol, asked, flow->outside.port);
+    if (verdict == JUDGE_ALLOWED && dial->config.translate)
+        return true; // as reach_name has it
+    return verdict != JUDGE_DENIED &&
+           (flow->phase == DIAL_RESOLVING || judge->address(judge, flow->protocol, asked, &addr, flow->outside.port));
+}

@@ -34,6 +34,11 @@ static void on_connecting(struct poller_watch *watch, uint32_t events)
     }
 }
 
+static char *asked(struct relay_flow *flow)
+{
+    return (char *)flow + sizeof(struct relay_stream);
+}
+
 static void connect_to(struct relay_stream *stream)
 {
     struct relay_flow *flow = &stream->flow;
@@ -53,6 +58,13 @@ static void connect_to(struct relay_stream *stream)
         relay_flow_wait(flow, RELAY_WAIT_CONNECT);
 }
 
+static void lose(struct relay_stream *stream, int fd)
+{
+    socket_close_reset(fd);
+    dial_refuse(&stream->flow, USHER_DENIED, "not permitted");
+    close_tcp(stream, false);
+}
+
 static void race_over(void *owner, const struct race_end *end)
 {
     struct relay_stream *stream = owner;
@@ -62,6 +74,8 @@ static void race_over(void *owner, const struct race_end *end)
     flow->outside = end->to;
     if (end->fd < 0)
         refuse(stream, end->error);
+    else if (!dial_is_allowed(flow, asked(flow))) // any more: it was when the race began
+        lose(stream, end->fd);
     else if (!relay_stream_join(stream, end->fd))
         refuse(stream, errno);
     else
@@ -116,8 +130,14 @@ void dial_tcp_init(struct dial *dial)
 
 void dial_tcp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)
 {
-    struct relay_stream *stream = relay_stream_add(&dial->tcp, sizeof *stream, open);
+    struct relay_stream *stream = relay_stream_add(&dial->tcp, sizeof *stream + dial_asked_size(dial, open), open);
+    dial_asked_put(asked(&stream->flow), dial, open);
     usher_session_attach(session, &relay_stream_ops, stream);
     stream->flow.opening.session = session;
     dial_look_up(&stream->flow, open, reach);
+}
+
+bool dial_tcp_may_stay(struct relay_flow *flow)
+{
+    return (flow->pending && flow->phase == DIAL_RACING) || dial_is_allowed(flow, asked(flow));
 }

@@ -4,6 +4,11 @@
 
 #include <errno.h>
 
+static char *asked(struct relay_flow *flow)
+{
+    return (char *)flow + sizeof(struct relay_association);
+}
+
 static void reach(struct relay_flow *flow, const struct address *addrs, size_t count)
 {
     struct relay_association *association = (struct relay_association *)flow;
@@ -39,8 +44,18 @@ void dial_udp_init(struct dial *dial)
 
 void dial_udp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)
 {
-    struct relay_association *association = relay_association_add(&dial->udp, open);
+    struct relay_association *association =
+        relay_association_add(&dial->udp, sizeof *association + dial_asked_size(dial, open), open);
+    dial_asked_put(asked(&association->flow), dial, open);
     usher_session_attach(session, &relay_association_ops, association);
     association->flow.opening.session = session;
     dial_look_up(&association->flow, open, reach);
+}
+
+bool dial_udp_may_stay(struct relay_flow *flow)
+{
+    struct relay_association *association = (struct relay_association *)flow;
+    if (flow->by_name || flow->pending)
+        return dial_is_allowed(flow, asked(flow));
+    return remotes_judge_again(&association->remotes, &dial_of(flow)->rules, USHER_UDP);
 }

@@ -168,11 +168,10 @@ const struct usher_session_ops relay_association_ops = {.datagram = datagram, .f
 
 // The beginning
 
-struct relay_association *relay_association_add(const struct relay_association_kind *kind,
+struct relay_association *relay_association_add(const struct relay_association_kind *kind, size_t size,
                                                 const struct usher_open *open)
 {
-    struct relay_association *association =
-        (struct relay_association *)relay_flow_add(&kind->flow, sizeof *association, open);
+    struct relay_association *association = (struct relay_association *)relay_flow_add(&kind->flow, size, open);
     relay_port_init(&association->port, kind->flow.relay, &port_ops);
     return association;
 }

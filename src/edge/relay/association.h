@@ -25,7 +25,8 @@ struct relay_association_kind {
 // For sessions of associations; their owner is the struct relay_association.
 extern const struct usher_session_ops relay_association_ops;
 
-struct relay_association *relay_association_add(const struct relay_association_kind *kind,
+// A new flow of `size` bytes that begins with a struct relay_association.
+struct relay_association *relay_association_add(const struct relay_association_kind *kind, size_t size,
                                                 const struct usher_open *open);
 // Takes the socket, for flow.outside; `from` is the address that it is to have, NULL: as the kernel chooses. False with errno;
 // the socket is the association's all the same.

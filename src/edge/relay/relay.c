@@ -126,3 +126,16 @@ void relay_each_flow(struct relay *relay, flow_visit *visit, void *arg, usec_t n
     for (int i = 0; i < RELAY_WAITS; i++)
         describe_all(&relay->waits[i].waiting, visit, arg, now);
 }
+
+static void visit_all(struct list *list, void (*visit)(struct relay_flow *flow, void *arg), void *arg)
+{
+    list_for_each(node, list)
+        visit(flow_of(node), arg);
+}
+
+void relay_visit(struct relay *relay, void (*visit)(struct relay_flow *flow, void *arg), void *arg)
+{
+    visit_all(&relay->resting, visit, arg);
+    for (int i = 0; i < RELAY_WAITS; i++)
+        visit_all(&relay->waits[i].waiting, visit, arg);
+}

@@ -13,4 +13,7 @@ void relay_free(struct relay *relay);
 void relay_turn(struct relay *relay, usec_t now);
 void relay_each_flow(struct relay *relay, flow_visit *visit, void *arg, usec_t now);
 
+// Visits each flow, which may be retired by that.
+void relay_visit(struct relay *relay, void (*visit)(struct relay_flow *flow, void *arg), void *arg);
+
 #endif

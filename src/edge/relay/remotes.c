@@ -78,6 +78,19 @@ bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules
     return remote->allowed;
 }
 
+bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol)
+{
+    bool any = !remotes->count;
+    for (size_t i = 0; i < remotes->count; i++) {
+        struct remote *remote = &remotes->list[i];
+        const struct endpoint to = {.addr = address_v4(remote->asked), .port = remote->port};
+        *remote = judge(rules, protocol, &to);
+        remote->port = to.port;
+        any |= remote->allowed;
+    }
+    return any;
+}
+
 bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked)
 {
     const struct remote *found = NULL;

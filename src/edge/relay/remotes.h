@@ -37,6 +37,8 @@ void remotes_fini(struct remotes *remotes);
 // port of a ping is its sequence number.
 bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
                       const struct endpoint *to, struct address *there);
+// Judges all of them anew; false when none is allowed any more, of those that there are.
+bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol);
 // Whether an answer may come from there, and what the peer calls its sender: where several are in one place, the one with
 // that port, or else the latest.
 bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked);
