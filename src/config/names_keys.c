@@ -200,6 +200,31 @@ static bool is_in_pool(const struct names_keys *keys, const struct address *addr
     return false;
 }
 
+static void check_map(const struct value_maps *maps, struct config *config, const char *section,
+                      const struct prefix *taken, const char *what)
+{
+    const struct map_pair *pair = value_maps_of(maps, taken);
+    char here[PREFIX_TEXT_SIZE], text[PREFIX_TEXT_SIZE];
+    if (pair)
+        config_mistake(config, section, "Map", "Map: %s has addresses in common with %s, %s",
+                       prefix_text(&pair->here, here), prefix_text(taken, text), what);
+}
+
+void names_keys_check_maps(const struct names_keys *keys, struct config *config, const char *section,
+                           const struct value_maps *maps)
+{
+    if (!keys->domains.count)
+        return;
+    for (size_t i = 0; i < keys->addresses.count; i++) {
+        const struct address *addr = &keys->addresses.items[i].addr;
+        const struct prefix own = {.addr = *addr, .len = addr->version == 4 ? 32 : 128};
+        if (keys->mode == NAMES_BRIDGED || !is_in_pool(keys, addr))
+            check_map(maps, config, section, &own, "where names are asked for (DnsAddress)");
+    }
+    for (size_t i = 0; keys->mode == NAMES_MAPPED && i < keys->pools.count; i++)
+        check_map(maps, config, section, &keys->pools.items[i], "whose addresses stand for names (MapPool)");
+}
+
 void names_keys_route(const struct names_keys *keys, struct value_prefixes *routes)
 {
     bool mapped = keys->domains.count && keys->mode == NAMES_MAPPED;

@@ -4,6 +4,7 @@
 #define CONFIG_NAMES_KEYS_H
 
 #include "config/value.h"
+#include "config/value_map.h"
 #include "config/value_net.h"
 #include "edge/names/config.h"
 
@@ -57,6 +58,9 @@ void names_keys_take_all(struct names_keys *keys);
 // What single keys cannot say; without DnsAddress it is the first address of each pool. `own` are those of the device.
 void names_keys_check(struct names_keys *keys, struct config *config, const char *section,
                       const struct value_prefixes *own);
+// An address that is mapped stands for nothing else.
+void names_keys_check_maps(const struct names_keys *keys, struct config *config, const char *section,
+                           const struct value_maps *maps);
 // What must go into the TUN device for the sake of names is added to `routes`.
 void names_keys_route(const struct names_keys *keys, struct value_prefixes *routes);
 void names_keys_fini(struct names_keys *keys);

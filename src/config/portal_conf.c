@@ -136,6 +136,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     if (conf->use == PORTAL_OF_COMMAND)
         names_keys_take_all(&conf->names);
     names_keys_check(&conf->names, config, "Portal", &conf->addresses);
+    names_keys_check_maps(&conf->names, config, "Portal", &conf->maps);
     names_keys_route(&conf->names, &conf->routes);
     if (count_lengths(&conf->routes, 4) > ROUTES_LEVELS || count_lengths(&conf->routes, 6) > ROUTES_LEVELS)
         config_mistake(config, "Portal", "Route", "Route: more than %d different prefix lengths", ROUTES_LEVELS);

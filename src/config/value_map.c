@@ -58,6 +58,14 @@ bool value_maps(void *field, const struct config_entry *entry, const struct conf
     return true;
 }
 
+const struct map_pair *value_maps_of(const struct value_maps *maps, const struct prefix *prefix)
+{
+    for (size_t i = 0; i < maps->count; i++)
+        if (overlap(&maps->items[i].here, prefix))
+            return &maps->items[i];
+    return NULL;
+}
+
 void value_maps_fini(struct value_maps *maps)
 {
     free(maps->items);

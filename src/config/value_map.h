@@ -15,6 +15,8 @@ struct value_maps {
 };
 
 config_parse value_maps; // struct value_maps, appended
+// The one that maps an address of that prefix; NULL when there is none.
+const struct map_pair *value_maps_of(const struct value_maps *maps, const struct prefix *prefix);
 void value_maps_fini(struct value_maps *maps);
 // Appends what is mapped to what is routed, unless it is there.
 void value_maps_route(const struct value_maps *maps, struct value_prefixes *routes);

@@ -165,6 +165,15 @@ static void test_refused(void **state)
         {BRIDGED "Address = 10.9.9.9/24\nDnsAddress = 10.9.9.9", ":6: DnsAddress: 10.9.9.9 is an Address of the"},
         {BRIDGED "Dns = 198.18.0.1:5353", ":5: Dns: 198.18.0.1 is the DnsAddress itself"},
         {BRIDGED "MapPool = 10.64.0.0/10\nAddress = 10.64.0.1", ":5: DnsAddress: 10.64.0.1 is an Address of the"},
+        {BRIDGED "DnsAddress = 10.9.9.9\nMap = 10.9.9.0/24 -> 10.73.0.0/24",
+         ":6: Map: 10.9.9.0/24 has addresses in common with 10.9.9.9/32, where names are asked for (DnsAddress)"},
+        {BRIDGED "MapPool = 10.64.0.0/16\nMap = 10.64.0.0/24 -> 10.73.0.0/24",
+         ":6: Map: 10.64.0.0/24 has addresses in common with 10.64.0.1/32, where"},
+        {"Domains = corp.example\nNames = mapped\nMap = 198.18.7.0/24 -> 10.73.0.0/24",
+         ":4: Map: 198.18.7.0/24 has addresses in common with 198.18.0.0/16, whose addresses stand for names "
+         "(MapPool)"},
+        {"Domains = corp.example\nNames = mapped\nMap = fd75:7368:6572::/104 -> fd73::/104",
+         ":4: Map: fd75:7368:6572::/104 has addresses in common with fd75:7368:6572::/112, whose"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         CASE(cases[i].words, !parse(cases[i].keys));
