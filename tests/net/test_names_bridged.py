@@ -241,6 +241,17 @@ def test_pipelined(lab, site):
         assert len(seen) == 100 and sock.recv(1) == b""
 
 
+def is_answered(sock, name, number):
+    """Asked once more: behind so much noise the question may be lost. Errors and answers to the noise are passed over."""
+    with contextlib.suppress(OSError):
+        sock.send(question(name, number))
+        while True:
+            answer = sock.recv(2048)
+            if answer[:2] == struct.pack("!H", number) and answer[-4:] == socket.inet_aton(SERVER4):
+                return True
+    return False
+
+
 def test_garbage(lab, site):
     portal, _, _ = site
     noise = random.Random(7)
@@ -248,11 +259,8 @@ def test_garbage(lab, site):
         for size in (0, 1, 11, 12, 13, 50, 512, 1400, 9000):
             for _ in range(20):
                 sock.send(noise.randbytes(size))
-        sock.send(question("web.corp.example", 77))
-        while True:
-            answer = sock.recv(2048)
-            if answer[:2] == b"\0\x4d" and answer[-4:] == socket.inet_aton(SERVER4):
-                break
+        sock.settimeout(1)
+        wait_until(lambda: is_answered(sock, "web.corp.example", 77), 10, "an answer behind the noise")
     for text in (b"GET / HTTP/1.0\r\n\r\n", b"\xff\xff", b"\0\0", b"\0\x0c" + b"\xff" * 12, noise.randbytes(5000)):
         with lab.portal.enter():
             sock = socket.create_connection((DNS4, 53), timeout=patience(5))

@@ -113,17 +113,33 @@ static void answer_tcp(int listener)
     close(fd);
 }
 
+// One port for both; false when that which the kernel has chosen for the one is in use for the other.
+static bool open_port(int *udp, int *tcp, struct sockaddr_in *at)
+{
+    socklen_t size = sizeof(*at);
+    *at = (struct sockaddr_in){.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    *udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+    *tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (*udp >= 0 && *tcp >= 0 && bind(*udp, (struct sockaddr *)at, size) == 0 &&
+        getsockname(*udp, (struct sockaddr *)at, &size) == 0 && bind(*tcp, (struct sockaddr *)at, size) == 0 &&
+        listen(*tcp, 4) == 0)
+        return true;
+    close(*udp);
+    close(*tcp);
+    return false;
+}
+
 static bool nameserver_start(struct nameserver *server)
 {
-    struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    socklen_t size = sizeof(at);
-    int udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-    int tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    bool ok = udp >= 0 && tcp >= 0 && bind(udp, (struct sockaddr *)&at, size) == 0 &&
-              getsockname(udp, (struct sockaddr *)&at, &size) == 0 && bind(tcp, (struct sockaddr *)&at, size) == 0 &&
-              listen(tcp, 4) == 0;
+    struct sockaddr_in at;
+    int udp, tcp;
+    bool ok = false;
+    for (int tries = 0; !ok && tries < 100; tries++)
+        ok = open_port(&udp, &tcp, &at);
+    if (!ok)
+        return false;
     snprintf(server->servers, sizeof(server->servers), "127.0.0.1:%u", ntohs(at.sin_port));
-    server->pid = ok ? fork() : -1;
+    server->pid = fork();
     if (server->pid == 0) {
         prctl(PR_SET_PDEATHSIG, SIGKILL);
         struct pollfd fds[] = {{.fd = udp, .events = POLLIN}, {.fd = tcp, .events = POLLIN}};
