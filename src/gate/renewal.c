@@ -262,10 +262,14 @@ struct renewal *renewal_new(uv_loop_t *loop, const struct renewal_config *config
     renewal->began = blob_copy(&handover->config);
     renewal->handover_fd = handover_write(handover, fault);
     handover_fini(handover);
-    if (renewal->handover_fd >= 0 && watch(renewal, fault))
-        return renewal;
-    renewal_free(renewal);
-    return NULL;
+    if (renewal->handover_fd < 0) {
+        renewal_free(renewal);
+        return NULL;
+    }
+    if (!watch(renewal, fault))
+        log_warning("changes of files are not noticed until they are to be read again (usher-gate reload): %s",
+                    fault->text);
+    return renewal;
 }
 
 void renewal_free(struct renewal *renewal)

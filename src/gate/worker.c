@@ -37,7 +37,7 @@ struct worker {
     struct gate_conf *conf;
     struct gate_conf *began;  // by which ports and devices are handed out; NULL: that one too
     struct handover handover; // what is not used up yet
-    struct handover news;     // came before the portal was known; empty: none
+    struct handover news;     // not heeded yet; empty: none
     struct prefix *locals;
     size_t local_count;
 
@@ -66,13 +66,6 @@ static void tell_counts(struct worker *worker, usec_t now)
               worker->who);
     log_tally(&worker->evicted, worker->node.counters.sessions_evicted, now,
               "%s: flows reset because their data were not taken and memory ran short", worker->who);
-}
-
-static void turned(void *owner, usec_t now)
-{
-    struct worker *worker = owner;
-    if (worker->dial)
-        tell_counts(worker, now);
 }
 
 static void report_up(const struct tls *tls)
@@ -191,6 +184,7 @@ static void heed(struct worker *worker, struct handover *news)
     node_wake(&worker->node);
 }
 
+// Heeded at the end of the turn, or of the one in which the portal is known.
 static void take_news(struct worker *worker, size_t size, int fd)
 {
     struct fault fault;
@@ -198,8 +192,16 @@ static void take_news(struct worker *worker, size_t size, int fd)
     if (!handover_read(&worker->news, fd, size, &fault))
         abort();
     close(fd);
-    if (worker->dial)
+    node_wake(&worker->node);
+}
+
+static void turned(void *owner, usec_t now)
+{
+    struct worker *worker = owner;
+    if (worker->dial && worker->news.config.bytes)
         heed(worker, &worker->news);
+    if (worker->dial)
+        tell_counts(worker, now);
 }
 
 static void tunnel_came(void *owner)
@@ -238,8 +240,6 @@ static void tunnel_came(void *owner)
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
              tls_alpn_agreed(tls) ? "" : ", plain protocol");
     report_up(tls);
-    if (worker->news.config.bytes)
-        heed(worker, &worker->news);
 }
 
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)

@@ -408,6 +408,51 @@ static void test_record_headers(void **state)
     }
 }
 
+// Who was let in is judged by what is believed later.
+static void test_trusted_later(void **state)
+{
+    static const struct {
+        const char *name;
+        struct certs_case gate, portal; // at the handshake
+        struct certs_case judge;        // the gate later
+        const char *why;                // NULL: still trusted
+    } cases[] = {
+        {"nothing is new", GATE, PORTAL, GATE, NULL},
+        {"a list that it is not on", GATE, PORTAL, {.stem = "pki/gate.example.net", .crl = "pki/crl.pem"}, NULL},
+        {"another certificate of ours", GATE, PORTAL, {.stem = "rsa-gate"}, NULL},
+        {"a bundle with its CA", GATE, PORTAL, {.stem = "pki/gate.example.net", .ca = "both.crt"}, NULL},
+        {"a list that it is on",
+         GATE,
+         {.stem = "pki/lost"},
+         {.stem = "pki/gate.example.net", .crl = "pki/crl.pem"},
+         "(lost, serial"},
+        {"another CA", GATE, PORTAL, {.stem = "alien/gate.example.net", .ca = "alien/ca.crt"}, "unknown CA"},
+        {"by way of an intermediate CA",
+         {.stem = "deep-gate", .ca = "root.crt"},
+         {.stem = "deep-portal", .ca = "root.crt"},
+         {.stem = "deep-gate", .ca = "root.crt"},
+         NULL},
+        {"which is not believed any more",
+         {.stem = "deep-gate", .ca = "root.crt"},
+         {.stem = "deep-portal", .ca = "root.crt"},
+         GATE,
+         "unknown CA"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        struct fault why = {""};
+        struct pair p = pair_new(cases[i].gate, cases[i].portal, NULL);
+        shake(&p, SIZE_MAX);
+        CASE(cases[i].name, p.gate_result == TLS_OK);
+        struct tls_identity *later = certs_identity(TLS_GATE, cases[i].judge);
+        CASE(cases[i].name, tls_peer_is_trusted(p.gate, later, &why) == !cases[i].why);
+        CASE(cases[i].name, !cases[i].why || strstr(why.text, cases[i].why));
+        CASE(cases[i].name, !tls_reason(p.gate)[0]); // it goes on
+        tls_identity_free(later);
+        pair_free(&p);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -416,6 +461,7 @@ int main(void)
         cmocka_unit_test(test_agreement),      cmocka_unit_test(test_data),
         cmocka_unit_test(test_output_room),    cmocka_unit_test(test_altered),
         cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
+        cmocka_unit_test(test_trusted_later),
     };
     struct fault fault;
     if (!tls_library_start(&fault))
