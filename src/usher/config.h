@@ -34,6 +34,11 @@ struct usher_engine_ops {
     void (*opened)(void *owner, struct usher_session *session, const struct usher_open *open);
     // pull has something to give where it had nothing before. Only a flag may be set in here.
     void (*wake)(void *owner);
+    // Whether both ends confirm what they take, from now on. NULL: it does not matter.
+    void (*confirming)(void *owner, bool agreed);
+    // So many more of the records that were pulled, the oldest first, have been taken by the peer. False: there are not so
+    // many. NULL: it does not matter.
+    bool (*confirmed)(void *owner, uint16_t records);
 };
 
 enum usher_status {

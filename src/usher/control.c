@@ -58,10 +58,12 @@ static const char *text_decode(struct reader *r, size_t max)
 void control_hello_encode(struct writer *w, const struct control_hello *hello)
 {
     size_t len = strnlen(hello->version, CONTROL_VERSION_MAX);
-    header_encode(w, CONTROL_HELLO, 0, 4 + 4 + len + 1);
+    header_encode(w, CONTROL_HELLO, 0, 4 + 4 + len + 1 + (hello->continues ? 8 : 0));
     writer_u32(w, hello->can);
     writer_u32(w, hello->sessions);
     text_encode(w, hello->version, len);
+    if (hello->continues)
+        writer_u64(w, hello->taken);
 }
 
 bool control_hello_decode(struct control_hello *out, const struct control_message *message)
@@ -70,6 +72,8 @@ bool control_hello_decode(struct control_hello *out, const struct control_messag
     out->can = reader_u32(&r);
     out->sessions = reader_u32(&r);
     out->version = text_decode(&r, CONTROL_VERSION_MAX);
+    out->continues = out->version && reader_left(&r) >= 8;
+    out->taken = out->continues ? reader_u64(&r) : 0;
     return out->version;
 }
 

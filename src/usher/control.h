@@ -50,12 +50,15 @@ enum control_read control_read(struct control_reader *reader, struct reader *in,
 enum control_can {
     CONTROL_CAN_PROBE = 1,       // it answers probes
     CONTROL_CAN_UNREACHABLE = 2, // it heeds `unreachable`
+    CONTROL_CAN_CONFIRM = 4,     // it confirms what it takes, and keeps what is not confirmed
 };
 
 struct control_hello {
     uint32_t can;      // enum control_can; bits that are not known are of later versions
     uint32_t sessions; // how many it has room for, opened by either side
     const char *version;
+    bool continues; // it is said on a link that takes the place of a lost one:
+    uint64_t taken; // records of the other end that were taken
 };
 
 struct control_probe {

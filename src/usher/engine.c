@@ -37,6 +37,7 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
     intake_init(&engine->intake);
     datagrams_init(&engine->datagrams);
     heartbeat_init(&engine->heartbeat, config->extended, now);
+    confirming_init(&engine->confirming);
     bucket_init(&engine->glitches, ENGINE_GLITCHES_PER_SEC, ENGINE_GLITCHES, now);
     bucket_init(&engine->cancelled, ENGINE_CANCELS_PER_SEC, ENGINE_CANCELS, now);
     bucket_init(&engine->given_up, ENGINE_CANCELS_PER_SEC / 2, ENGINE_CANCELS / 2, now);
@@ -101,22 +102,40 @@ enum usher_status usher_engine_feed(struct usher_engine *engine, const struct sl
         engine->counters.bytes_received += in->len;
         heartbeat_received(&engine->heartbeat, now);
         receive_feed(engine, *in);
+        confirming_received(&engine->confirming, engine->intake.taken, in->len, now);
+        if (engine->confirming.due)
+            engine_wake(engine);
         eviction_run(engine);
     }
     return leave(engine);
 }
 
-size_t usher_engine_pull(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now)
+static size_t pull(struct usher_engine *engine, transmit *transmit, uint8_t *room, size_t size, usec_t now)
 {
     assert(size >= USHER_PULL_MIN);
     enter(engine, now);
-    size_t len = transmit_pull(engine, room, size);
+    size_t len = transmit(engine, room, size);
     engine->counters.bytes_sent += len;
     if (len > 0)
         heartbeat_sent(&engine->heartbeat, now);
     leave(engine);
     engine->awake = usher_engine_has_work(engine);
     return len;
+}
+
+size_t usher_engine_pull(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now)
+{
+    return pull(engine, transmit_pull, room, size, now);
+}
+
+size_t usher_engine_pull_confirmation(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now)
+{
+    return pull(engine, transmit_pull_confirmation, room, size, now);
+}
+
+bool usher_engine_has_confirmation(const struct usher_engine *engine)
+{
+    return engine->status == USHER_RUNNING && engine->confirming.due;
 }
 
 bool usher_engine_has_work(const struct usher_engine *engine)
@@ -127,7 +146,9 @@ bool usher_engine_has_work(const struct usher_engine *engine)
         return true;
     if (engine->status == USHER_ENDING)
         return !engine->end_sent;
-    return engine->heartbeat.due || !list_is_empty(&engine->due) || scheduler_has_work(&engine->scheduler);
+    if (engine->heartbeat.due || engine->confirming.due)
+        return true;
+    return !list_is_empty(&engine->due) || scheduler_has_work(&engine->scheduler);
 }
 
 bool usher_engine_is_interactive(const struct usher_engine *engine, usec_t now)
@@ -139,9 +160,9 @@ usec_t usher_engine_deadline(const struct usher_engine *engine)
 {
     if (engine->status != USHER_RUNNING)
         return USEC_NEVER;
-    usec_t heartbeat = heartbeat_deadline(&engine->heartbeat);
-    usec_t record = intake_deadline(&engine->intake);
-    return heartbeat < record ? heartbeat : record;
+    usec_t record = intake_deadline(&engine->intake), confirmation = confirming_deadline(&engine->confirming);
+    usec_t first = record < confirmation ? record : confirmation, heartbeat = heartbeat_deadline(&engine->heartbeat);
+    return heartbeat < first ? heartbeat : first;
 }
 
 enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
@@ -153,7 +174,8 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
             engine_stop(engine, "timeout: nothing came from the peer for 30 s");
         else if (now >= intake_deadline(&engine->intake))
             engine_stop(engine, "timeout: a record took more than 30 s");
-        else if (engine->heartbeat.due)
+        confirming_check(&engine->confirming, now);
+        if (engine->heartbeat.due || engine->confirming.due)
             engine_wake(engine);
         intake_trim(&engine->intake);
     }
@@ -163,7 +185,12 @@ enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now)
 void usher_engine_resumed(struct usher_engine *engine, usec_t now)
 {
     heartbeat_received(&engine->heartbeat, now);
-    intake_resume(&engine->intake, now);
+    intake_begin_again(&engine->intake);
+}
+
+uint64_t usher_engine_taken(const struct usher_engine *engine)
+{
+    return engine->intake.taken;
 }
 
 void usher_engine_end(struct usher_engine *engine, const char *reason)

@@ -42,8 +42,15 @@ usec_t usher_engine_deadline(const struct usher_engine *engine);
 // Heartbeat, the peer's silence (USHER_ENDING with a reason), and trimming.
 enum usher_status usher_engine_tick(struct usher_engine *engine, usec_t now);
 
-// Nothing could come or go until now: what waits for the peer waits anew.
+// Another link carries it on: what is fed goes on with the first record that was not taken (doc/PROTOCOL.md section 10),
+// and what waits for the peer waits anew.
 void usher_engine_resumed(struct usher_engine *engine, usec_t now);
+// Records of the peer that were taken.
+uint64_t usher_engine_taken(const struct usher_engine *engine);
+// Where not even room for all that waits is left: the rest of a datagram that was cut, and confirmations. As pull else.
+size_t usher_engine_pull_confirmation(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now);
+// Whether a confirmation is due.
+bool usher_engine_has_confirmation(const struct usher_engine *engine);
 
 // Ends the tunnel in order: every session ends as LOST, UsherEnd with `reason` goes out.
 void usher_engine_end(struct usher_engine *engine, const char *reason);

@@ -6,6 +6,7 @@
 
 #include "base/bucket.h"
 #include "usher/config.h"
+#include "usher/confirming.h"
 #include "usher/counters.h"
 #include "usher/credit.h"
 #include "usher/datagrams.h"
@@ -45,6 +46,7 @@ struct usher_engine {
     uint32_t carry_at;             // bytes of it that have gone
     struct usher_session *filling; // its `fill` is being called
     struct heartbeat heartbeat;
+    struct confirming confirming;
     struct credit_budget budget;
     struct bucket glitches;
     struct bucket cancelled; // by the peer

@@ -29,10 +29,18 @@ void intake_forget(struct intake *intake, const struct usher_session *session)
         intake->target = NULL;
 }
 
-void intake_resume(struct intake *intake, usec_t now)
+void intake_begin_again(struct intake *intake)
 {
-    if (intake->since != USEC_NEVER)
-        intake->since = now;
+    if (intake->in_body && intake->header.type == RECORD_SEND) {
+        uint32_t len = intake->header.length - intake->left;
+        memcpy(intake->again, intake->head, sizeof intake->again);
+        // A link that broke within what was skipped brought less of it than the one before.
+        intake->again_len = len > intake->again_len ? len : intake->again_len;
+        intake->is_again = true;
+    }
+    intake->in_body = false;
+    intake->head_len = 0;
+    intake->since = USEC_NEVER;
 }
 
 usec_t intake_deadline(const struct intake *intake)
@@ -66,6 +74,9 @@ static void record_done(struct intake *intake)
     intake->head_len = 0;
     intake->target = NULL;
     intake->since = USEC_NEVER;
+    intake->is_again = false;
+    intake->again_len = 0;
+    intake->taken++;
 }
 
 static enum intake_what take_head(struct intake *intake, struct slice *in, struct intake_piece *piece)
@@ -78,16 +89,30 @@ static enum intake_what take_head(struct intake *intake, struct slice *in, struc
         return INTAKE_NOTHING;
     if (!record_header_decode(&intake->header, intake->head))
         return INTAKE_BROKEN;
+    if (intake->is_again && memcmp(intake->again, intake->head, sizeof intake->again))
+        return INTAKE_BROKEN;
     intake->in_body = true;
     intake->left = intake->header.length;
+    if (intake->is_again)
+        return INTAKE_NOTHING; // whose it is was asked the first time
     if (intake->header.type != RECORD_SEND)
         return INTAKE_NOTHING;
     piece->header = intake->header;
     return INTAKE_SEND;
 }
 
+// What was handed over the first time.
+static void skip_again(struct intake *intake, struct slice *in)
+{
+    uint32_t known = intake->header.length - intake->left;
+    uint32_t len = known < intake->again_len ? at_most(in->len, intake->again_len - known) : 0;
+    intake->left -= len;
+    advance(in, len);
+}
+
 static enum intake_what take_data(struct intake *intake, struct slice *in, struct intake_piece *piece)
 {
+    skip_again(intake, in);
     piece->target = intake->target;
     piece->bytes = (struct slice){.chunk = in->chunk, .bytes = in->bytes, .len = at_most(in->len, intake->left)};
     intake->left -= piece->bytes.len;

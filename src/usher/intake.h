@@ -17,11 +17,15 @@ struct intake {
     uint8_t head[USHER_HEADER_SIZE];
     uint8_t head_len; // bytes of `head` that are there
     bool in_body;
-    struct record_header header;  // valid while in_body
-    uint32_t left;                // bytes of the body still to come
-    struct usher_session *target; // of an UsherSend; NULL: the rest of the body is skipped
-    uint8_t *gathered;            // USHER_BODY_MAX bytes, or NULL
-    usec_t since;                 // when the unfinished record began; USEC_NEVER between records
+    struct record_header header;      // valid while in_body
+    uint32_t left;                    // bytes of the body still to come
+    struct usher_session *target;     // of an UsherSend; NULL: the rest of the body is skipped
+    uint8_t *gathered;                // USHER_BODY_MAX bytes, or NULL
+    uint64_t taken;                   // records, to their last byte
+    uint8_t again[USHER_HEADER_SIZE]; // header of an UsherSend that another link brings once more
+    bool is_again;
+    uint32_t again_len; // bytes of its body that were handed over the first time
+    usec_t since;       // when the unfinished record began; USEC_NEVER between records
 };
 
 enum intake_what {
@@ -48,8 +52,9 @@ void intake_aim(struct intake *intake, struct usher_session *session);
 // The session takes no more: what is left of its UsherSend is skipped.
 void intake_forget(struct intake *intake, const struct usher_session *session);
 
-// The unfinished record has its time anew.
-void intake_resume(struct intake *intake, usec_t now);
+// The stream goes on with the first byte of the first record that was not taken. What was gathered of that is dropped; what
+// of an UsherSend was handed over is skipped when it comes again, by the same header.
+void intake_begin_again(struct intake *intake);
 usec_t intake_deadline(const struct intake *intake);
 // Gives the buffer back when it is not in use.
 void intake_trim(struct intake *intake);

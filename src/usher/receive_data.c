@@ -83,10 +83,22 @@ void receive_datagram(struct usher_engine *engine, uint16_t id, const struct ush
 
 // UsherAck
 
+// Of SIZE 0 it is a heartbeat.
+static void receive_confirmation(struct usher_engine *engine, uint16_t size)
+{
+    engine->confirming.quiet++;
+    if (size > 0 && !engine->confirming.agreed)
+        engine->counters.strays++;
+    else if (size > 0 && engine->ops->confirmed && !engine->ops->confirmed(engine->owner, size))
+        engine_protocol_error(engine, "more records confirmed than sent");
+}
+
 void receive_ack(struct usher_engine *engine, uint16_t id, uint16_t size)
 {
-    if (id == 0 && size == 0)
-        return; // a heartbeat
+    if (id == 0) {
+        receive_confirmation(engine, size);
+        return;
+    }
     struct usher_session *session = session_find(engine, id);
     if (!session)
         return;

@@ -180,6 +180,15 @@ void usher_session_protocol_error(struct usher_session *session, const char *wha
     engine_protocol_error(session->engine, what);
 }
 
+void usher_session_confirming(struct usher_session *session, bool agreed)
+{
+    struct usher_engine *engine = session->engine;
+    if (agreed && !engine->confirming.agreed)
+        confirming_agree(&engine->confirming, engine->now);
+    if (engine->ops->confirming)
+        engine->ops->confirming(engine->owner, agreed);
+}
+
 uint64_t usher_session_sent(const struct usher_session *session)
 {
     return session->opening.stream ? session->credit.sent : session->association.sent;

@@ -64,6 +64,9 @@ void usher_session_glitch(struct usher_session *session);
 // `data`, `finished`, `stop_sending` and `ended` only.
 void usher_session_protocol_error(struct usher_session *session, const char *what);
 
+// Whether both ends confirm the records that they take, as they have told each other in this session.
+void usher_session_confirming(struct usher_session *session, bool agreed);
+
 uint64_t usher_session_sent(const struct usher_session *session);      // bytes of data or datagrams, all time
 uint64_t usher_session_received(const struct usher_session *session);  // bytes of data or datagrams, all time
 uint64_t usher_session_send_room(const struct usher_session *session); // bytes we may still send before an UsherAck

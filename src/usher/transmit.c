@@ -198,11 +198,31 @@ static void put_end(struct room *room, struct usher_engine *engine)
     engine->end_sent = true;
 }
 
-// A beat is for a side that has nothing else to say.
+static void put_confirmation(struct room *room, struct usher_engine *engine)
+{
+    struct confirming *confirming = &engine->confirming;
+    uint16_t size;
+    while ((size = confirming_size(confirming)) > 0 && writer_left(&room->w) >= USHER_HEADER_SIZE + sizeof size) {
+        record_ack_encode(&room->w, 0, size);
+        confirming_sent(confirming, size);
+    }
+}
+
+// A beat is for a side that has nothing else to say, and confirms what there is.
 static void put_beat(struct room *room, struct usher_engine *engine)
 {
-    if (engine->heartbeat.due && written(room) == 0)
+    if (!engine->heartbeat.due || written(room) > 0)
+        return;
+    put_confirmation(room, engine);
+    if (written(room) == 0)
         record_ack_encode(&room->w, 0, 0);
+}
+
+// With what goes anyway.
+static void put_along(struct room *room, struct usher_engine *engine)
+{
+    if (written(room) > 0 && confirming_goes_along(&engine->confirming, engine->now))
+        put_confirmation(room, engine);
 }
 
 size_t transmit_pull(struct usher_engine *engine, uint8_t *bytes, size_t size)
@@ -210,11 +230,25 @@ size_t transmit_pull(struct usher_engine *engine, uint8_t *bytes, size_t size)
     struct room room = {.w = writer_over(bytes, size), .start = bytes};
     if (engine->status == USHER_ENDED || (engine->carry && !put_carry(&room, engine)))
         return written(&room);
+    if (engine->status == USHER_RUNNING && engine->confirming.due)
+        put_confirmation(&room, engine);
     while (engine->status == USHER_RUNNING && put_next(&room, engine))
         continue;
-    if (engine->status == USHER_RUNNING)
+    if (engine->status == USHER_RUNNING) {
+        if (!engine->carry)
+            put_along(&room, engine);
         put_beat(&room, engine);
-    else if (engine->status == USHER_ENDING)
+    } else if (engine->status == USHER_ENDING) {
         put_end(&room, engine);
+    }
+    return written(&room);
+}
+
+size_t transmit_pull_confirmation(struct usher_engine *engine, uint8_t *bytes, size_t size)
+{
+    struct room room = {.w = writer_over(bytes, size), .start = bytes};
+    if (engine->status != USHER_RUNNING || (engine->carry && !put_carry(&room, engine)))
+        return written(&room);
+    put_confirmation(&room, engine);
     return written(&room);
 }

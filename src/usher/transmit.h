@@ -12,7 +12,12 @@ enum {
     TRANSMIT_CRUMB = 1024, // bytes: a rest of the room smaller than this is left empty rather than given to data
 };
 
-// Fills `room`; returns the bytes written.
-size_t transmit_pull(struct usher_engine *engine, uint8_t *room, size_t size);
+// Writes into `room`; returns the bytes written.
+typedef size_t transmit(struct usher_engine *engine, uint8_t *room, size_t size);
+
+// All that there is.
+transmit transmit_pull;
+// No more than the rest of a datagram that was cut, and confirmations.
+transmit transmit_pull_confirmation;
 
 #endif

@@ -12,6 +12,7 @@ static const struct {
     size_t len;
 } VECTORS[] = {
     {"hello", {1, 0, 0, 12, 0, 0, 0, 1, 0, 0, 0x7d, 0, '1', '.', '0', 0}, 16},
+    {"hello that goes on", {1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0x7d, 0, '1', '.', '0', 0, 0, 0, 0, 1, 0, 0, 0, 9}, 24},
     {"probe", {2, 0, 0, 8, 0, 0, 1, 2, 'a', '.', 'b', 0}, 12},
     {"answer", {3, 0, 0, 10, 0, 0, 1, 2, 0, 3, 0, 0, 0, 60}, 14},
     {"unreachable",
@@ -35,6 +36,8 @@ static void check(const char *name, const struct control_message *message)
     case CONTROL_HELLO:
         CASE(name, control_hello_decode(&hello, message));
         CASE(name, hello.can == CONTROL_CAN_PROBE && hello.sessions == 32000 && !strcmp(hello.version, "1.0"));
+        CASE(name, hello.continues == (message->length == 20));
+        CASE(name, hello.taken == (hello.continues ? 0x100000009 : 0));
         break;
     case CONTROL_PROBE:
         CASE(name, control_probe_decode(&probe, message));
@@ -60,6 +63,8 @@ static void bytes_of_each(void **state)
 {
     (void)state;
     const struct control_hello hello = {.can = CONTROL_CAN_PROBE, .sessions = 32000, .version = "1.0"};
+    const struct control_hello again = {
+        .can = CONTROL_CAN_PROBE, .sessions = 32000, .version = "1.0", .continues = true, .taken = 0x100000009};
     const struct control_probe probe = {.id = 0x102, .name = "a.b"};
     const struct control_answer answer = {
         .id = 0x102, .status = CONTROL_EXISTS, .families = CONTROL_IPV4 | CONTROL_IPV6, .ttl = 60};
@@ -72,11 +77,13 @@ static void bytes_of_each(void **state)
         if (i == 0)
             control_hello_encode(&w, &hello);
         else if (i == 1)
-            control_probe_encode(&w, &probe);
+            control_hello_encode(&w, &again);
         else if (i == 2)
+            control_probe_encode(&w, &probe);
+        else if (i == 3)
             control_answer_encode(&w, &answer);
         else
-            control_unreachable_encode(&w, i == 3 ? &unreachable : &nameless);
+            control_unreachable_encode(&w, i == 4 ? &unreachable : &nameless);
         CASE(VECTORS[i].name, !w.failed && sizeof room - writer_left(&w) == VECTORS[i].len);
         CASE(VECTORS[i].name, !memcmp(room, VECTORS[i].bytes, VECTORS[i].len));
     }
@@ -86,7 +93,7 @@ static void bytes_of_each(void **state)
 static void split_anyhow(void **state)
 {
     (void)state;
-    uint8_t stream[200];
+    uint8_t stream[300];
     size_t len = 0;
     for (size_t i = 0; i < 2 * COUNT(VECTORS); i++) {
         memcpy(stream + len, VECTORS[i % COUNT(VECTORS)].bytes, VECTORS[i % COUNT(VECTORS)].len);

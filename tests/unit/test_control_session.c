@@ -36,6 +36,8 @@ struct end {
     struct policy *policy;
     struct resolver *resolver;
     struct control_session *control; // NULL: this end has none, and is played by the test
+    bool confirms;                   // as its control session is told
+    unsigned agreements[2];          // of the other end not to confirm, and to
     unsigned opened;                 // by the other end
     uint16_t first;                  // protocol of the first of them
 };
@@ -83,6 +85,12 @@ static void opened(void *owner, struct usher_session *session, const struct ushe
     if (end->opened++ == 0)
         end->first = open->protocol;
     exchange_opened(end->exchange, session, open);
+}
+
+static void confirming(void *owner, bool agreed)
+{
+    struct end *end = owner;
+    end->agreements[agreed]++;
 }
 
 static void carry(struct usher_engine *from, struct usher_engine *to)
@@ -155,6 +163,7 @@ static void add_control(struct end *end, bool opens, bool resolves, const struct
         .judge = exchange_judge(end->exchange),
         .translate = translate,
         .resolver = end->resolver,
+        .confirms = end->confirms,
     };
     end->control = control_session_new(&config);
     exchange_add(end->exchange, control_session_edge(end->control));
@@ -162,7 +171,7 @@ static void add_control(struct end *end, bool opens, bool resolves, const struct
 
 static void join(bool extended)
 {
-    static const struct usher_engine_ops ops = {.opened = opened, .wake = wake};
+    static const struct usher_engine_ops ops = {.opened = opened, .wake = wake, .confirming = confirming};
     struct usher_engine_config config = {
         .max_sessions = SESSIONS, .max_unanswered = SESSIONS, .window_max = USHER_WINDOW_START, .extended = extended};
     bench.portal.engine = usher_engine_new(&config, &ops, &bench.portal, clock_now());
@@ -952,6 +961,43 @@ static void floods(void **state)
     }
 }
 
+// Told once, at each end; and no confirmation goes that the other end does not expect.
+static void what_is_taken_is_confirmed_if_both_can(void **state)
+{
+    (void)state;
+    for (int can = 0; can < 4; can++) {
+        begin(NULL, "0.0.0.0/0");
+        bench.portal.confirms = can & 1;
+        bench.gate.confirms = can & 2;
+        add_control(&bench.portal, true, false, NULL);
+        add_control(&bench.gate, false, true, NULL);
+        join(true);
+        settle();
+        for (int k = 0; k < 2; k++) {
+            struct end *end = k ? &bench.gate : &bench.portal;
+            assert_int_equal(end->agreements[can == 3], 1);
+            assert_int_equal(end->agreements[can != 3], 0);
+        }
+        bench.later = USEC_PER_SEC;
+        for (int i = 0; i < 2; i++) {
+            usher_engine_tick(bench.portal.engine, clock_now() + bench.later);
+            usher_engine_tick(bench.gate.engine, clock_now() + bench.later);
+            settle();
+        }
+        assert_int_equal(usher_engine_counters(bench.portal.engine)->strays, 0);
+        assert_int_equal(usher_engine_counters(bench.gate.engine)->strays, 0);
+        finish();
+    }
+    // A gate without a control session.
+    begin(NULL, "0.0.0.0/0");
+    bench.portal.confirms = true;
+    add_control(&bench.portal, true, false, NULL);
+    join(true);
+    settle();
+    assert_true(bench.portal.agreements[false] == 1 && bench.portal.agreements[true] == 0);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -974,6 +1020,7 @@ int main(void)
         cmocka_unit_test(the_session_lasts_as_long_as_the_tunnel),
         cmocka_unit_test(at_most_one_and_by_this_name),
         cmocka_unit_test(floods),
+        cmocka_unit_test(what_is_taken_is_confirmed_if_both_can),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

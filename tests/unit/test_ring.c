@@ -60,8 +60,8 @@ static void make(struct model *model, size_t len)
 // As an engine does: whole records, but for those that fit no room, which are cut where it ends. False when there is none.
 static bool pull(struct model *model)
 {
-    uint8_t *room = ring_room(&model->ring);
-    assert_true(ring_has_room(&model->ring) == (room != NULL));
+    uint8_t *room = ring_room(&model->ring, RING_ANY);
+    assert_true(ring_has_room(&model->ring, RING_ANY) == (room != NULL));
     if (!room)
         return false;
     size_t end = model->pulled, first = 0;
@@ -126,9 +126,9 @@ static void test_nothing_kept(void **state)
     struct model *model = model_new(0, 1);
     for (int i = 0; i < 1000; i++)
         make(model, 8192);
-    const uint8_t *slot = ring_room(&model->ring);
+    const uint8_t *slot = ring_room(&model->ring, RING_ANY);
     while (model->pulled < model->made) {
-        assert_ptr_equal(ring_room(&model->ring), slot);
+        assert_ptr_equal(ring_room(&model->ring, RING_ANY), slot);
         assert_true(pull(model));
     }
     assert_int_equal(model->ring.held, 0);
@@ -200,7 +200,7 @@ static void test_full(void **state)
     assert_int_equal(send_again(model, STREAM_MAX), model->pulled);
     // Full or not: the end of a tunnel goes out.
     ring_keep_no_more(&model->ring);
-    assert_true(ring_has_room(&model->ring) && ring_room(&model->ring));
+    assert_true(ring_has_room(&model->ring, RING_ANY) && ring_room(&model->ring, RING_ANY));
     model_free(model);
 }
 

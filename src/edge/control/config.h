@@ -12,6 +12,7 @@ struct control_session_config {
     bool opens;                        // this end has dialled
     const char *version;               // for the other end's log; borrowed
     uint32_t max_sessions;             // for the other end to know
+    bool confirms;                     // records that are taken, if the other end does too: the tunnel may change lanes
     const struct judge *judge;         // of what the other end may reach; borrowed
     const struct translate *translate; // as its exits have it; borrowed; NULL: names are where their addresses say
     struct resolver *resolver;         // borrowed; NULL: nobody can tell which names exist here

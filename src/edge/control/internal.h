@@ -65,8 +65,10 @@ struct control_session {
     struct bucket *bounds; // one for each row of the table of messages
     bool hello_due;        // ours
     bool hello_came;
-    bool can_probe; // the other end answers
+    bool hello_gone; // all of ours
+    bool can_probe;  // the other end answers
     bool can_unreachable;
+    bool can_confirm;
     bool off;   // the tunnel has no such session, nor will it have one
     usec_t now; // of the last turn
     uv_timer_t alarm;

@@ -29,6 +29,13 @@ static struct control_session *of_opening(void *owner)
     return container_of(owner, struct control_session, opening);
 }
 
+// A confirmation must not come before the hello that agrees to it: both have gone the whole way.
+static void decide_confirming(struct control_session *control)
+{
+    if (control->hello_came && control->hello_gone)
+        usher_session_confirming(control->opening.session, control->config.confirms && control->can_confirm);
+}
+
 // What comes
 
 static bool take_hello(struct control_session *control, const struct control_message *message)
@@ -40,6 +47,8 @@ static bool take_hello(struct control_session *control, const struct control_mes
     control->hello_came = true;
     control->can_probe = hello.can & CONTROL_CAN_PROBE;
     control->can_unreachable = hello.can & CONTROL_CAN_UNREACHABLE;
+    control->can_confirm = hello.can & CONTROL_CAN_CONFIRM;
+    decide_confirming(control);
     if (control->can_probe)
         control_ready(control); // what was asked since the tunnel came
     else
@@ -123,7 +132,8 @@ static bool write_hello(struct control_session *control, struct writer *w)
 {
     const struct control_session_config *config = &control->config;
     const struct control_hello hello = {
-        .can = (can_answer(config) ? CONTROL_CAN_PROBE : 0) | CONTROL_CAN_UNREACHABLE,
+        .can = (can_answer(config) ? CONTROL_CAN_PROBE : 0) | CONTROL_CAN_UNREACHABLE |
+               (config->confirms ? CONTROL_CAN_CONFIRM : 0),
         .sessions = config->max_sessions,
         .version = config->version,
     };
@@ -145,6 +155,15 @@ static bool write_next(struct control_session *control)
     return true;
 }
 
+// Hello is the first message.
+static void note_gone(struct control_session *control)
+{
+    if (control->hello_gone || control->out_at < control->out_len)
+        return;
+    control->hello_gone = true;
+    decide_confirming(control);
+}
+
 static size_t on_fill(void *owner, uint8_t *room, size_t size)
 {
     struct control_session *control = of_opening(owner);
@@ -155,6 +174,7 @@ static size_t on_fill(void *owner, uint8_t *room, size_t size)
         memcpy(room + len, control->out + control->out_at, part);
         control->out_at += (uint32_t)part;
         len += part;
+        note_gone(control);
     }
     return len;
 }
@@ -191,9 +211,12 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
         usher_session_protocol_error(control->opening.session, "the control session was reset");
     control->off = ending == USHER_ENDED_REFUSED;
     if (control->off)
+        usher_session_confirming(control->opening.session, false);
+    if (control->off)
         log_debug("the other end has no control session: %s", text_escape(said, sizeof said, text));
     control->opening.session = NULL;
-    control->hello_came = control->can_probe = control->can_unreachable = control->hello_due = false;
+    control->hello_came = control->can_probe = control->can_unreachable = false;
+    control->hello_due = control->hello_gone = control->can_confirm = false;
     control->reader.len = control->out_len = control->out_at = 0;
     control_asking_lost(control);
     control_answering_lost(control);

@@ -65,9 +65,10 @@ static bool has_room(const struct ring_block *block)
     return block && RING_BLOCK_SIZE - block->len >= CHUNK_SIZE;
 }
 
-bool ring_has_room(const struct ring *ring)
+bool ring_has_room(const struct ring *ring, enum ring_use use)
 {
-    return !ring->keep || has_room(newest(ring)) || ring->held + RING_BLOCK_SIZE <= ring->limit;
+    size_t limit = ring->limit + (use == RING_CONFIRMATION ? 2 * RING_BLOCK_SIZE : 0);
+    return !ring->keep || (has_room(newest(ring)) && ring->held <= limit) || ring->held + RING_BLOCK_SIZE <= limit;
 }
 
 static void clear(const struct ring *ring, struct ring_block *block)
@@ -89,15 +90,22 @@ static struct ring_block *add_block(struct ring *ring)
     return block;
 }
 
-uint8_t *ring_room(struct ring *ring)
+static uint8_t *take_slot(struct ring *ring)
+{
+    free_blocks(&ring->blocks);
+    free_blocks(&ring->spare);
+    ring->held = 0;
+    ring->slot = ring->slot ? ring->slot : memory_resize(NULL, CHUNK_SIZE);
+    return ring->slot;
+}
+
+uint8_t *ring_room(struct ring *ring, enum ring_use use)
 {
     assert(!ring->again);
-    if (!ring_has_room(ring))
+    if (!ring_has_room(ring, use))
         return NULL;
-    if (!ring->keep) {
-        ring->slot = ring->slot ? ring->slot : memory_resize(NULL, CHUNK_SIZE);
-        return ring->slot;
-    }
+    if (!ring->keep)
+        return take_slot(ring);
     struct ring_block *block = newest(ring);
     block = has_room(block) ? block : add_block(ring);
     return block->bytes + block->len;

@@ -20,6 +20,12 @@
 
 enum { RING_BLOCK_SIZE = 64 * 1024 }; // bytes: at least three pulls of CHUNK_SIZE
 
+// Two ends whose rings are full wait for each other's confirmations, which must therefore find room all the same.
+enum ring_use {
+    RING_ANY,
+    RING_CONFIRMATION, // also beyond the limit: two blocks
+};
+
 struct ring_block;
 
 struct ring {
@@ -41,13 +47,14 @@ struct ring {
 // `limit` in bytes, rounded down to whole blocks; 0: nothing is kept.
 void ring_init(struct ring *ring, size_t limit);
 void ring_fini(struct ring *ring);
-// Nothing that is pulled from now on is kept: the tunnel ends.
+// Nothing that is pulled from now on is kept, and what was kept goes when it is not needed any more: the tunnel ends, or
+// nobody confirms.
 void ring_keep_no_more(struct ring *ring);
 
 // Whether ring_room would give room.
-bool ring_has_room(const struct ring *ring);
+bool ring_has_room(const struct ring *ring, enum ring_use use);
 // Room for one pull of CHUNK_SIZE, while nothing is to be sent again; NULL while the ring is full.
-uint8_t *ring_room(struct ring *ring);
+uint8_t *ring_room(struct ring *ring, enum ring_use use);
 // `len` bytes of records were pulled into that room.
 void ring_added(struct ring *ring, size_t len);
 

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "link/tunnel/ring.h"
+#include "link/tunnel/stream.h"
 #include "os/clock.h"
 #include "os/heap.h"
 #include "usher/heartbeat.h"
@@ -21,6 +21,8 @@ enum {
     ORPHAN_CHECK_MS = 1000, // for chunks of a tunnel that is gone; what hurry is there
     WHY_SIZE = 640,
 };
+
+#define DECIDE_USEC (5 * USEC_PER_SEC) // what anybody waits for an answer in here
 
 enum state {
     OPENING, // no lane has come up yet
@@ -40,7 +42,8 @@ struct tunnel {
     usec_t heard_at;             // when records last came
     usec_t resume_until;         // while PAUSED
     struct usher_engine *engine; // from the first lane that is up until the report
-    struct ring ring;
+    struct stream stream;
+    usec_t decided_at; // when a peer that has not said whether it confirms is taken not to
     struct chunk_pool *chunks;
     struct tunnel_config config;
     const struct tunnel_ops *ops;
@@ -59,7 +62,7 @@ static bool is_up(const struct tunnel *tunnel)
 static void end(struct tunnel *tunnel, const char *why, usec_t now)
 {
     tunnel->ending = true;
-    ring_keep_no_more(&tunnel->ring);
+    ring_keep_no_more(&tunnel->stream.ring);
     if (tunnel->lane)
         lane_end(tunnel->lane, why, now);
     if (tunnel->lane || tunnel->state >= OVER)
@@ -73,6 +76,9 @@ static void end(struct tunnel *tunnel, const char *why, usec_t now)
 static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct tunnel *tunnel = owner;
+    // The control session is opened before any other.
+    if (tunnel->config.engine.server && open->protocol != USHER_CONTROL)
+        stream_decide(&tunnel->stream, false);
     tunnel->ops->opened(tunnel->owner, session, open);
 }
 
@@ -82,15 +88,30 @@ static void on_wake(void *owner)
     tunnel->ops->wake(tunnel->owner);
 }
 
+static void on_confirming(void *owner, bool agreed)
+{
+    struct tunnel *tunnel = owner;
+    stream_decide(&tunnel->stream, agreed);
+}
+
+static bool on_confirmed(void *owner, uint16_t records)
+{
+    struct tunnel *tunnel = owner;
+    return stream_confirmed(&tunnel->stream, records);
+}
+
 // What the lane asks of us
 
 static void begin(struct tunnel *tunnel, const struct tls *tls, usec_t now)
 {
-    static const struct usher_engine_ops ops = {.opened = on_opened, .wake = on_wake};
+    static const struct usher_engine_ops ops = {
+        .opened = on_opened, .wake = on_wake, .confirming = on_confirming, .confirmed = on_confirmed};
     tunnel->config.engine.server = lane_role(tunnel->lane) == TLS_GATE;
     tunnel->config.engine.extended = tls_alpn_agreed(tls);
     tunnel->engine = usher_engine_new(&tunnel->config.engine, &ops, tunnel, now);
     assert(tunnel->engine);
+    stream_begin(&tunnel->stream, tunnel->engine, tunnel->config.engine.max_sessions, tunnel->config.engine.extended);
+    tunnel->decided_at = now + DECIDE_USEC;
     strcpy(tunnel->peer_name, tls_peer_name(tls));
     strcpy(tunnel->peer_serial, tls_peer_serial(tls));
     tunnel->state = RUNNING;
@@ -102,7 +123,7 @@ static bool go_on(struct tunnel *tunnel, const struct tls *tls, usec_t now)
     if (strcmp(tunnel->peer_name, tls_peer_name(tls)) || strcmp(tunnel->peer_serial, tls_peer_serial(tls)) ||
         tls_alpn_agreed(tls) != tunnel->config.engine.extended)
         return false;
-    ring_rewind(&tunnel->ring);
+    stream_go_on(&tunnel->stream);
     usher_engine_resumed(tunnel->engine, now);
     tunnel->state = RUNNING;
     tunnel->ops->resumed(tunnel->owner);
@@ -125,7 +146,7 @@ static void on_bytes(void *owner, const struct slice *slice, usec_t now)
     struct tunnel *tunnel = owner;
     char reason[USHER_REASON_MAX * 2];
     tunnel->heard_at = now;
-    if (usher_engine_feed(tunnel->engine, slice, now) != USHER_RUNNING)
+    if (stream_feed(&tunnel->stream, slice, now) != USHER_RUNNING)
         end(tunnel, text_escape(reason, sizeof reason, usher_engine_reason(tunnel->engine)), now);
 }
 
@@ -138,20 +159,13 @@ static size_t on_batch(void *owner, usec_t now)
 static const uint8_t *on_pull(void *owner, size_t *len, usec_t now)
 {
     struct tunnel *tunnel = owner;
-    if (ring_is_behind(&tunnel->ring))
-        return ring_next(&tunnel->ring, len);
-    uint8_t *room = ring_room(&tunnel->ring);
-    *len = room ? usher_engine_pull(tunnel->engine, room, CHUNK_SIZE, now) : 0;
-    if (*len == 0)
-        return NULL;
-    ring_added(&tunnel->ring, *len);
-    return room;
+    return stream_pull(&tunnel->stream, len, now);
 }
 
 static bool on_has_more(void *owner)
 {
-    struct tunnel *tunnel = owner;
-    return ring_is_behind(&tunnel->ring) || (ring_has_room(&tunnel->ring) && usher_engine_has_work(tunnel->engine));
+    const struct tunnel *tunnel = owner;
+    return stream_has_more(&tunnel->stream);
 }
 
 static void on_expired(void *owner)
@@ -159,13 +173,13 @@ static void on_expired(void *owner)
     struct tunnel *tunnel = owner;
     usher_engine_end(tunnel->engine, "peer certificate expired");
     tunnel->ending = true;
-    ring_keep_no_more(&tunnel->ring);
+    ring_keep_no_more(&tunnel->stream.ring);
 }
 
 static void on_idle(void *owner)
 {
     struct tunnel *tunnel = owner;
-    ring_trim(&tunnel->ring);
+    ring_trim(&tunnel->stream.ring);
     chunk_pool_trim(tunnel->chunks, CHUNKS_KEPT_IDLE);
     heap_trim(); // no program has a second tunnel that this could hold up
 }
@@ -200,6 +214,8 @@ static void arm_timer(struct tunnel *tunnel, usec_t now)
     usec_t at = tunnel->lane ? lane_deadline(tunnel->lane) : USEC_NEVER;
     if (is_up(tunnel))
         at = earlier(at, usher_engine_deadline(tunnel->engine));
+    if (tunnel->stream.undecided)
+        at = earlier(at, tunnel->decided_at);
     if (tunnel->state == PAUSED)
         at = earlier(at, tunnel->resume_until);
     if (at >= tunnel->wake_at)
@@ -212,7 +228,7 @@ static void arm_timer(struct tunnel *tunnel, usec_t now)
 // A peer that has fallen silent may come back on another lane; the engine would end the tunnel.
 static bool is_waiting_in_vain(const struct tunnel *tunnel, usec_t now)
 {
-    return tunnel->config.resume_ms > 0 && tunnel->config.engine.extended &&
+    return stream_can_go_on(&tunnel->stream) && tunnel->config.engine.extended &&
            now >= tunnel->heard_at + HEARTBEAT_SILENCE;
 }
 
@@ -246,7 +262,7 @@ static void take_leave(struct tunnel *tunnel, usec_t now)
 {
     struct lane *lane = tunnel->lane;
     bool lost = tunnel->state == PAUSED || (tunnel->state == RUNNING && lane_was_lost(lane));
-    if (lost && !tunnel->ending && tunnel->config.resume_ms > 0) {
+    if (lost && !tunnel->ending && stream_can_go_on(&tunnel->stream)) {
         pause_without(tunnel, lane, now);
         return;
     }
@@ -274,6 +290,8 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now)
         lane_input(tunnel->lane, now);
     if (is_up(tunnel) && now >= usher_engine_deadline(tunnel->engine))
         tick_engine(tunnel, now);
+    if (tunnel->stream.undecided && now >= tunnel->decided_at)
+        stream_decide(&tunnel->stream, false);
     if (tunnel->lane)
         more = lane_output(tunnel->lane, now);
     if (tunnel->lane && tunnel->state < OVER && lane_is_over(tunnel->lane))
@@ -301,7 +319,7 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
         .ops = ops,
         .owner = owner,
     };
-    ring_init(&tunnel->ring, config->resume_ms > 0 ? config->replay_size : 0);
+    stream_init(&tunnel->stream, config->resume_ms > 0 ? config->replay_size : 0);
     tunnel->timer.data = tunnel;
     uv_timer_init(loop, &tunnel->timer);
     return tunnel;
@@ -345,7 +363,7 @@ void tunnel_free(struct tunnel *tunnel)
     tunnel->engine = NULL;
     lane_free(tunnel->lane);
     tunnel->lane = NULL;
-    ring_fini(&tunnel->ring);
+    stream_fini(&tunnel->stream);
     uv_unref((uv_handle_t *)&tunnel->timer);
     reclaim(&tunnel->timer);
 }
@@ -367,14 +385,6 @@ void tunnel_drop(struct tunnel *tunnel, const char *why)
     else
         end(tunnel, why, clock_now());
     tunnel->ops->wake(tunnel->owner);
-}
-
-void tunnel_confirm(struct tunnel *tunnel, uint64_t records)
-{
-    if (ring_confirm(&tunnel->ring, records))
-        return;
-    usher_engine_end(tunnel->engine, "protocol error: more records confirmed than sent");
-    end(tunnel, usher_engine_reason(tunnel->engine), clock_now());
 }
 
 // What it is like

@@ -18,8 +18,8 @@ struct tunnel_config {
     struct lane_config lane;           // for whoever makes its lanes
     uint32_t batch;                    // bytes of ciphertext per send while nothing interactive is active (256 KiB)
     uint32_t batch_interactive;        // while something is (64 KiB)
-    uint32_t resume_ms;                // how long it lives on without a lane; 0: it ends with its first
-    uint32_t replay_size;              // bytes that may wait to be confirmed, with `resume_ms`; full, it pulls no more
+    uint32_t resume_ms;   // how long it lives on without a lane, if its peer confirms; 0: it ends with its first
+    uint32_t replay_size; // bytes that may wait to be confirmed, with `resume_ms`; full, it pulls no more
 };
 
 struct tunnel_ops {
@@ -52,8 +52,6 @@ void tunnel_free(struct tunnel *tunnel);
 void tunnel_end(struct tunnel *tunnel, const char *reason);
 // Gives the lane up without last words, when they could not arrive: it is lost, for `why`.
 void tunnel_drop(struct tunnel *tunnel, const char *why);
-// The peer has taken `records` more of what was sent.
-void tunnel_confirm(struct tunnel *tunnel, uint64_t records);
 
 // End of turn: pulls, encrypts and sends what the socket takes, within the batch; runs timers; reports `down`. Returns
 // true when work is left that no event will announce: the program must not sleep.
