@@ -244,7 +244,7 @@ $(BUILD)/unit/%: $(BUILD)/obj/tests/unit/%.o $(SHARED) $(ARCHIVES) $(WOLFLIB)
 	$(call say,LINK,$@)
 	@mkdir -p $(@D)
 	$(Q)$(link_all) -lcmocka
-$(SIM): $(call objects,$(wildcard tests/sim/*.c)) $(call lib,usher) $(call lib,base)
+$(SIM): $(call objects,$(wildcard tests/sim/*.c)) $(foreach f,link usher base,$(call lib,$(f)))
 	$(call say,LINK,$@)
 	$(Q)$(link_all)
 $(BUILD)/replay/%: $(BUILD)/obj/tests/fuzz/%.o $(BUILD)/obj/tests/fuzz/replay.o $(ARCHIVES) $(WOLFLIB)

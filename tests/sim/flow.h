@@ -24,6 +24,8 @@ struct flow_tally {
     uint64_t evicted;
     uint64_t bytes;
     uint64_t datagrams;
+    uint64_t lanes_lost;
+    uint64_t bytes_again;
 };
 
 enum flow_role { FLOW_OPENER, FLOW_ANSWERER };

@@ -9,9 +9,46 @@
 #include <stdlib.h>
 #include <string.h>
 
+// The control session, as far as it matters here: both ends agree to confirm.
+
+static void on_control_opened(void *owner)
+{
+    const struct side *side = owner;
+    usher_session_confirming(side->control, true);
+}
+
+static size_t on_control_fill(void *owner, uint8_t *room, size_t size)
+{
+    (void)owner, (void)room, (void)size;
+    return 0;
+}
+
+static void on_control_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    struct side *side = owner;
+    (void)word, (void)text;
+    CHECK(ending == USHER_ENDED_LOST);
+    side->control = NULL;
+}
+
+static const struct usher_session_ops control_ops = {
+    .opened = on_control_opened, .fill = on_control_fill, .ended = on_control_ended};
+
+static void adopt_control(struct side *side, struct usher_session *session)
+{
+    side->control = session;
+    usher_session_attach(session, &control_ops, side);
+    usher_session_accept(session);
+    usher_session_confirming(session, true);
+}
+
 static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct side *side = owner;
+    if (open->protocol == USHER_CONTROL) {
+        adopt_control(side, session);
+        return;
+    }
     struct flow *flow = flow_answer(side->world, session, open);
     if (!flow)
         return;
@@ -25,7 +62,20 @@ static void on_wake(void *owner)
     side->awake = true;
 }
 
-static const struct usher_engine_ops ops = {.opened = on_opened, .wake = on_wake};
+static void on_confirming(void *owner, bool agreed)
+{
+    struct side *side = owner;
+    stream_decide(&side->stream, agreed);
+}
+
+static bool on_confirmed(void *owner, uint16_t records)
+{
+    struct side *side = owner;
+    return stream_confirmed(&side->stream, records);
+}
+
+static const struct usher_engine_ops ops = {
+    .opened = on_opened, .wake = on_wake, .confirming = on_confirming, .confirmed = on_confirmed};
 
 void side_init(struct side *side, struct flow_world *world, const struct usher_engine_config *config, usec_t now)
 {
@@ -42,6 +92,8 @@ void side_init(struct side *side, struct flow_world *world, const struct usher_e
 void side_end(struct side *side)
 {
     usher_engine_free(side->engine);
+    if (side->goes_on)
+        stream_fini(&side->stream);
     list_for_each(node, &side->flows) {
         flow_check(container_of(node, struct flow, in_side));
     }
@@ -54,6 +106,29 @@ void side_fini(struct side *side)
     }
     chunk_pool_free(side->chunks);
     wire_free(side->wire);
+}
+
+void side_go_on_from_now(struct side *side, size_t replay, bool opens)
+{
+    const struct usher_open open = {.protocol = USHER_CONTROL, .by_name = true, .host = "control.1"};
+    side->goes_on = true;
+    stream_init(&side->stream, replay);
+    stream_begin(&side->stream, side->engine, 1000, true);
+    if (opens)
+        side->control = usher_session_open(side->engine, &open, &control_ops, side);
+}
+
+bool side_confirms(const struct side *side)
+{
+    return side->control && !side->stream.undecided;
+}
+
+void side_change_lane(struct side *side, usec_t now)
+{
+    side->out->len = 0;
+    side->out->stalled_until = 0;
+    stream_go_on(&side->stream);
+    usher_engine_resumed(side->engine, now);
 }
 
 void side_open(struct side *side, uint32_t key)
@@ -89,8 +164,34 @@ static size_t draw_room(struct chance *chance)
     }
 }
 
+static void send_stream(struct side *side, usec_t now)
+{
+    size_t len;
+    if (pipe_room(side->out) < CHUNK_SIZE)
+        return;
+    bool had_more = stream_has_more(&side->stream);
+    bool again = ring_is_behind(&side->stream.ring);
+    const uint8_t *bytes = stream_pull(&side->stream, &len, now);
+    CHECK(had_more || !bytes);
+    CHECK(bytes || !stream_has_more(&side->stream));
+    if (!bytes)
+        return;
+    CHECK(len > 0 && len <= CHUNK_SIZE);
+    side->world->tally->bytes_again += again ? len : 0;
+    pipe_write(side->out, bytes, len);
+}
+
+bool side_has_more(const struct side *side)
+{
+    return side->goes_on ? stream_has_more(&side->stream) : usher_engine_has_work(side->engine);
+}
+
 void side_send(struct side *side, usec_t now)
 {
+    if (side->goes_on) {
+        send_stream(side, now);
+        return;
+    }
     static uint8_t bytes[65536];
     size_t size = draw_room(side->world->chance);
     if (pipe_room(side->out) < size)
@@ -129,10 +230,14 @@ void side_receive(struct side *side, usec_t now)
         len = 1 + below(side->world->chance, len);
     struct chunk *chunk = chunk_new(side->chunks);
     pipe_read(side->in, chunk->bytes, len);
-    // The observer first: what the engine pulls from now on knows these bytes.
-    wire_received(side->wire, chunk->bytes, len);
+    // The observer first: what the engine pulls from now on knows these bytes. What comes twice it does not know.
+    if (!side->goes_on)
+        wire_received(side->wire, chunk->bytes, len);
     struct slice slice = {.chunk = chunk, .bytes = chunk->bytes, .len = (uint32_t)len};
-    side->status = usher_engine_feed(side->engine, &slice, now);
+    if (side->goes_on)
+        side->status = stream_feed(&side->stream, &slice, now);
+    else
+        side->status = usher_engine_feed(side->engine, &slice, now);
     memset(chunk->bytes, 0xdd, len); // nobody may still look at what was not kept
     chunk_drop(chunk);
     CHECK(usher_engine_window_used(side->engine) <= side->window_budget);
@@ -167,12 +272,14 @@ void side_match(struct side *a, struct side *b)
 
 bool side_is_done(const struct side *side)
 {
-    return usher_engine_sessions(side->engine) == 0 && side->out->len == 0 && !usher_engine_has_work(side->engine);
+    if (side->goes_on && side->stream.greeting)
+        return false;
+    return usher_engine_sessions(side->engine) == 0 && side->out->len == 0 && !side_has_more(side);
 }
 
 void side_check(const struct side *side)
 {
     CHECK(side->status == USHER_RUNNING);
-    CHECK(wire_is_quiet(side->wire));
+    CHECK(side->goes_on || wire_is_quiet(side->wire));
     CHECK(usher_engine_window_used(side->engine) == 0);
 }

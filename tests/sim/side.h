@@ -5,6 +5,7 @@
 
 #include "base/chunk.h"
 #include "flow.h"
+#include "link/tunnel/stream.h"
 #include "pipe.h"
 #include "wire.h"
 
@@ -19,7 +20,10 @@ struct side {
     uint64_t window_budget;
     uint64_t held_budget; // 0: any
     uint32_t flow_count;
-    bool awake; // the engine said, or a pull showed, that there is something to pull
+    struct stream stream;          // what is pulled and fed goes through it, if it `goes_on`
+    struct usher_session *control; // of one that does
+    bool goes_on;                  // when its lane is lost
+    bool awake;                    // the engine said, or a pull showed, that there is something to pull
     enum usher_status status;
 };
 
@@ -28,9 +32,17 @@ void side_init(struct side *side, struct flow_world *world, const struct usher_e
 void side_end(struct side *side);
 void side_fini(struct side *side);
 
+// From now on its lane may be lost. `opens`: it is the one that opens the control session. True when both ends have it, and
+// have agreed to confirm.
+void side_go_on_from_now(struct side *side, size_t replay, bool opens);
+bool side_confirms(const struct side *side);
+// Its lane is gone with all that was on its way; the next one takes its place.
+void side_change_lane(struct side *side, usec_t now);
+
 void side_open(struct side *side, uint32_t key);
 // Some of what an edge, and the link, might do now.
 void side_act(struct side *side);
+bool side_has_more(const struct side *side);
 void side_send(struct side *side, usec_t now);
 void side_receive(struct side *side, usec_t now);
 void side_tick(struct side *side, usec_t now);

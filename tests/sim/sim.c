@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Two engines on a virtual clock, joined by two pipes that split, stall and are cut; flows opened by both sides that
+// Two engines on a virtual clock, joined by two pipes that split, stall and are cut, for good or with another lane that
+// goes on; flows opened by both sides that
 // send, finish, reset, refuse and give up by chance. Every byte is checked at its offset, every record against the
 // protocol, and in the end nothing may be left.
 //
@@ -15,6 +16,7 @@ enum {
     SEEDS_BY_DEFAULT = 2000,
     FLOWS_MAX = 40,
     STEPS_MAX = 400 * 1000, // a run that has not ended by then never will
+    LANES_MAX = 50,         // in a run
 };
 
 static uint64_t seed;
@@ -35,6 +37,7 @@ struct run {
     uint32_t to_open; // flows still to be opened
     uint32_t next_key;
     bool will_cut;
+    uint32_t lanes_left; // that will be lost
 };
 
 static struct usher_engine_config draw_config(struct chance *chance, bool server, bool extended)
@@ -54,6 +57,20 @@ static struct usher_engine_config draw_config(struct chance *chance, bool server
     };
 }
 
+// Both ends agree to confirm what they take, before anything else is said.
+static void agree(struct run *run)
+{
+    static const size_t replays[] = {128 * 1024, 256 * 1024, 4 << 20};
+    for (int i = 0; i < 2; i++)
+        side_go_on_from_now(&run->sides[i], replays[below(&run->chance, 3)], i == 0);
+    while (!side_confirms(&run->sides[0]) || !side_confirms(&run->sides[1]))
+        for (int i = 0; i < 2; i++) {
+            side_send(&run->sides[i], run->now);
+            side_receive(&run->sides[1 - i], run->now);
+        }
+    run->lanes_left = (uint32_t)below(&run->chance, LANES_MAX);
+}
+
 static void run_init(struct run *run)
 {
     run->chance.state = mix(seed + 1);
@@ -68,6 +85,17 @@ static void run_init(struct run *run)
         run->sides[i].out = &run->pipes[i];
         run->sides[i].in = &run->pipes[1 - i];
     }
+    if (extended && percent(&run->chance, 40))
+        agree(run);
+}
+
+// At any byte, of either direction: what one end has been given and what not is chance.
+static void change_lane(struct run *run)
+{
+    run->lanes_left--;
+    run->world.tally->lanes_lost++;
+    for (int i = 0; i < 2; i++)
+        side_change_lane(&run->sides[i], run->now);
 }
 
 static void maybe_stall(struct run *run)
@@ -84,7 +112,7 @@ static void cut(struct run *run)
     for (int i = 0; i < 2; i++) {
         if (percent(&run->chance, 50))
             usher_engine_end(run->sides[i].engine, "cut");
-        while (usher_engine_has_work(run->sides[i].engine) && pipe_room(run->sides[i].out) >= PIPE_ROOM / 2)
+        while (side_has_more(&run->sides[i]) && pipe_room(run->sides[i].out) >= PIPE_ROOM / 2)
             side_send(&run->sides[i], run->now);
         if (percent(&run->chance, 50))
             side_receive(&run->sides[1 - i], run->now);
@@ -94,6 +122,8 @@ static void cut(struct run *run)
 static void step(struct run *run)
 {
     struct side *side = &run->sides[below(&run->chance, 2)];
+    if (run->lanes_left > 0 && below(&run->chance, 300) == 0)
+        change_lane(run);
     switch (below(&run->chance, 8)) {
     case 0:
         if (run->to_open > 0) {
@@ -177,13 +207,15 @@ static void report(uint64_t seeds, const struct flow_tally *tally)
 {
     printf(
         "%llu seeds, all well: %llu ends of flows, %llu complete, %llu closed, %llu refused, %llu reset by the other "
-        "end, %llu of them evicted, %llu by their own, %llu lost; %llu bytes and %llu datagrams\n",
+        "end, %llu of them evicted, %llu by their own, %llu lost; %llu bytes and %llu datagrams; %llu lanes lost, %llu "
+        "bytes sent again\n",
         (unsigned long long)seeds, (unsigned long long)tally->flows, (unsigned long long)tally->complete,
         (unsigned long long)tally->by_ending[USHER_ENDED_CLOSED],
         (unsigned long long)tally->by_ending[USHER_ENDED_REFUSED],
         (unsigned long long)tally->by_ending[USHER_ENDED_RESET], (unsigned long long)tally->evicted,
         (unsigned long long)tally->reset_here, (unsigned long long)tally->by_ending[USHER_ENDED_LOST],
-        (unsigned long long)tally->bytes, (unsigned long long)tally->datagrams);
+        (unsigned long long)tally->bytes, (unsigned long long)tally->datagrams, (unsigned long long)tally->lanes_lost,
+        (unsigned long long)tally->bytes_again);
 }
 
 int main(int argc, char **argv)
