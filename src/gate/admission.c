@@ -287,6 +287,8 @@ void admission_proved(struct admission *admission, struct ticket *ticket, usec_t
 {
     leave_place(admission, ticket);
     ticket->proved = true;
+    if (!is_known(ticket->source))
+        bucket_init(&ticket->source->starts, ADMISSION_KNOWN_RATE, ADMISSION_KNOWN_BURST, now);
     ticket->source->tunnels++;
     remember(&admission->known, &ticket->source->known);
     forget_old(admission, now);

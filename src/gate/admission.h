@@ -27,7 +27,9 @@ enum {
     // Connections a second. Starting a worker takes some milliseconds of one processor.
     ADMISSION_SOURCE_RATE = 10,
     ADMISSION_SOURCE_BURST = 30, // a site whose portals all come back at once
-    ADMISSION_RATE = 25,         // of all unknown sources that have come lately; the same again of those that have not
+    ADMISSION_KNOWN_RATE = 100,  // a balancer or a large site's router, which has all portals behind one address
+    ADMISSION_KNOWN_BURST = 200,
+    ADMISSION_RATE = 25, // of all unknown sources that have come lately; the same again of those that have not
     ADMISSION_BURST = 50,
 };
 

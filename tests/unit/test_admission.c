@@ -88,14 +88,22 @@ static void test_rate_of_a_source(void **state)
     (void)state;
     struct admission *admission = admission_new(64, 64);
     struct address a = addr("192.0.2.1"), b = addr("2001:db8::1");
-    make_known(admission, a, 0); // even so
-    for (int i = 0; i < ADMISSION_SOURCE_BURST - 1; i++)
+    for (int i = 0; i < ADMISSION_SOURCE_BURST; i++)
         assert_true(is_admitted(admission, a, 0));
     assert_false(is_admitted(admission, a, 0));
     assert_true(is_admitted(admission, b, 0));
     for (int i = 0; i < ADMISSION_SOURCE_RATE; i++)
         assert_true(is_admitted(admission, a, USEC_PER_SEC));
     assert_false(is_admitted(admission, a, USEC_PER_SEC));
+    // More where portals come from.
+    make_known(admission, b, USEC_PER_SEC);
+    for (int i = 0; i < ADMISSION_KNOWN_BURST; i++)
+        assert_true(is_admitted(admission, b, USEC_PER_SEC));
+    assert_false(is_admitted(admission, b, USEC_PER_SEC));
+    make_known(admission, b, 2 * USEC_PER_SEC); // which is counted anew once
+    for (int i = 0; i < ADMISSION_KNOWN_RATE - 1; i++)
+        assert_true(is_admitted(admission, b, 2 * USEC_PER_SEC));
+    assert_false(is_admitted(admission, b, 2 * USEC_PER_SEC));
     admission_free(admission);
 }
 
