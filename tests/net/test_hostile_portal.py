@@ -33,9 +33,16 @@ class Evil(Wire):
         context.load_cert_chain(pki / f"{certificate}.crt", pki / f"{certificate}.key")
         if alpn:
             context.set_alpn_protocols(list(alpn))
-        with lab.portal.enter():
-            plain = socket.create_connection(("10.3.0.2", 4433), timeout=patience(10))
-        super().__init__(context.wrap_socket(plain, server_hostname="gate.example.net"))
+        deadline = time.monotonic() + patience(10)
+        while True:
+            try:
+                with lab.portal.enter():
+                    plain = socket.create_connection(("10.3.0.2", 4433), timeout=patience(10))
+                super().__init__(context.wrap_socket(plain, server_hostname="gate.example.net"))
+                return
+            except ConnectionResetError:  # one source may come so often only
+                assert time.monotonic() < deadline
+                time.sleep(0.1)
 
 
 @pytest.fixture(scope="module")
@@ -254,21 +261,17 @@ def test_never_allowed_addresses(evil):
         assert evil.open(102 + 2 * number, to_name(TCP, address.encode() + b"\0", 22)).startswith("denied"), address
 
 
-# Each breaks a rule of its session, again and again: what is said so often, until the peer's budget for such is spent.
-def floods(servers):
-    echo, ids = to_address(TCP, *servers["echo"]), range(2, 4000, 2)
-    return {
-        "no credit": (record(OPEN, 2, echo), record(ACK, 2, b"\0\0"), 1500),
-        "opens that are taken back": (b"", b"".join(record(OPEN, i, echo) + record(RST, i, b"failed: \0") for i in ids), 1),
-        "opens that are closed": (b"", b"".join(record(OPEN, i, echo) + record(CLOSE, i, b"\0\2") for i in ids), 1),
-    }
+def test_a_rule_broken_again_and_again(evil, servers):
+    """Each time costs its session, until the peer's budget for such is spent."""
+    evil.send(record(OPEN, 2, to_address(TCP, *servers["echo"])) + record(ACK, 2, b"\0\0") * 1500)
+    assert evil.end() == ABUSE
 
 
-@pytest.mark.parametrize("case", ["no credit", "opens that are taken back", "opens that are closed"])
-def test_floods_end_the_tunnel(evil, servers, case):
-    first, again, times = floods(servers)[case]
-    evil.send(first)
-    evil.send(again * times)
+@pytest.mark.parametrize("kind, body", [(RST, b"failed: \0"), (CLOSE, b"\0\2")], ids=["taken back", "closed"])
+def test_a_flood_of_opens_that_are(evil, servers, kind, body):
+    """A scan behind an honest portal looks like that, for a while."""
+    where = to_address(TCP, *servers["echo"])
+    evil.send(b"".join(record(OPEN, i, where) + record(kind, i, body) for i in range(2, 6400, 2)))
     assert evil.end() == ABUSE
 
 

@@ -20,6 +20,8 @@ NOBODY = 65534
 PIDFD_GETFD = 438  # pidfd_getfd(2)
 DAC_OVERRIDE, NET_ADMIN = 1 << 1, 1 << 12
 EVERY = (1 << 64) - 1
+# DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_RESOURCE
+SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 12, 13, 24))
 
 Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs seccomp descriptors")
 
@@ -29,7 +31,7 @@ TABLE = {
     "portal": Row(NOBODY, NET_ADMIN, 0, 1, 0,
                   LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "portal without a device": Row(NOBODY, 0, 0, 1, 0, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
-    "supervisor": Row(0, EVERY, EVERY, 0, 0, LOOP | {"/run/usher", "memfd", "unix", "netlink", "tcp"}),
+    "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 0, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
