@@ -14,6 +14,8 @@
 #include "gate/channel.h"
 #include "gate/entrances.h"
 #include "gate/handover.h"
+#include "gate/standing.h"
+#include "gate/telling.h"
 #include "node/node.h"
 #include "os/hosts.h"
 #include "os/log_tally.h"
@@ -38,8 +40,7 @@ struct worker {
     struct gate_conf *began;  // by which ports and devices are handed out; NULL: that one too
     struct handover handover; // what is not used up yet
     struct handover news;     // not heeded yet; empty: none
-    struct prefix *locals;
-    size_t local_count;
+    struct standing standing; // of the portal
 
     uv_loop_t loop;
     struct node node;
@@ -48,9 +49,8 @@ struct worker {
     struct tls_identity *identity;
     struct tunnel *tunnel;
     struct resolver *resolver;
-    char *hosts;           // the resolver's
-    struct policy *policy; // of the portal, once we know it
-    struct dial *dial;     // the node's, from then on
+    char *hosts;       // the resolver's
+    struct dial *dial; // the node's, once we know the portal
     struct entrances entrances;
     int icmp4_fd, icmp6_fd;
 
@@ -66,43 +66,6 @@ static void tell_counts(struct worker *worker, usec_t now)
               worker->who);
     log_tally(&worker->evicted, worker->node.counters.sessions_evicted, now,
               "%s: flows reset because their data were not taken and memory ran short", worker->who);
-}
-
-static void report_up(const struct tls *tls)
-{
-    struct channel_message *message = memory_new(sizeof(*message));
-    message->type = CHANNEL_UP;
-    snprintf(message->up.name, sizeof(message->up.name), "%s", tls_peer_name(tls));
-    snprintf(message->up.serial, sizeof(message->up.serial), "%s", tls_peer_serial(tls));
-    snprintf(message->up.cipher, sizeof(message->up.cipher), "%s", tls_cipher(tls));
-    message->up.expires = tls_peer_expires(tls);
-    channel_send(WORKER_CHANNEL_FD, message);
-    free(message);
-}
-
-static void describe(const void *part, struct facts *facts)
-{
-    const struct worker *worker = part;
-    exchange_describe(worker->node.exchange, facts);
-    facts_group(facts, "tunnel");
-    tunnel_describe(worker->tunnel, facts);
-    usher_counters_describe(&worker->node.counters, facts);
-    facts_end(facts);
-}
-
-static void report_facts(const struct worker *worker)
-{
-    struct channel_message *message = memory_new(sizeof(*message));
-    struct writer w = writer_over(message->facts.bytes, sizeof(message->facts.bytes));
-    message->type = CHANNEL_FACTS;
-    message->facts.bytes_in = worker->node.counters.payload_received;
-    message->facts.bytes_out = worker->node.counters.payload_sent;
-    message->facts.sessions = exchange_flows(worker->node.exchange);
-    facts_wire_write(&w, describe, worker);
-    assert(!w.failed);
-    message->facts.len = sizeof(message->facts.bytes) - writer_left(&w);
-    channel_send(WORKER_CHANNEL_FD, message);
-    free(message);
 }
 
 static void add_control_session(struct worker *worker, const struct translate *translate)
@@ -131,41 +94,18 @@ static struct gate_conf *parse(const struct blob *text)
     return NULL;
 }
 
-// Rules of the portal.
 static void judge_by(struct worker *worker, const struct access *access)
 {
-    struct policy *before = worker->policy;
-    worker->policy = access_policy(access, tls_peer_name(tunnel_tls(worker->tunnel)));
-    policy_set_local(worker->policy, worker->locals, worker->local_count);
-    exchange_set_policy(worker->node.exchange, worker->policy);
-    policy_free(before);
+    standing_judge_by(&worker->standing, worker->node.exchange, access, tls_peer_name(tunnel_tls(worker->tunnel)));
 }
 
-// The same for what is open already.
+// What is open already, too.
 static void judge_anew(struct worker *worker, const struct access *access)
 {
     judge_by(worker, access);
     uint32_t count = dial_judge_again(worker->dial);
     if (count)
         log_info("%s: flows reset because the rules do not allow them any more: %u", worker->who, (unsigned)count);
-}
-
-// Whether the portal may stay: by what its certificate is worth now, and by whether it is still spoken of.
-static bool may_stay(const struct worker *worker, const struct handover *news, const struct gate_conf *conf,
-                     struct fault *why)
-{
-    const struct tls *tls = tunnel_tls(worker->tunnel);
-    struct tls_material material = credentials_material(&news->credentials, &conf->credentials, TLS_GATE);
-    enum tls_credential at_fault;
-    material.key = NULL; // judging takes none
-    material.key_len = 0;
-    struct tls_identity *identity = tls_identity_new(&material, &at_fault, why);
-    bool may = identity && tls_peer_is_trusted(tls, identity, why);
-    tls_identity_free(identity);
-    if (may && access_lists(&worker->conf->access, tls_peer_name(tls)) &&
-        !access_lists(&conf->access, tls_peer_name(tls)))
-        may = fault_set(why, "the gate's configuration lists this portal no longer");
-    return may;
 }
 
 // The supervisor has found no mistake in it. What it says of anything but rules and trust is for the next login.
@@ -175,7 +115,7 @@ static void heed(struct worker *worker, struct handover *news)
     struct fault why;
     assert(conf);
     log_set_level(conf->log_level);
-    if (may_stay(worker, news, conf, &why))
+    if (standing_lasts(tunnel_tls(worker->tunnel), news, conf, &worker->conf->access, &why))
         judge_anew(worker, &conf->access);
     else
         tunnel_end(worker->tunnel, why.text);
@@ -239,23 +179,13 @@ static void tunnel_came(void *owner)
     node_tunnel_came(&worker->node, worker->tunnel);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
              tls_alpn_agreed(tls) ? "" : ", plain protocol");
-    report_up(tls);
+    telling_up(WORKER_CHANNEL_FD, tls);
 }
 
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct worker *worker = owner;
     node_session_came(&worker->node, session, open);
-}
-
-// The supervisor writes the line: it sees all refusals and bounds their number.
-static void report_refusal(const char *why)
-{
-    struct channel_message *message = memory_new(sizeof(*message));
-    message->type = CHANNEL_REFUSED;
-    strncpy(message->text, why, sizeof(message->text) - 1);
-    channel_send(WORKER_CHANNEL_FD, message);
-    free(message);
 }
 
 static void tunnel_went(void *owner, const char *why)
@@ -267,18 +197,8 @@ static void tunnel_went(void *owner, const char *why)
                  (unsigned long long)worker->node.counters.data_received,
                  (unsigned long long)worker->node.counters.data_sent);
     else
-        report_refusal(why);
+        telling_refusal(WORKER_CHANNEL_FD, why);
     uv_stop(&worker->loop);
-}
-
-static void take_locals(struct worker *worker, const struct channel_message *message)
-{
-    size_t size = message->locals.count * sizeof(*worker->locals);
-    worker->locals = memory_resize(worker->locals, size + 1);
-    memcpy(worker->locals, message->locals.prefixes, size);
-    worker->local_count = message->locals.count;
-    if (worker->policy)
-        policy_set_local(worker->policy, worker->locals, worker->local_count);
 }
 
 static void act_on(struct worker *worker, const struct channel_message *message, const int *fds, size_t count)
@@ -299,10 +219,10 @@ static void act_on(struct worker *worker, const struct channel_message *message,
         take_news(worker, message->news.size, fds[0]);
         break;
     case CHANNEL_LOCALS:
-        take_locals(worker, message);
+        standing_take_locals(&worker->standing, message);
         break;
     case CHANNEL_POLL:
-        report_facts(worker);
+        telling_facts(WORKER_CHANNEL_FD, &worker->node, worker->tunnel);
         break;
     case CHANNEL_END:
         tunnel_end(worker->tunnel, message->text);
@@ -446,7 +366,7 @@ static bool await_locals(struct worker *worker, struct fault *fault)
     struct channel_message *message = memory_new(sizeof(*message));
     bool ok = channel_receive(WORKER_CHANNEL_FD, message) == CHANNEL_TAKEN && message->type == CHANNEL_LOCALS;
     if (ok)
-        take_locals(worker, message);
+        standing_take_locals(&worker->standing, message);
     free(message);
     return ok || fault_set(fault, "no word from the supervisor");
 }
@@ -497,13 +417,12 @@ static void tear_down(struct worker *worker)
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);
     tls_identity_free(worker->identity);
-    policy_free(worker->policy);
+    standing_fini(&worker->standing);
     handover_fini(&worker->handover);
     handover_fini(&worker->news);
     gate_conf_free(worker->conf);
     if (worker->began)
         gate_conf_free(worker->began);
-    free(worker->locals);
 }
 
 static bool make_loop(struct worker *worker, struct fault *fault)

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gate/telling.h"
+
+#include "base/memory.h"
+#include "gate/channel.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+void telling_up(int channel, const struct tls *tls)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_UP;
+    snprintf(message->up.name, sizeof(message->up.name), "%s", tls_peer_name(tls));
+    snprintf(message->up.serial, sizeof(message->up.serial), "%s", tls_peer_serial(tls));
+    snprintf(message->up.cipher, sizeof(message->up.cipher), "%s", tls_cipher(tls));
+    message->up.expires = tls_peer_expires(tls);
+    channel_send(channel, message);
+    free(message);
+}
+
+void telling_refusal(int channel, const char *why)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_REFUSED;
+    strncpy(message->text, why, sizeof(message->text) - 1);
+    channel_send(channel, message);
+    free(message);
+}
+
+struct whole {
+    const struct node *node;
+    const struct tunnel *tunnel;
+};
+
+static void describe(const void *part, struct facts *facts)
+{
+    const struct whole *whole = part;
+    exchange_describe(whole->node->exchange, facts);
+    facts_group(facts, "tunnel");
+    tunnel_describe(whole->tunnel, facts);
+    usher_counters_describe(&whole->node->counters, facts);
+    facts_end(facts);
+}
+
+void telling_facts(int channel, const struct node *node, const struct tunnel *tunnel)
+{
+    const struct whole whole = {node, tunnel};
+    struct channel_message *message = memory_new(sizeof(*message));
+    struct writer w = writer_over(message->facts.bytes, sizeof(message->facts.bytes));
+    message->type = CHANNEL_FACTS;
+    message->facts.bytes_in = node->counters.payload_received;
+    message->facts.bytes_out = node->counters.payload_sent;
+    message->facts.sessions = exchange_flows(node->exchange);
+    facts_wire_write(&w, describe, &whole);
+    assert(!w.failed);
+    message->facts.len = sizeof(message->facts.bytes) - writer_left(&w);
+    channel_send(channel, message);
+    free(message);
+}

@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// What a worker tells its supervisor, by its end of the channel (gate/channel.h).
+#ifndef GATE_TELLING_H
+#define GATE_TELLING_H
+
+#include "node/node.h"
+
+// The portal is in.
+void telling_up(int channel, const struct tls *tls);
+// It is not, and why. The supervisor writes the line: it sees all refusals and bounds their number.
+void telling_refusal(int channel, const char *why);
+// How things stand; `tunnel` is the node's.
+void telling_facts(int channel, const struct node *node, const struct tunnel *tunnel);
+
+#endif
