@@ -4,7 +4,6 @@
 
 #include "gate/supervisor.h"
 
-#include "base/bucket.h"
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/control.h"
@@ -15,6 +14,7 @@
 #include "gate/child.h"
 #include "gate/exports.h"
 #include "gate/handout.h"
+#include "gate/refusals.h"
 #include "gate/renewal.h"
 #include "gate/survey.h"
 #include "link/tunnel/tunnel.h"
@@ -38,17 +38,9 @@ enum {
     FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
     FDS_A_WORKER = 4,   // channel, and what is open while it starts
     SPARE_FDS = 128,    // loop, listeners, netlink, control connections, with room
-    REFUSALS_PER_S = 2, // log lines
     // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
     REPLACED_WINDOW_S = 180,
     REPLACED_OFTEN = 4,
-    REFUSALS_BURST = 20, // a screenful: enough to see what is going on
-};
-
-// Anybody can cause these lines, so their number is bounded.
-struct refusals {
-    struct bucket lines;
-    uint64_t untold;
 };
 
 struct supervisor {
@@ -105,23 +97,10 @@ static void network_changed(uv_poll_t *poll, int status, int events)
         child_tell(container_of(node, struct child, node), supervisor->locals);
 }
 
-static void tell_refusal(struct refusals *refusals, const struct endpoint *peer, const char *why)
-{
-    char text[ENDPOINT_TEXT_SIZE], more[64] = "";
-    if (!bucket_take(&refusals->lines, clock_now())) {
-        refusals->untold++;
-        return;
-    }
-    if (refusals->untold)
-        snprintf(more, sizeof(more), " (and %llu others before)", (unsigned long long)refusals->untold);
-    log_warning("%s: refused: %s%s", endpoint_text(peer, text), why, more);
-    refusals->untold = 0;
-}
-
 static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
 {
     socket_close_reset(fd);
-    tell_refusal(&supervisor->capped, peer, why);
+    refusals_tell(&supervisor->capped, peer, why);
 }
 
 // Two that share a certificate would each be the newer login in turn. Said once while it lasts.
@@ -158,7 +137,7 @@ static void portal_up(void *owner, struct child *child)
 static void portal_refused(void *owner, struct child *child, const char *why)
 {
     struct supervisor *supervisor = owner;
-    tell_refusal(&supervisor->unproven, &child->peer, why);
+    refusals_tell(&supervisor->unproven, &child->peer, why);
 }
 
 static void portal_told(void *owner, struct child *child)
@@ -183,7 +162,7 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     if (is_crash(signal))
         admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
     if (child->gave_way)
-        tell_refusal(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
+        refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
     else if (signal)
         log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->process.pid, signal,
                   strsignal(signal));
@@ -512,8 +491,8 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };
     list_init(&supervisor.children);
-    bucket_init(&supervisor.capped.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
-    bucket_init(&supervisor.unproven.lines, REFUSALS_PER_S, REFUSALS_BURST, clock_now());
+    refusals_init(&supervisor.capped);
+    refusals_init(&supervisor.unproven);
     open_handles(&supervisor);
     bool ok = start(&supervisor, handover, fault);
     if (ok) {

@@ -8,6 +8,7 @@
 #include "base/memory.h"
 #include "link/path/approach.h"
 #include "link/path/backoff.h"
+#include "link/path/displaced.h"
 #include "os/clock.h"
 #include "os/random.h"
 #include "os/socket.h"
@@ -33,12 +34,6 @@ enum {
     WANTED_PATIENCE_MAX_USEC = 8 * USEC_PER_SEC,
     // A password that was refused is not tried again at the pace of a host that is away: accounts get locked.
     REFUSED_WAIT_MS = 60 * 1000,
-    // Somebody else with the same certificate takes the place that we have taken from him, and so on: both wait, longer each
-    // time, until each has the tunnel for about a minute.
-    DISPLACED_WAIT_MS = 4 * 1000,
-    DISPLACED_WAIT_MAX_MS = 60 * 1000,
-    DISPLACED_CALM_USEC =
-        60 * USEC_PER_SEC, // and twice the last wait: a tunnel that was up for so long was not displaced at once
     RETURN_MS = 30 * 1000, // between two looks for an earlier gate, a quarter more or less
     WHY_SIZE = 512,
 };
@@ -67,10 +62,8 @@ struct path {
     bool stopping;
     bool at_once; // the next attempt does not wait
     bool wanted;
-    bool displaced;          // twice in a row; this wait is for that
-    bool was_displaced;      // the last tunnel was
-    uint32_t displaced_wait; // ms, the last one; 0: none
-    usec_t patience;         // of the next attempt that somebody waits for
+    struct displaced displaced;
+    usec_t patience; // of the next attempt that somebody waits for
     usec_t begun_at;
     usec_t up_at;
     struct backoff backoff;
@@ -280,8 +273,8 @@ static void wait_for_next(struct path *path)
     usec_t wait = path->at_once ? 0 : backoff_next(&path->backoff, random_number()) / USEC_PER_MSEC;
     if (path->refused && !path->at_once)
         wait = REFUSED_WAIT_MS;
-    else if (path->displaced && !path->at_once)
-        wait = path->displaced_wait * 3 / 4 + random_number() % (path->displaced_wait / 2);
+    else if (path->displaced.is && !path->at_once)
+        wait = displaced_wait(&path->displaced, random_number());
     path->phase = WAITING;
     uv_timer_start(&path->timer, on_timer, wait, 0);
 }
@@ -320,28 +313,15 @@ static void take_end(struct path *path)
     path->approach = NULL;
 }
 
-// Whether another login has taken our place soon after we took his. `why` then says so.
-static void judge_displacement(struct path *path, bool was_up, usec_t now)
+// A tunnel that was up has ended. Where another login takes its place again and again, the reason says so.
+static void judge_displacement(struct path *path, usec_t now)
 {
-    usec_t calm = DISPLACED_CALM_USEC + 2 * (usec_t)path->displaced_wait * USEC_PER_MSEC;
-    bool is_displaced = was_up && strstr(path->why, TUNNEL_REPLACED);
-    path->displaced = false;
-    if (!was_up)
-        return;
-    if (!is_displaced || now - path->up_at >= calm)
-        path->displaced_wait = 0;
-    else if (path->was_displaced)
-        path->displaced = true;
-    path->was_displaced = is_displaced;
-    if (!path->displaced)
-        return;
-    path->displaced_wait = path->displaced_wait ? path->displaced_wait * 2 : DISPLACED_WAIT_MS;
-    if (path->displaced_wait > DISPLACED_WAIT_MAX_MS)
-        path->displaced_wait = DISPLACED_WAIT_MAX_MS;
-    snprintf(
-        path->why, sizeof path->why,
-        "another portal with this certificate takes its place at the gate again and again; trying again in about %u s",
-        path->displaced_wait / 1000);
+    displaced_judge(&path->displaced, strstr(path->why, TUNNEL_REPLACED), now - path->up_at);
+    if (path->displaced.is)
+        snprintf(path->why, sizeof path->why,
+                 "another portal with this certificate takes its place at the gate again and again; "
+                 "trying again in about %u s",
+                 path->displaced.wait_ms / 1000);
 }
 
 static void report(struct path *path, usec_t now)
@@ -355,7 +335,10 @@ static void report(struct path *path, usec_t now)
         return;
     }
     enum path_end end = was_up ? PATH_LOST : path->untrusted && *path->why ? PATH_UNTRUSTED : PATH_UNREACHABLE;
-    judge_displacement(path, was_up, now);
+    if (was_up)
+        judge_displacement(path, now);
+    else
+        path->displaced.is = false;
     bool was_stable = was_up && now - path->up_at >= BACKOFF_STABLE_USEC;
     if (was_stable)
         backoff_reset(&path->backoff);
@@ -504,7 +487,7 @@ static void look(uv_timer_t *timer)
     usec_t age = clock_now() - path->begun_at;
     enum approach_stage stage = path->approach ? approach_stage(path->approach) : APPROACH_OVER;
     bool trying = path->phase == TRYING && (stage == APPROACH_CONNECTING || stage == APPROACH_SHAKING);
-    bool pausing = path->phase == WAITING && !path->refused && !path->displaced;
+    bool pausing = path->phase == WAITING && !path->refused && !path->displaced.is;
     if (path->stopping || (!pausing && !trying))
         return;
     if (age < (pausing ? (usec_t)WANTED_PAUSE_USEC : path->patience))
