@@ -104,8 +104,10 @@ def test_a_scan_from_one_port(tunnel, open_lab):
         sock.sendto(b"scan", (net.SERVER4, 1000))
         assert next_error(sock)[2] == (net.SERVER4, 1000)
         for port in range(1001, 1041):
-            sock.sendto(b"scan", (net.SERVER4, port))
-            sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            while True:  # the error of an earlier one may be told in place of sending
+                with contextlib.suppress(ConnectionRefusedError):
+                    sock.sendto(b"scan", (net.SERVER4, port))
+                    break
         told = {next_error(sock) for _ in range(40)}
         assert told == {(errno.ECONNREFUSED, (3, 3), (net.SERVER4, port)) for port in range(1001, 1041)}
 
