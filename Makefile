@@ -284,8 +284,6 @@ bench-quick: all tools
 format:
 	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] doc/examples/*.c lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
 
-# Without libsystemd the programs tell a service manager nothing, and it must not wait for a word.
-UNIT_TYPE := $(if $(OPTIONAL),s|@TYPE@|notify|,s|@TYPE@|exec|; /^WatchdogSec/d)
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR))
 	install -m 644 $(BUILD)/$(SONAME) $(DESTDIR)$(LIBDIR)
@@ -300,7 +298,7 @@ install: all
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
 	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
 	for unit in $(notdir $(wildcard scripts/systemd/*.service)); do \
-	  sed 's|@BINDIR@|$(BINDIR)|; $(UNIT_TYPE)' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
+	  sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
 
 clean:
 	rm -rf build-san $(filter-out $(DEPS),$(wildcard build/*)) $(DEPS)/obj $(WOLFLIB)

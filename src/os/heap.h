@@ -3,10 +3,17 @@
 #ifndef OS_HEAP_H
 #define OS_HEAP_H
 
+#include <stddef.h>
+
 // Gives the pages of freed memory back to the kernel (malloc_trim(3)). free(3) does so at the end of the heap alone: one
 // small block that lives on up there keeps everything below it resident, for good. It takes about a millisecond for 20 MiB
 // and whatever comes next has to fault its pages in again, so it is for a process that has nothing to do. Allocators
 // without such a call give back by themselves.
 void heap_trim(void);
+
+// Zeroed pages that cost nothing until they are touched: for what is large and seldom used. Ends the process when there are
+// none, as memory_new does.
+void *heap_pages(size_t size);
+void heap_pages_free(void *pages, size_t size); // of the same size
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Word to the service manager (sd_notify(3)): ready, how it goes, still alive, going down. Without a service manager,
-// or built without libsystemd, every call does nothing.
+// Word to the service manager (sd_notify(3)): ready, how it goes, still alive, going down. Without a service manager
+// every call does nothing.
 #ifndef OS_NOTIFY_H
 #define OS_NOTIFY_H
 

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct datagram_batch batch;
+static struct datagram_batch *batch;
 static uint8_t bytes[65536];
 static int owner, other;
 static const struct endpoint here = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
@@ -16,7 +16,7 @@ static const struct endpoint there = {.addr = {.version = 4, .bytes = {10, 2, 0,
 static int setup(void **state)
 {
     (void)state;
-    batch_clear(&batch);
+    batch_clear(batch);
     for (size_t i = 0; i < sizeof bytes; i++)
         bytes[i] = (uint8_t)(i * 31);
     return 0;
@@ -25,7 +25,7 @@ static int setup(void **state)
 static bool join(size_t len)
 {
     const struct usher_datagram datagram = {.from = here, .to = there, .bytes = bytes, .len = len};
-    return batch_join(&batch, &owner, &datagram);
+    return batch_join(batch, &owner, &datagram);
 }
 
 static void test_lengths(void **state)
@@ -53,11 +53,11 @@ static void test_lengths(void **state)
             CASE(cases[i].name, joined == (k < cases[i].joined));
             if (!joined)
                 break;
-            assert_memory_equal(batch.bytes + len, bytes, cases[i].lens[k]);
+            assert_memory_equal(batch->bytes + len, bytes, cases[i].lens[k]);
             len += cases[i].lens[k];
         }
-        CASE(cases[i].name, batch.count == cases[i].joined && batch.len == len);
-        CASE(cases[i].name, batch.count == 0 || batch.piece == cases[i].lens[0]);
+        CASE(cases[i].name, batch->count == cases[i].joined && batch->len == len);
+        CASE(cases[i].name, batch->count == 0 || batch->piece == cases[i].lens[0]);
     }
 }
 
@@ -79,8 +79,8 @@ static void test_one_way_only(void **state)
         setup(state);
         assert_true(join(10));
         const struct usher_datagram datagram = {.from = cases[i].from, .to = cases[i].to, .bytes = bytes, .len = 10};
-        CASE(cases[i].name, batch_join(&batch, cases[i].owner, &datagram) == cases[i].joins);
-        CASE(cases[i].name, batch.count == (cases[i].joins ? 2 : 1));
+        CASE(cases[i].name, batch_join(batch, cases[i].owner, &datagram) == cases[i].joins);
+        CASE(cases[i].name, batch->count == (cases[i].joins ? 2 : 1));
     }
 }
 
@@ -90,10 +90,24 @@ static void test_no_more_than_the_kernel_takes(void **state)
     for (int i = 0; i < BATCH_PIECES; i++)
         assert_true(join(3));
     assert_false(join(3));
-    batch_clear(&batch);
-    assert_null(batch.owner);
+    batch_clear(batch);
+    assert_null(batch->owner);
     assert_true(join(7));
-    assert_int_equal(batch.piece, 7);
+    assert_int_equal(batch->piece, 7);
+}
+
+static int enter(void **state)
+{
+    (void)state;
+    batch = batch_new();
+    return 0;
+}
+
+static int leave(void **state)
+{
+    (void)state;
+    batch_free(batch);
+    return 0;
 }
 
 int main(void)
@@ -103,5 +117,5 @@ int main(void)
         cmocka_unit_test_setup(test_one_way_only, setup),
         cmocka_unit_test_setup(test_no_more_than_the_kernel_takes, setup),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -46,7 +46,7 @@ static bool emit_whole(struct capture *capture, const struct datagram_batch *bat
 
 void answer_flush(struct capture *capture)
 {
-    struct datagram_batch *batch = &capture->batch;
+    struct datagram_batch *batch = capture->batch;
     if (batch->count > 1 && !emit_whole(capture, batch))
         capture->batches_refused = true;
     for (unsigned i = 0; i < batch->count && (batch->count == 1 || capture->batches_refused); i++) {
@@ -63,7 +63,7 @@ static bool wait_for_more(struct association *association, const struct usher_da
     struct capture *capture = association->flow.capture;
     return capture->config.udp_offload && capture->tun->uso && !capture->batches_refused &&
            packet_len(datagram) <= capture_path_mtu(capture, &datagram->to.addr) &&
-           batch_join(&capture->batch, association, datagram);
+           batch_join(capture->batch, association, datagram);
 }
 
 bool answer_udp(struct association *association, const struct usher_datagram *datagram)

@@ -99,6 +99,7 @@ static void stop(struct edge *edge)
     if (capture->spare)
         packet_drop(capture->spare);
     packet_pool_free(capture->packets);
+    batch_free(capture->batch);
     uv_close((uv_handle_t *)&capture->poll, on_closed);
     uv_close((uv_handle_t *)&capture->timer, on_closed);
 }
@@ -220,6 +221,7 @@ struct capture *capture_new(uv_loop_t *loop, const struct tun *tun, const struct
     list_init(&capture->association_dead);
     table_init(&capture->associations);
     capture->packets = packet_pool_new(PACKETS_CACHED);
+    capture->batch = batch_new();
     capture->fragments = fragments_new(&capture->key, &capture->counters.fragments_dropped);
     capture->paths = path_mtus_new(&capture->key);
     init_stack(capture);

@@ -80,10 +80,10 @@ struct capture {
     uint32_t association_count;   // those outside the table too
     uint32_t associations_ending; // of them, those outside the table
     struct list association_dead;
-    size_t early_bytes;          // of datagrams that wait for their association
-    uint32_t fragment_number;    // of the next IPv6 datagram that we cut
-    struct datagram_batch batch; // UDP for one application, until the end of the turn
-    bool batches_refused;        // by this kernel
+    size_t early_bytes;           // of datagrams that wait for their association
+    uint32_t fragment_number;     // of the next IPv6 datagram that we cut
+    struct datagram_batch *batch; // UDP for one application, until the end of the turn
+    bool batches_refused;         // by this kernel
 
     uv_poll_t poll;
     uv_timer_t timer;

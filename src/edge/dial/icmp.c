@@ -4,7 +4,9 @@
 // what its application sees.
 #include "edge/dial/echo.h"
 #include "edge/dial/internal.h"
+
 #include "edge/relay/reason.h"
+#include "os/heap.h"
 #include "os/random.h"
 
 #include <errno.h>
@@ -282,6 +284,7 @@ void dial_icmp_init(struct dial *dial)
     dial->icmp = (struct relay_kind){
         .relay = dial->relay, .expired = expired, .abandon = abandon, .inside = inside, .state = dial_state};
     table_init(&dial->pings);
+    dial->packet = heap_pages(PACKET_ROOM);
     random_fill(&dial->next_echo, sizeof dial->next_echo);
     start_pinger(dial, &dial->pinger4, dial->config.icmp4_fd);
     start_pinger(dial, &dial->pinger6, dial->config.icmp6_fd);
@@ -292,6 +295,7 @@ void dial_icmp_fini(struct dial *dial)
     table_fini(&dial->pings);
     stop_pinger(&dial->pinger4);
     stop_pinger(&dial->pinger6);
+    heap_pages_free(dial->packet, PACKET_ROOM);
 }
 
 void dial_icmp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)

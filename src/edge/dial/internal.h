@@ -46,7 +46,7 @@ struct dial {
     struct table pings; // by our echo identifier
     uint16_t next_echo;
     struct dial_counters counters;
-    uint8_t packet[PACKET_ROOM]; // what was read last from a pinger
+    uint8_t *packet; // what was read last from a pinger
 };
 
 static inline struct dial *dial_of(const struct relay_flow *flow)

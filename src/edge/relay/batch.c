@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "edge/relay/batch.h"
 
+#include "os/heap.h"
+
 #include <string.h>
 
 static bool goes_along(const struct datagram_batch *batch, void *owner, const struct usher_datagram *datagram)
@@ -8,6 +10,16 @@ static bool goes_along(const struct datagram_batch *batch, void *owner, const st
     bool last_was_whole = batch->len == batch->count * batch->piece;
     return batch->count < BATCH_PIECES && last_was_whole && datagram->len <= batch->piece && batch->owner == owner &&
            endpoint_equal(&batch->from, &datagram->from) && endpoint_equal(&batch->to, &datagram->to);
+}
+
+struct datagram_batch *batch_new(void)
+{
+    return heap_pages(sizeof(struct datagram_batch));
+}
+
+void batch_free(struct datagram_batch *batch)
+{
+    heap_pages_free(batch, sizeof *batch);
 }
 
 bool batch_join(struct datagram_batch *batch, void *owner, const struct usher_datagram *datagram)

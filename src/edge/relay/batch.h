@@ -15,7 +15,6 @@ enum {
     BATCH_SIZE = 65487, // bytes: 65,535 that a length field holds, less headers of 40 and 8
 };
 
-// Zeroed: empty.
 struct datagram_batch {
     void *owner; // of all of them; NULL: empty
     struct endpoint from, to;
@@ -25,6 +24,9 @@ struct datagram_batch {
     uint8_t bytes[BATCH_SIZE];
 };
 
+// Empty.
+struct datagram_batch *batch_new(void);
+void batch_free(struct datagram_batch *batch);
 // Appends a copy, if it can go with those that are there. An empty batch takes any datagram that has between 1 and
 // BATCH_SIZE bytes.
 bool batch_join(struct datagram_batch *batch, void *owner, const struct usher_datagram *datagram);

@@ -49,8 +49,8 @@ struct relay {
     struct list unflushed; // queues (queue.h) with bytes gathered in this turn
     struct list spare;     // empty queues
     uint32_t spare_count;
-    struct udp_inbox *inbox;     // what UDP sockets brought last
-    struct datagram_batch batch; // datagrams for one of them, until the end of the turn
+    struct udp_inbox *inbox;      // what UDP sockets brought last
+    struct datagram_batch *batch; // datagrams for one of them, until the end of the turn
 };
 
 struct relay_flow;

@@ -24,8 +24,8 @@ void relay_port_init(struct relay_port *port, struct relay *relay, const struct 
 
 void relay_port_close(struct relay_port *port)
 {
-    if (port->relay->batch.owner == port)
-        batch_clear(&port->relay->batch);
+    if (port->relay->batch->owner == port)
+        batch_clear(port->relay->batch);
     if (port->watch.fd < 0)
         return;
     poller_forget(port->relay->config.poller, &port->watch);
@@ -134,7 +134,7 @@ static bool send_batch(struct relay_port *port, const struct datagram_batch *bat
 
 bool relay_port_send_waiting(struct relay_port *port)
 {
-    struct datagram_batch *batch = &port->relay->batch;
+    struct datagram_batch *batch = port->relay->batch;
     if (batch->owner != port)
         return true;
     bool goes_on = send_batch(port, batch);
@@ -144,16 +144,16 @@ bool relay_port_send_waiting(struct relay_port *port)
 
 void relay_port_flush(struct relay *relay)
 {
-    if (relay->batch.owner)
-        relay_port_send_waiting(relay->batch.owner);
+    if (relay->batch->owner)
+        relay_port_send_waiting(relay->batch->owner);
 }
 
 // Until the end of the turn, which must come even if this one has passed the point already.
 static bool wait_for_more(struct relay_port *port, const struct usher_datagram *datagram)
 {
     struct relay *relay = port->relay;
-    bool waits = relay->config.udp_offload && batch_join(&relay->batch, port, datagram);
-    if (waits && relay->batch.count == 1)
+    bool waits = relay->config.udp_offload && batch_join(relay->batch, port, datagram);
+    if (waits && relay->batch->count == 1)
         relay->config.wake(relay->config.owner);
     return waits;
 }

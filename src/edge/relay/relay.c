@@ -33,6 +33,7 @@ struct relay *relay_new(const struct relay_config *config)
     for (int i = 0; i < RELAY_WAITS; i++)
         timeline_init(&relay->waits[i], spans[i]);
     relay->inbox = udp_inbox_new();
+    relay->batch = batch_new();
     uv_timer_init(config->loop, &relay->alarm);
     relay->alarm.data = relay;
     return relay;
@@ -56,9 +57,12 @@ static void abandon_all(struct list *list)
         flow_of(node)->kind->abandon(flow_of(node));
 }
 
+// Ports of an edge may be closed after its relay, and look whether the batch is theirs.
 static void closed(uv_handle_t *alarm)
 {
-    free(alarm->data);
+    struct relay *relay = alarm->data;
+    batch_free(relay->batch);
+    free(relay);
 }
 
 void relay_free(struct relay *relay)

@@ -9,9 +9,11 @@
 
 #ifdef USHER_IPSEC_MB
 
+#include "base/memory.h"
 #include "os/random.h"
 
 #include <intel-ipsec-mb.h>
+#include <stdlib.h>
 #include <string.h>
 #include <wolfssl/wolfcrypt/aes.h>
 #include <wolfssl/wolfcrypt/cryptocb.h>
@@ -36,7 +38,12 @@ struct schedule {
     uint32_t used;
 };
 
-static IMB_MGR *manager;
+// What is used of the library. Its manager holds queues for 200 KiB besides, so that goes as soon as it has named them.
+static struct functions {
+    aes_gcm_pre_t make_ready_128, make_ready_256;
+    aes_gcm_enc_dec_t seal_128, seal_256, open_128, open_256;
+} functions;
+static bool is_in_use;
 static struct schedule schedules[SCHEDULES];
 static uint32_t uses;
 
@@ -55,9 +62,9 @@ static void make_ready(struct schedule *schedule, const void *key, word32 len)
     memcpy(schedule->key, key, len);
     schedule->len = len;
     if (len == 16)
-        IMB_AES128_GCM_PRE(manager, schedule->key, &schedule->data);
+        functions.make_ready_128(schedule->key, &schedule->data);
     else
-        IMB_AES256_GCM_PRE(manager, schedule->key, &schedule->data);
+        functions.make_ready_256(schedule->key, &schedule->data);
 }
 
 static void sweep(void)
@@ -118,8 +125,8 @@ static int run(const struct record *record, bool seal, uint8_t tag[TAG_SIZE])
     const struct schedule *schedule = schedule_of(record->aes);
     if (!schedule || record->len == 0 || record->nonce_len != NONCE_SIZE || record->tag_len != TAG_SIZE)
         return CRYPTOCB_UNAVAILABLE;
-    aes_gcm_enc_dec_t step = schedule->len == 16 ? (seal ? manager->gcm128_enc : manager->gcm128_dec)
-                                                 : (seal ? manager->gcm256_enc : manager->gcm256_dec);
+    aes_gcm_enc_dec_t step = schedule->len == 16 ? (seal ? functions.seal_128 : functions.open_128)
+                                                 : (seal ? functions.seal_256 : functions.open_256);
     step(&schedule->data, &context, record->out, record->in, record->len, record->nonce, record->added,
          record->added_len, tag, TAG_SIZE);
     explicit_bzero(&context, sizeof context);
@@ -173,49 +180,67 @@ static bool open_probe(word32 key_len, const uint8_t *random, uint8_t *sealed, s
     return good;
 }
 
+// What both make of random records; on the heap, since a worker lives on after this and every page counts.
+struct trial {
+    uint8_t random[PROBE_SIZE], theirs[PROBE_SIZE + TAG_SIZE], ours[PROBE_SIZE + TAG_SIZE];
+};
+
 static bool agrees(void)
 {
-    static uint8_t random[PROBE_SIZE], theirs[PROBE_SIZE + TAG_SIZE], ours[PROBE_SIZE + TAG_SIZE];
     static const size_t lens[] = {1, 15, 16, 17, 255, 1024, 4097, PROBE_SIZE};
+    struct trial *trial = memory_new(sizeof *trial);
     bool good = true;
-    random_fill(random, sizeof random);
+    random_fill(trial->random, sizeof trial->random);
     for (size_t i = 0; good && i < 2 * sizeof lens / sizeof lens[0]; i++) {
         word32 key_len = i % 2 ? KEY_MAX : 16;
         size_t len = lens[i / 2];
-        good = seal_probe(INVALID_DEVID, key_len, random, theirs, len) &&
-               seal_probe(DEVICE, key_len, random, ours, len) && is_equal(theirs, ours, len + TAG_SIZE) &&
-               open_probe(key_len, random, ours, len) && is_equal(ours, random, len);
-        theirs[len] ^= 1;
-        good = good && !open_probe(key_len, random, theirs, len);
+        good = seal_probe(INVALID_DEVID, key_len, trial->random, trial->theirs, len) &&
+               seal_probe(DEVICE, key_len, trial->random, trial->ours, len) &&
+               is_equal(trial->theirs, trial->ours, len + TAG_SIZE) &&
+               open_probe(key_len, trial->random, trial->ours, len) && is_equal(trial->ours, trial->random, len);
+        trial->theirs[len] ^= 1;
+        good = good && !open_probe(key_len, trial->random, trial->theirs, len);
     }
+    free(trial);
     tls_gcm_forget();
     return good;
 }
 
-static bool has_vaes(void)
+// Whether this processor has what makes it worth while; then `functions` are set.
+static bool find_functions(void)
 {
     const uint64_t wanted = IMB_FEATURE_VAES | IMB_FEATURE_VPCLMULQDQ | IMB_CPUFLAGS_AVX512;
-    return (manager->features & wanted) == wanted;
+    IMB_MGR *manager = alloc_mb_mgr(0);
+    bool found = manager && (manager->features & wanted) == wanted;
+    if (found) {
+        init_mb_mgr_avx512(manager);
+        found = imb_get_errno(manager) == 0;
+        functions = (struct functions){
+            .make_ready_128 = manager->gcm128_pre,
+            .make_ready_256 = manager->gcm256_pre,
+            .seal_128 = manager->gcm128_enc,
+            .seal_256 = manager->gcm256_enc,
+            .open_128 = manager->gcm128_dec,
+            .open_256 = manager->gcm256_dec,
+        };
+    }
+    if (manager)
+        free_mb_mgr(manager);
+    return found;
 }
 
 void tls_gcm_start(void)
 {
-    manager = manager ? manager : alloc_mb_mgr(0);
-    if (!manager)
+    if (is_in_use || !find_functions())
         return;
-    if (has_vaes()) {
-        init_mb_mgr_avx512(manager);
-        if (imb_get_errno(manager) == 0 && wc_CryptoCb_RegisterDevice(DEVICE, on_request, NULL) == 0 && agrees())
-            return;
+    is_in_use = wc_CryptoCb_RegisterDevice(DEVICE, on_request, NULL) == 0 && agrees();
+    if (!is_in_use)
         wc_CryptoCb_UnRegisterDevice(DEVICE);
-    }
-    free_mb_mgr(manager);
-    manager = NULL;
 }
 
 int tls_gcm_device(void)
 {
-    return manager ? DEVICE : INVALID_DEVID;
+    return is_in_use ? DEVICE : INVALID_DEVID;
 }
 
 void tls_gcm_forget(void)
@@ -225,7 +250,7 @@ void tls_gcm_forget(void)
 
 const char *tls_gcm_name(void)
 {
-    return manager ? "libIPSec_MB" : "wolfSSL";
+    return is_in_use ? "libIPSec_MB" : "wolfSSL";
 }
 
 #else
