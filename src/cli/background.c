@@ -120,11 +120,9 @@ bool background_ready(struct background *background)
 {
     if (background->verdict < 0)
         return true;
-    point_at_nothing(STDOUT_FILENO);
-    if (background->log >= 0)
-        dup2(background->log, STDERR_FILENO);
-    else
-        point_at_nothing(STDERR_FILENO);
+    // As its input has been since it was attached: by now it may open no more to write to.
+    dup2(STDIN_FILENO, STDOUT_FILENO);
+    dup2(background->log >= 0 ? background->log : STDIN_FILENO, STDERR_FILENO);
     bool heard = write(background->verdict, "", 1) == 1;
     if (background->attached)
         return heard;

@@ -5,7 +5,6 @@
 
 #include "os/socket.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -20,14 +19,10 @@ const char *link_tuning_congestion(const char *name)
 // cubic measured four times the rate. So a system that defaults to bbr gets cubic on these routes alone.
 const char *link_tuning_route(const char *name)
 {
-    char own[32] = "";
+    char own[SOCKET_CONGESTION_SIZE];
     if (name)
         return link_tuning_congestion(name);
-    FILE *in = fopen("/proc/sys/net/ipv4/tcp_congestion_control", "re");
-    bool bbr = in && fscanf(in, "%31s", own) == 1 && !strncmp(own, "bbr", 3);
-    if (in)
-        fclose(in);
-    return bbr ? "cubic" : NULL;
+    return socket_usual_congestion(own) && !strncmp(own, "bbr", 3) ? "cubic" : NULL;
 }
 
 void link_tuning_check(const struct link_tuning *tuning, struct config *config, const char *section)

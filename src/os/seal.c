@@ -1,43 +1,25 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The system calls of a gate's worker (seccomp(2)). Three answers: allowed, if need be for certain arguments alone;
-// EPERM, so that a library's probing fails softly; death, for what only a stranger's code would do.
+// Which system calls a process of ours has left once it is set up.
 #include "os/sandbox.h"
 
+#include "os/filter.h"
 #include "os/sanitized.h"
 
 #include <asm/ioctls.h>
 #include <cap-ng.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/if_tun.h>
 #include <linux/sockios.h>
 #include <netinet/in.h>
 #include <sched.h>
-#include <seccomp.h>
-#include <stddef.h>
-#include <string.h>
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-struct rule {
-    int call;
-    uint8_t count; // of `args`
-    struct scmp_arg_cmp args[2];
-};
+#define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
 
-#define COUNT(array) (sizeof(array) / sizeof(array)[0])
-
-// Of an argument, by its position: the whole value, or some bits of it.
-// clang-format off
-#define IS(arg, value)         {arg, SCMP_CMP_EQ, value, 0}
-#define BITS(arg, mask, value) {arg, SCMP_CMP_MASKED_EQ, mask, value}
-
-#define CALL(name)                {SCMP_SYS(name), 0, {}}
-#define CALL_IF(name, arg)        {SCMP_SYS(name), 1, {arg}}
-#define CALL_IF_BOTH(name, a, b)  {SCMP_SYS(name), 2, {a, b}}
-// clang-format on
-
-static const struct rule allowed[] = {
+static const struct filter_rule allowed[] = {
     // The loop (libuv).
     CALL(epoll_create1),
     CALL(epoll_ctl),
@@ -125,8 +107,84 @@ static const struct rule allowed[] = {
     CALL(exit_group),
 };
 
+// A portal's beside those of a worker: files to read, names in its own directory to remove, netlink, the service manager, the
+// control socket, and its device, which it may have to make again. That no file is made or written to is the argument's bits.
+static const struct filter_rule allowed_portal[] = {
+    CALL_IF(open, BITS(1, WRITING, 0)),
+    CALL_IF(openat, BITS(2, WRITING, 0)),
+    CALL(access),
+    CALL(faccessat),
+    CALL(faccessat2),
+    CALL(stat),
+    CALL(lstat),
+    CALL(newfstatat),
+    CALL(statx),
+    CALL(lseek),
+    CALL(pread64),
+    CALL(getdents64),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(ftruncate), // of descriptors that are there: the log, and what it holds of the machine's
+    CALL(unlink),
+    CALL(unlinkat),
+    CALL(rmdir),
+    CALL(dup),
+    CALL(dup2),
+    CALL(dup3),
+    CALL_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+    CALL(inotify_init1),
+    CALL(inotify_add_watch),
+    CALL(inotify_rm_watch),
+    CALL_IF(socket, IS(0, AF_UNIX)),
+    CALL_IF(socket, IS(0, AF_NETLINK)),
+    CALL_IF(socketpair, IS(0, AF_UNIX)),
+    CALL(listen),
+    CALL(wait4), // for the keeper of resolv.conf
+    CALL_IF(ioctl, IS(1, TUNSETIFF)),
+    CALL_IF(ioctl, IS(1, TUNGETIFF)),
+    CALL_IF(ioctl, IS(1, TUNGETFEATURES)),
+    CALL_IF(ioctl, IS(1, TUNSETOFFLOAD)),
+    CALL_IF(ioctl, IS(1, TUNSETVNETHDRSZ)),
+    CALL_IF(ioctl, IS(1, SIOCGIFFLAGS)),
+    CALL_IF(ioctl, IS(1, SIOCGIFINDEX)),
+    CALL_IF(ioctl, IS(1, SIOCGIFNAME)),
+};
+
+// What a portal that starts programs (ProxyCommand) refuses itself and them: other namespaces, the kernel's insides, others' memory.
+static const struct filter_rule refused_programs[] = {
+    CALL(ptrace),
+    CALL(process_vm_readv),
+    CALL(process_vm_writev),
+    CALL(kcmp),
+    CALL(bpf),
+    CALL(perf_event_open),
+    CALL(userfaultfd),
+    CALL(mount),
+    CALL(umount2),
+    CALL(pivot_root),
+    CALL(move_mount),
+    CALL(open_tree),
+    CALL(fsopen),
+    CALL(fsmount),
+    CALL(setns),
+    CALL(unshare),
+    CALL_IF(clone, BITS(0, CLONE_NEWUSER, CLONE_NEWUSER)),
+    CALL(init_module),
+    CALL(finit_module),
+    CALL(delete_module),
+    CALL(kexec_load),
+    CALL(kexec_file_load),
+    CALL(reboot),
+    CALL(swapon),
+    CALL(swapoff),
+    CALL(add_key),
+    CALL(request_key),
+    CALL(keyctl),
+    CALL_IF(socket, IS(0, AF_PACKET)),
+};
+
 // A keeper's: files, and the news of them.
-static const struct rule allowed_keeper[] = {
+static const struct filter_rule allowed_keeper[] = {
     CALL(read),
     CALL(write),
     CALL(pwrite64),
@@ -178,122 +236,32 @@ static const struct rule allowed_keeper[] = {
     CALL(exit_group),
 };
 
-static const struct rule deadly[] = {
-    CALL(execve),
-    CALL(execveat),
-    CALL(fork),
-    CALL(vfork),
-    CALL_IF(mmap, BITS(2, PROT_EXEC, PROT_EXEC)),
-    CALL_IF(mprotect, BITS(2, PROT_EXEC, PROT_EXEC)),
-    CALL(pkey_mprotect),
-    CALL_IF(socket, IS(0, AF_PACKET)),
-    CALL(process_vm_readv),
-    CALL(process_vm_writev),
-    CALL(bpf),
-    CALL(mount),
-    CALL(unshare),
-    CALL(setns),
-    CALL(init_module),
-    CALL(finit_module),
-    CALL(kexec_load),
-};
-
-#if SANITIZED
-// For the runtime of a sanitizer: its maps, its reports, and the thread that looks for leaks at exit.
-static const struct rule for_sanitizer[] = {
-    CALL(sigaltstack),
-    CALL(rt_sigaction),
-    CALL(sched_yield),
-    CALL(open),
-    CALL(openat),
-    CALL(lseek),
-    CALL(newfstatat),
-    CALL(stat),
-    CALL(readlink),
-    CALL(readlinkat),
-    CALL(getdents), // the leak check reads /proc/self/task by the older call
-    CALL(getdents64),
-    CALL(prctl),
-    CALL(arch_prctl),
-    CALL(clone),
-    CALL(wait4),
-    CALL(ptrace),
-    CALL(sched_getaffinity),
-    CALL(set_robust_list),
-    CALL(getppid),
-    CALL(setrlimit),
-    CALL(kill),
-    CALL(tgkill),
-    CALL(dup),
-};
-#else
-static const struct rule deadly_unsanitized[] = {
-    CALL(ptrace),
-    CALL_IF(clone, BITS(0, CLONE_THREAD, 0)),
-};
-#endif
-
-static int add(scmp_filter_ctx filter, uint32_t action, const struct rule *rules, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        int result = seccomp_rule_add_array(filter, action, rules[i].call, rules[i].count, rules[i].args);
-        // A call that this machine's architecture never had needs no rule.
-        if (result < 0 && result != -EDOM)
-            return result;
-    }
-    return 0;
-}
-
-static int fill(scmp_filter_ctx filter, const struct rule *own, size_t own_count)
-{
-    // Calls in another architecture's numbers (x32, 32 bits) would slip past every rule.
-    int result = seccomp_attr_set(filter, SCMP_FLTATR_ACT_BADARCH, SCMP_ACT_KILL_PROCESS);
-    if (result == 0)
-        result = seccomp_attr_set(filter, SCMP_FLTATR_CTL_OPTIMIZE, 2); // a binary tree: reads and writes are hot
-    if (result == 0)
-        result = add(filter, SCMP_ACT_ALLOW, own, own_count);
-    if (result == 0)
-        result = add(filter, SCMP_ACT_KILL_PROCESS, deadly, COUNT(deadly));
-#if SANITIZED
-    if (result == 0)
-        result = add(filter, SCMP_ACT_ALLOW, for_sanitizer, COUNT(for_sanitizer));
-#else
-    if (result == 0)
-        result = add(filter, SCMP_ACT_KILL_PROCESS, deadly_unsanitized, COUNT(deadly_unsanitized));
-    // abort(3) raises the signal in its own thread; no other process is to be signalled.
-    const struct rule self[] = {CALL_IF(tgkill, IS(0, (scmp_datum_t)getpid()))};
-    if (result == 0)
-        result = add(filter, SCMP_ACT_ALLOW, self, COUNT(self));
-#endif
-    return result;
-}
-
-static bool load(scmp_filter_ctx filter, int result, struct fault *fault)
-{
-    if (result == 0)
-        result = seccomp_load(filter); // sets no_new_privs too
-    seccomp_release(filter);
-    return result == 0 || fault_errno(fault, -result, "sandbox: load the system call filter");
-}
+static const struct filter_rule io_uring[] = {CALL(io_uring_setup)};
 
 bool sandbox_refuse_io_uring(struct fault *fault)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ALLOW);
-    if (!filter)
-        return fault_set(fault, "sandbox: seccomp: out of memory");
-    return load(filter, seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(io_uring_setup), 0), fault);
+    return filter_refuse(&(struct filter_list)FILTER_LIST(io_uring), ENOSYS, fault);
+}
+
+static bool holds(bool refused, struct fault *fault)
+{
+    return SANITIZED || (refused && errno == EPERM) ||
+           fault_set(fault, "sandbox: the system call filter does not hold");
 }
 
 bool sandbox_seal_worker(struct fault *fault)
 {
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return fault_set(fault, "sandbox: seccomp: out of memory");
-    if (!load(filter, fill(filter, allowed, COUNT(allowed)), fault))
-        return false;
-    if (!SANITIZED && (openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) >= 0 || errno != EPERM))
-        return fault_set(fault, "sandbox: the system call filter does not hold");
-    return true;
+    const struct filter_list lists[] = {FILTER_LIST(allowed)};
+    return filter_allow(lists, 1, fault) && holds(openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) < 0, fault);
+}
+
+bool sandbox_seal_portal(bool starts_programs, struct fault *fault)
+{
+    const struct filter_list lists[] = {FILTER_LIST(allowed), FILTER_LIST(allowed_portal)};
+    if (starts_programs)
+        return filter_refuse(&(struct filter_list)FILTER_LIST(refused_programs), EPERM, fault) &&
+               holds(unshare(CLONE_NEWUSER) < 0, fault);
+    return filter_allow(lists, 2, fault) && holds(openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC) < 0, fault);
 }
 
 // Root without capabilities writes what is root's by its permissions; this one is for files that are read-only.
@@ -314,12 +282,6 @@ bool sandbox_seal_keeper(struct fault *fault)
 {
     if (!keep_files_only(fault))
         return false;
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_ERRNO(EPERM));
-    if (!filter)
-        return fault_set(fault, "sandbox: seccomp: out of memory");
-    if (!load(filter, fill(filter, allowed_keeper, COUNT(allowed_keeper)), fault))
-        return false;
-    if (!SANITIZED && (socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) >= 0 || errno != EPERM))
-        return fault_set(fault, "sandbox: the system call filter does not hold");
-    return true;
+    const struct filter_list lists[] = {FILTER_LIST(allowed_keeper)};
+    return filter_allow(lists, 1, fault) && holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
 }

@@ -232,6 +232,17 @@ bool socket_set_congestion(int fd, const char *name)
     return setsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, (socklen_t)strlen(name)) == 0;
 }
 
+bool socket_usual_congestion(char name[SOCKET_CONGESTION_SIZE])
+{
+    socklen_t len = SOCKET_CONGESTION_SIZE - 1;
+    int fd = socket_stream(4);
+    memset(name, 0, SOCKET_CONGESTION_SIZE);
+    bool known = fd >= 0 && getsockopt(fd, IPPROTO_TCP, TCP_CONGESTION, name, &len) == 0;
+    if (fd >= 0)
+        close(fd);
+    return known;
+}
+
 bool socket_has_congestion(const char *name)
 {
     int fd = socket_stream(4);

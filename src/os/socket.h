@@ -43,6 +43,9 @@ void socket_set_send_buffer(int fd);
 // one, where bbr's pacing costs up to a third of the rate; bbr on a far one, where cubic comes down to a thirtieth at a
 // loss of half a percent (doc/PERFORMANCE.md).
 bool socket_set_congestion(int fd, const char *name);
+// What a connection gets that asks for none, by what the system is set to.
+enum { SOCKET_CONGESTION_SIZE = 17 }; // 16 bytes at most (TCP_CA_NAME_MAX), and their end
+bool socket_usual_congestion(char name[SOCKET_CONGESTION_SIZE]);
 // Whether the kernel has it, loading its module if root asks; nobody else can know. "auto" it always has.
 bool socket_has_congestion(const char *name);
 bool socket_set_mark(int fd, uint32_t mark); // SO_MARK

@@ -154,6 +154,12 @@ static void undo_clock(struct portal *portal)
     wall_clock_free(portal->clock);
 }
 
+// The last step: what is undone later gets by with what is left.
+static bool take_seal(struct portal *portal, struct fault *fault)
+{
+    return sandbox_seal_portal(portal->conf->proxy.command, fault);
+}
+
 static const struct step RUNTIME = {"runtime directory", take_runtime, undo_runtime};
 static const struct step NETLINK = {"netlink", take_netlink, undo_netlink};
 static const struct step WATCH = {"network watch", take_watch, undo_watch};
@@ -162,6 +168,7 @@ static const struct step PRIVILEGES = {"privileges", take_privileges, NULL};
 static const struct step NODE = {"node", take_node, undo_node};
 static const struct step PATH = {"link", take_path, undo_path};
 static const struct step CLOCK = {"clock", take_clock, undo_clock};
+static const struct step SEAL = {"system call filter", take_seal, NULL};
 
 // With Route.
 static const struct step *const WITH_TUN[] = {
@@ -190,6 +197,7 @@ static const struct step *const WITH_TUN[] = {
     &ACCEPT_EXIT,
     &PATH,
     &CLOCK,
+    &SEAL,
     NULL,
 };
 
@@ -214,6 +222,7 @@ static const struct step *const WITHOUT_TUN[] = {
     &ACCEPT_EXIT,
     &PATH,
     &CLOCK,
+    &SEAL,
     NULL,
 };
 
@@ -232,6 +241,7 @@ static const struct step *const WITH_GIVEN_TUN[] = {
     &HANDING_ENTRANCE,
     &PATH,
     &CLOCK,
+    &SEAL,
     NULL,
 };
 

@@ -28,16 +28,16 @@ Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs sec
 # The loop's own, which every process with one has.
 LOOP = {"null", "log", "eventpoll", "pipe", "eventfd"}
 TABLE = {
-    "portal": Row(NOBODY, NET_ADMIN, 0, 1, 0,
+    "portal": Row(NOBODY, NET_ADMIN, 0, 1, 2,
                   LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
-    "portal without a device": Row(NOBODY, 0, 0, 1, 0, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "portal without a device": Row(NOBODY, 0, 0, 1, 2, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 0, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
                   {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
     "front of run": Row(SOMEBODY, 0, EVERY, 0, 0, LOOP | {"stdio", "signalfd", "unix", "/run/usher", "memfd"}),
-    "portal of run": Row(SOMEBODY, 0, EVERY, 1, 0, LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "portal of run": Row(SOMEBODY, 0, EVERY, 1, 2, LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "init of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "unix", "signalfd", "stdio"}),
     "command of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "stdio"}),
 }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The units of the service manager: how much they leave open, and that the programs work in what they leave."""
 
+import json
 import re
 import shutil
 
@@ -12,6 +13,29 @@ from traffic import Server, each_connection, listener, serve_echo, stream
 
 # Of `systemd-analyze security`, in tenths: more is a right that somebody has added.
 EXPOSURE = {"usher-gate@.service": 22, "usher-tun@.service": 26}
+
+# Each line of it that counts, and why it stays. Those of one unit alone stand apart.
+REASONS = {
+    "UserOrDynamicUser": "keys are root's, and workers, resolv.conf's keeper and the portal are started by root",
+    "CapabilityBoundingSet_CAP_SET_UID_GID_PCAP": "who reads from the network becomes nobody first",
+    "SystemCallFilter_privileged": "setresuid, setgroups and capset are among these; each process has a filter of its own later",
+    "PrivateUsers": "rights over the host's network are none in a namespace of users",
+    "PrivateNetwork": "its purpose is the host's network",
+    "RestrictAddressFamilies_AF_INET_INET6": "its purpose is the host's network",
+    "IPAddressDeny": "it goes where it is asked to, within the rules of its configuration",
+    "RestrictAddressFamilies_AF_NETLINK": "the host's addresses and routes: guarded at a gate, made and watched by a portal",
+    "RestrictAddressFamilies_AF_UNIX": "the service manager, the control socket, channels to workers",
+    "CapabilityBoundingSet_CAP_NET_BIND_SERVICE_BROADCAST_RAW)": "low ports (gate), pings at the exit",
+    "DeviceAllow": "/dev/net/tun at a portal; the clock's device comes with ProtectClock",
+}
+GATE = {
+    "CapabilityBoundingSet_CAP_KILL": "a worker that does not end is made to, and it is somebody else",
+    "RootDirectoryOrRootImage": "names, users and helpers are the host's",
+}
+TUN = {
+    "CapabilityBoundingSet_CAP_NET_ADMIN": "rules and routes are put back when somebody removes them",
+    "PrivateDevices": "/dev/net/tun is a device",
+}
 
 
 def unit(name):
@@ -28,6 +52,17 @@ def test_exposure(tmp_path, name):
     if "nrecognized option" in done.stderr:
         pytest.skip("this systemd-analyze judges no file")
     assert done.returncode == 0, done.stdout[-200:] + done.stderr
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")
+@pytest.mark.parametrize("name, own", (("usher-gate@.service", GATE), ("usher-tun@.service", TUN)))
+def test_every_line_has_its_reason(tmp_path, name, own):
+    file = tmp_path / name
+    file.write_text(unit(name).replace("@BINDIR@", "/usr/bin").replace("@TYPE@", "notify"))
+    done = run("systemd-analyze", "security", "--offline=true", "--no-pager", "--json=short", file, check=False)
+    if "nrecognized option" in done.stderr:
+        pytest.skip("this systemd-analyze judges no file")
+    assert {line["json_field"] for line in json.loads(done.stdout) if line["set"] is False} == set(REASONS) | set(own)
 
 
 def within(name):

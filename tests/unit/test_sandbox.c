@@ -112,6 +112,10 @@ static long try_open(void)
 {
     return open("/etc/passwd", O_RDONLY);
 }
+static long try_create(void)
+{
+    return open("/tmp/usher-no-such-file", O_WRONLY | O_CREAT, 0600);
+}
 static long try_unlink(void)
 {
     return unlink("/tmp/usher-no-such-file");
@@ -185,6 +189,7 @@ static const struct {
     {"x32", try_x32, DIES, false},
 #endif
     {"open", try_open, FAILS, true},
+    {"create", try_create, FAILS, true},
     {"unlink", try_unlink, FAILS, false},
     {"AF_NETLINK", try_netlink, FAILS, false},
     {"AF_UNIX", try_unix, FAILS, false},
@@ -226,6 +231,16 @@ static void what_no_worker_does(void **state)
     munmap(page, 4096);
 }
 
+typedef long attempt(void);
+
+static bool is_one_of(attempt *one, attempt **list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (list[i] == one)
+            return true;
+    return false;
+}
+
 static int sealed_keeper_attempt(const void *arg)
 {
     struct fault fault;
@@ -243,7 +258,7 @@ static void what_no_keeper_does(void **state)
     (void)state;
     page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
     for (size_t i = 0; i < COUNT(forbidden); i++) {
-        bool may = forbidden[i].attempt == try_open || forbidden[i].attempt == try_unlink;
+        bool may = is_one_of(forbidden[i].attempt, (attempt *[]){try_open, try_create, try_unlink}, 3);
         if (SANITIZED && forbidden[i].sanitizer_needs_it)
             continue;
         int end = in_child(sealed_keeper_attempt, &forbidden[i].attempt);
@@ -253,6 +268,62 @@ static void what_no_keeper_does(void **state)
             fail_msg("%s ends with %d", forbidden[i].name, end);
     }
     munmap(page, 4096);
+}
+
+static int sealed_portal_attempt(const void *arg)
+{
+    struct fault fault;
+    if (!sandbox_seal_portal(false, &fault))
+        return CHILD_NOT_SEALED;
+    long (*const *attempt)(void) = arg;
+    if ((*attempt)() != -1)
+        return CHILD_SUCCEEDED;
+    return errno == EPERM ? CHILD_EPERM : CHILD_OTHER_ERROR;
+}
+
+// It reads files and removes its own, and has other sockets; it makes no file, and starts nothing.
+static void what_no_portal_does(void **state)
+{
+    (void)state;
+    attempt *its[] = {try_open, try_unlink, try_netlink, try_unix, try_listen};
+    page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < COUNT(forbidden); i++) {
+        if (SANITIZED && forbidden[i].sanitizer_needs_it)
+            continue;
+        int end = in_child(sealed_portal_attempt, &forbidden[i].attempt);
+        bool as_it_should = is_one_of(forbidden[i].attempt, its, COUNT(its))
+                                ? end == CHILD_SUCCEEDED || end == CHILD_OTHER_ERROR
+                                : end == (forbidden[i].outcome == DIES ? -SIGSYS : CHILD_EPERM);
+        if (!as_it_should)
+            fail_msg("%s ends with %d", forbidden[i].name, end);
+    }
+    munmap(page, 4096);
+}
+
+// What ProxyCommand starts inherits what is refused, and that is little.
+static int starting_portal(const void *arg)
+{
+    struct fault fault;
+    (void)arg;
+    if (!sandbox_seal_portal(true, &fault))
+        return CHILD_NOT_SEALED;
+    attempt *refused[] = {try_ptrace, try_packet, try_peek, try_unshare, try_mount, try_bpf};
+    for (size_t i = 0; i < COUNT(refused); i++)
+        if (refused[i]() != -1 || errno != EPERM)
+            return 1 + (int)i;
+    pid_t child = fork();
+    if (child == 0) {
+        execl("/bin/sh", "sh", "-c", "exec /bin/true", (char *)NULL);
+        _exit(1);
+    }
+    int status;
+    return waitpid(child, &status, 0) == child && status == 0 ? 0 : CHILD_OTHER_ERROR;
+}
+
+static void a_portal_that_starts_programs(void **state)
+{
+    (void)state;
+    assert_int_equal(in_child(starting_portal, NULL), 0);
 }
 
 // What the loop, the allocator and the log do in a worker; the number of the step that failed, or 0.
@@ -521,6 +592,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_worker_does),
         cmocka_unit_test(what_no_keeper_does),
+        cmocka_unit_test(what_no_portal_does),
+        cmocka_unit_test(a_portal_that_starts_programs),
         cmocka_unit_test(what_a_worker_does),
         cmocka_unit_test(an_abort_is_still_an_abort),
         cmocka_unit_test(a_sealed_worker_resolves_and_connects),

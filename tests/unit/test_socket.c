@@ -280,6 +280,8 @@ static void test_options(void **state)
     assert_false(socket_set_congestion(fd, "no-such-thing"));
     assert_int_equal(socket_has_congestion("no-such-thing"), geteuid() != 0);
     assert_true(socket_has_congestion("reno") && socket_has_congestion("cubic") && socket_has_congestion("auto"));
+    char usual[SOCKET_CONGESTION_SIZE];
+    assert_true(socket_usual_congestion(usual) && socket_has_congestion(usual) && *usual);
     assert_string_equal(chosen_congestion(), "cubic"); // nothing is nearer than this machine
     assert_int_equal(socket_rtt_usec(STDIN_FILENO), 0);
     close(fd);
