@@ -10,6 +10,8 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
+enum { PARTS = 8 }; // of a line, those that lack so much of its end
+
 static void require(bool truth)
 {
     if (!truth)
@@ -39,7 +41,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     require(used <= size);
     for (const char *at = text; *at; at++)
         require(*at >= ' ' && *at <= '~');
-    for (size_t part = 0; part < used; part++)
+    for (size_t part = used > PARTS ? used - PARTS : 0; part < used; part++)
         require(line_take(again, data, part) == 0 || (data[part - 1] == '\r'));
     place(text);
     return 0;

@@ -4,11 +4,19 @@
 #include "config/gate_conf.h"
 #include "config/portal_conf.h"
 #include "config/value_forward.h"
+#include "os/memory_limit.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+// In the place of the machine's, which a dozen files would have to be opened for.
+uint64_t memory_limit(const char *root)
+{
+    (void)root;
+    return UINT64_C(1) << 30;
+}
 
 static void judge(bool ok, const char *report)
 {

@@ -193,9 +193,9 @@ static inline enum usher_status model_feed(struct model *model, const uint8_t *b
     enum usher_status status = USHER_RUNNING;
     while (len > 0) {
         uint32_t part = len < CHUNK_SIZE ? (uint32_t)len : CHUNK_SIZE;
-        struct chunk *chunk = memory_new(sizeof *chunk + part);
+        struct chunk *chunk = malloc(sizeof *chunk + part);
+        *chunk = (struct chunk){.refs = 2, .size = part}; // never handed to a pool
         memcpy(chunk->bytes, bytes, part);
-        chunk->refs = 2; // never handed to a pool
         struct slice slice = {.chunk = chunk, .bytes = chunk->bytes, .len = part};
         status = usher_engine_feed(model->engine, &slice, model->now);
         require(chunk->refs == 2);
