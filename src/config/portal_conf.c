@@ -34,6 +34,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CONFIG_BOUNDED("Portal", "MaxFlows", value_number, FIELD(max_flows), "32000", 1, 1000000),
     CONFIG_BOUNDED("Portal", "ReceiveBudget", value_budget, FIELD(receive_budget), "auto", 1 << 20, 1ull << 40),
+    {"Portal", "TellOrigin", value_switch, FIELD(tell_origin), .fallback = "no"},
     {"Portal", "Ask", value_loopback, FIELD(ask), .list = true},
     SOCKS_KEYS("Portal", struct portal_conf, socks),
     NAMES_KEYS("Portal", struct portal_conf, names),

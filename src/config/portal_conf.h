@@ -50,6 +50,7 @@ struct portal_conf {
     uint64_t dns_idle;       // ms
     uint64_t max_flows;      // at once, of each entrance
     uint64_t receive_budget; // bytes
+    bool tell_origin;        // to the gate, who asked for a flow
 
     struct socks_keys socks;
     struct names_keys names;

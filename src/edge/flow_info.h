@@ -11,6 +11,7 @@ struct flow_info {
     const char *via;  // the name of its edge; the exchange says it
     uint8_t protocol; // IP protocol number
     struct endpoint inside;
+    struct endpoint asked_by; // behind the other end's entrance, where it has said so; version 0: nobody knows
     struct endpoint outside;
     const char *host;             // of a far end that is a name; NULL: `outside` has its address
     const struct usher_open *led; // where it really goes, if that is elsewhere; else NULL; the exchange says it

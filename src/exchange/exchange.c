@@ -63,9 +63,10 @@ static void open_through(struct exchange *exchange, struct edge *edge, struct op
                          struct usher_engine *engine, const struct want *want)
 {
     opening->session = usher_session_open(engine, &want->open, want->ops, opening);
-    if (opening->session)
+    if (opening->session) {
+        usher_session_say_origin(opening->session, &want->origin);
         edge->kind->placed(opening);
-    else
+    } else
         refuse_later(exchange, &edge->refused, opening);
 }
 

@@ -1,8 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "gate/telling.h"
 
+#include "base/host_name.h"
 #include "base/memory.h"
+#include "base/text.h"
 #include "gate/channel.h"
+#include "os/log.h"
 
 #include <assert.h>
 #include <stdio.h>
@@ -19,6 +22,17 @@ void telling_up(int channel, const struct tls *tls)
     message->up.expires = tls_peer_expires(tls);
     channel_send(channel, message);
     free(message);
+}
+
+void telling_origin(const char *who, const struct usher_session *session, const struct usher_open *open)
+{
+    char by[ENDPOINT_TEXT_SIZE], address[ADDRESS_TEXT_SIZE], far[HOST_PORT_TEXT_SIZE], shown[4 * HOST_PORT_TEXT_SIZE];
+    struct endpoint origin;
+    if (!usher_session_origin(session, &origin))
+        return;
+    host_port_text(far, sizeof far, open->addr.version ? address_text(&open->addr, address) : open->host, open->port);
+    log_debug("%s: %s asks for %s, protocol %u", who, endpoint_text(&origin, by), text_escape(shown, sizeof shown, far),
+              open->protocol);
 }
 
 void telling_refusal(int channel, const char *why)

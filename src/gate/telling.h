@@ -9,6 +9,8 @@
 void telling_up(int channel, const struct tls *tls);
 // It is not, and why. The supervisor writes the line: it sees all refusals and bounds their number.
 void telling_refusal(int channel, const char *why);
+// In the log, where the portal has said who asked.
+void telling_origin(const char *who, const struct usher_session *session, const struct usher_open *open);
 // How things stand; `tunnel` is the node's.
 void telling_facts(int channel, const struct node *node, const struct tunnel *tunnel);
 

@@ -77,6 +77,7 @@ static void add_control_session(struct worker *worker, const struct translate *t
         .judge = exchange_judge(worker->node.exchange),
         .translate = translate,
         .resolver = worker->resolver,
+        .keeps_origin = true,
     };
     exchange_add(worker->node.exchange, control_session_edge(control_session_new(&config)));
 }
@@ -185,6 +186,7 @@ static void tunnel_came(void *owner)
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct worker *worker = owner;
+    telling_origin(worker->who, session, open);
     node_session_came(&worker->node, session, open);
 }
 

@@ -15,6 +15,7 @@ static bool take_session(struct portal *portal, struct fault *fault)
         .max_sessions = (uint32_t)portal->conf->link.max_sessions,
         .judge = exchange_judge(portal->node.exchange),
         .resolver = accept_resolver(portal),
+        .tells_origin = portal->conf->tell_origin,
     };
     (void)fault;
     portal->control_session = control_session_new(&config);

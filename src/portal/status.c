@@ -125,7 +125,7 @@ static void tell_flow(void *arg, const struct flow_info *info)
 {
     struct facts *facts = arg;
     char inside[ENDPOINT_TEXT_SIZE];
-    char far[FAR_TEXT_SIZE];
+    char far[FAR_TEXT_SIZE], by[ENDPOINT_TEXT_SIZE];
     struct fact_label label = {.name = "inside", .value = endpoint_text(&info->inside, inside)};
     facts_item(facts, &label);
     facts_text(facts, "via", "the way into or out of the tunnel that it takes", info->via);
@@ -134,6 +134,9 @@ static void tell_flow(void *arg, const struct flow_info *info)
     facts_text(facts, "far", "the end behind the gate",
                far_text(info->host, &info->outside.addr, info->outside.port, far));
     tell_led(info->led, facts);
+    if (info->asked_by.addr.version)
+        facts_text(facts, "asked_by", "who asked for it behind the other end, as that says",
+                   endpoint_text(&info->asked_by, by));
     facts_text(facts, "state", "what the flow is at", info->state);
     facts_counter(facts, "bytes_out", "payload to the far end", FACT_BYTES, info->bytes_out);
     facts_counter(facts, "bytes_in", "payload from the far end", FACT_BYTES, info->bytes_in);

@@ -114,6 +114,31 @@ bool control_answer_decode(struct control_answer *out, const struct control_mess
     return !r.failed;
 }
 
+void control_origin_encode(struct writer *w, const struct control_origin *origin)
+{
+    const struct address *addr = &origin->who.addr;
+    size_t len = addr->version == 4 ? 4 : 16;
+    header_encode(w, CONTROL_ORIGIN, 0, 2 + 2 + 2 + len);
+    writer_u16(w, origin->session);
+    writer_u16(w, origin->who.port);
+    writer_u16(w, addr->version);
+    writer_bytes(w, addr->bytes, len);
+}
+
+bool control_origin_decode(struct control_origin *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    *out = (struct control_origin){.session = reader_u16(&r)};
+    out->who.port = reader_u16(&r);
+    uint16_t version = reader_u16(&r);
+    if (version == 4 || version == 6) {
+        const uint8_t *bytes = reader_bytes(&r, version == 4 ? 4 : 16);
+        if (bytes)
+            out->who.addr = version == 4 ? address_v4(bytes) : address_v6(bytes);
+    }
+    return !r.failed;
+}
+
 static void endpoint_encode(struct writer *w, const struct endpoint *end)
 {
     static const uint8_t none[4];

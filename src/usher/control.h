@@ -22,7 +22,13 @@ enum {
     CONTROL_NAME_MAX = 255,   // bytes of a name, without its NUL
 };
 
-enum control_type { CONTROL_HELLO = 1, CONTROL_PROBE = 2, CONTROL_ANSWER = 3, CONTROL_UNREACHABLE = 7 };
+enum control_type {
+    CONTROL_HELLO = 1,
+    CONTROL_PROBE = 2,
+    CONTROL_ANSWER = 3,
+    CONTROL_ORIGIN = 4,
+    CONTROL_UNREACHABLE = 7
+};
 
 struct control_message {
     uint8_t type;
@@ -51,6 +57,7 @@ enum control_can {
     CONTROL_CAN_PROBE = 1,       // it answers probes
     CONTROL_CAN_UNREACHABLE = 2, // it heeds `unreachable`
     CONTROL_CAN_CONFIRM = 4,     // it confirms what it takes, and keeps what is not confirmed
+    CONTROL_CAN_ORIGIN = 16,     // it keeps who asked for a session
 };
 
 struct control_hello {
@@ -89,16 +96,24 @@ struct control_unreachable {
     struct usher_unreachable what;
 };
 
+// Who asked for the session that will be opened next by that identifier, which is the sender's.
+struct control_origin {
+    uint16_t session;
+    struct endpoint who; // behind an entrance; version 0: of a kind that is not known here
+};
+
 // Encoders write header and body; on too little room `w->failed` is set. Texts are cut at their bounds.
 void control_hello_encode(struct writer *w, const struct control_hello *hello);
 void control_probe_encode(struct writer *w, const struct control_probe *probe);
 void control_answer_encode(struct writer *w, const struct control_answer *answer);
+void control_origin_encode(struct writer *w, const struct control_origin *origin);
 void control_unreachable_encode(struct writer *w, const struct control_unreachable *unreachable);
 
 // False means a protocol error.
 bool control_hello_decode(struct control_hello *out, const struct control_message *message);
 bool control_probe_decode(struct control_probe *out, const struct control_message *message);
 bool control_answer_decode(struct control_answer *out, const struct control_message *message);
+bool control_origin_decode(struct control_origin *out, const struct control_message *message);
 bool control_unreachable_decode(struct control_unreachable *out, const struct control_message *message);
 
 #endif

@@ -91,6 +91,7 @@ void usher_engine_free(struct usher_engine *engine)
     leave(engine);
     free(engine->carry);
     intake_fini(&engine->intake);
+    origins_fini(&engine->origins);
     ids_fini(&engine->ids);
     free(engine);
 }

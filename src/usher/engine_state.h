@@ -13,6 +13,7 @@
 #include "usher/heartbeat.h"
 #include "usher/ids.h"
 #include "usher/intake.h"
+#include "usher/origins.h"
 #include "usher/scheduler.h"
 
 enum {
@@ -23,7 +24,8 @@ enum {
     // sessions for others can keep these from changing their minds.
     ENGINE_CANCELS = 1000,
     ENGINE_CANCELS_PER_SEC = 33,
-    ENGINE_REFUSALS_MAX = 4096, // refusals of opens above a limit that may wait for a peer that does not read
+    ENGINE_ORIGINS_EARLY = 1024, // of sessions that are not opened yet, beside those that may be
+    ENGINE_REFUSALS_MAX = 4096,  // refusals of opens above a limit that may wait for a peer that does not read
 };
 
 struct usher_engine {
@@ -56,6 +58,8 @@ struct usher_engine {
 
     uint32_t sessions;             // bound to an id, refusals aside
     struct usher_session *control; // the one that is not counted, or NULL
+    bool control_first;            // what it has to say goes before opens that are due
+    struct origins origins;        // of the peer's sessions
     uint32_t refusals;
     uint32_t unanswered; // opened by the peer, waiting for the edge
     struct usher_counters counters;

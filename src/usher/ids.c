@@ -117,3 +117,8 @@ void ids_unbind(struct ids *ids, uint16_t peer_id)
 {
     bit_clear(ids->bound, peer_id);
 }
+
+bool ids_is_bound(const struct ids *ids, uint16_t peer_id)
+{
+    return ids->bound[peer_id / WORD_BITS] & UINT64_C(1) << peer_id % WORD_BITS;
+}

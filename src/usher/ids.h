@@ -39,5 +39,6 @@ struct usher_session *ids_find(const struct ids *ids, uint16_t id);
 // Marks an id of the peer's as bound to a session; false when it is already.
 bool ids_bind(struct ids *ids, uint16_t peer_id);
 void ids_unbind(struct ids *ids, uint16_t peer_id);
+bool ids_is_bound(const struct ids *ids, uint16_t peer_id);
 
 #endif

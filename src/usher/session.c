@@ -113,6 +113,31 @@ void usher_session_heard(struct usher_session *control, uint16_t id, const struc
         session_abort(session, what->word, what->text);
 }
 
+void usher_session_say_origin(struct usher_session *session, const struct endpoint *who)
+{
+    struct usher_engine *engine = session->engine;
+    const struct usher_session *control = engine->control;
+    if (control && control->closing.state == SESSION_ACTIVE && control->ops->say_origin &&
+        due_has_record(session->due, RECORD_OPEN) && control->ops->say_origin(control->owner, session->opening.id, who))
+        engine->control_first = true;
+}
+
+void usher_session_origin_came(struct usher_session *control, uint16_t id, const struct endpoint *who)
+{
+    struct usher_engine *engine = control->engine;
+    if (!ids_is_bound(&engine->ids, id))
+        origins_put(&engine->origins, id, who, engine->config.max_sessions + ENGINE_ORIGINS_EARLY);
+}
+
+bool usher_session_origin(const struct usher_session *session, struct endpoint *who)
+{
+    const struct endpoint *known =
+        session->opening.incoming ? origins_find(&session->engine->origins, session->opening.peer_id) : NULL;
+    if (known)
+        *who = *known;
+    return known;
+}
+
 static void finish(struct usher_session *session, bool both)
 {
     closing_finish(&session->closing, both);

@@ -30,6 +30,14 @@ void usher_session_attach(struct usher_session *session, const struct usher_sess
 void usher_session_accept(struct usher_session *session);
 void usher_session_refuse(struct usher_session *session, enum usher_word word, const char *text);
 
+// Tells the peer who asked for it, where the two ends have agreed to that; right after usher_session_open, as it goes before
+// that. Costs nothing else.
+void usher_session_say_origin(struct usher_session *session, const struct endpoint *who);
+// The control session has heard that of the session that will be opened by `id` next.
+void usher_session_origin_came(struct usher_session *control, uint16_t id, const struct endpoint *who);
+// Who asked for a session of the peer's; false when it has not said.
+bool usher_session_origin(const struct usher_session *session, struct endpoint *who);
+
 // There are bytes to send: `fill` will be asked. Cheap; may be called for every packet. From within `fill` it has no
 // effect when that returns 0.
 void usher_session_ready(struct usher_session *session);

@@ -39,6 +39,8 @@ struct usher_session_ops {
     void (*unreachable)(void *owner, const struct usher_unreachable *what);
     // Of the control session alone (usher_session_unreachable): says so of the peer's session of that id, or false.
     bool (*tell)(void *owner, uint16_t session, const struct usher_unreachable *what);
+    // Of the control session alone (usher_session_say_origin): says it of our session of that id, or false.
+    bool (*say_origin)(void *owner, uint16_t session, const struct endpoint *who);
     // UsherClose(READ): no more data will come; write out what is queued, then shut down the writing half.
     void (*finished)(void *owner);
     // UsherClose(WRITE): the peer can take no more; stop reading. The engine has answered for us.

@@ -100,6 +100,8 @@ void session_release(struct usher_session *session)
         session_set_state(session, SESSION_INACTIVE);
     due_drop(&session->due);
     ids_release(&engine->ids, session->opening.id);
+    if (session->opening.incoming)
+        origins_drop(&engine->origins, session->opening.peer_id);
     if (opening_is_bound(&session->opening))
         ids_unbind(&engine->ids, session->opening.peer_id);
     count(session, -1);

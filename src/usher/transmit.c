@@ -180,9 +180,18 @@ static bool put_data(struct room *room, struct usher_session *session)
     return session->opening.stream ? stream_turn(room, session) : datagram_turn(room, session);
 }
 
+// Whether the control session has something that was to go before an open.
+static bool is_control_first(struct usher_engine *engine)
+{
+    engine->control_first &= engine->control && place_is_taken(&engine->control->place);
+    return engine->control_first;
+}
+
 // The next record. False when there is none, or none that fits.
 static bool put_next(struct room *room, struct usher_engine *engine)
 {
+    if (is_control_first(engine))
+        return put_data(room, engine->control);
     if (!list_is_empty(&engine->due))
         return put_due(room, container_of(engine->due.next, struct due, link)->session);
     struct place *place = scheduler_next(&engine->scheduler);

@@ -40,6 +40,7 @@ static void look(const struct control_message *message)
     struct control_probe probe, probe2;
     struct control_answer answer, answer2;
     struct control_unreachable unreachable, unreachable2;
+    struct control_origin origin, origin2;
     if (message->type == CONTROL_HELLO && control_hello_decode(&hello, message)) {
         control_hello_encode(&w, &hello);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
@@ -54,6 +55,11 @@ static void look(const struct control_message *message)
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
         require(control_answer_decode(&answer2, &again) && answer.id == answer2.id && answer.status == answer2.status &&
                 answer.families == answer2.families && answer.ttl == answer2.ttl);
+    } else if (message->type == CONTROL_ORIGIN && control_origin_decode(&origin, message) && origin.who.addr.version) {
+        control_origin_encode(&w, &origin);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_origin_decode(&origin2, &again) && origin.session == origin2.session &&
+                endpoint_equal(&origin.who, &origin2.who));
     } else if (message->type == CONTROL_UNREACHABLE && control_unreachable_decode(&unreachable, message)) {
         control_unreachable_encode(&w, &unreachable);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));

@@ -15,6 +15,8 @@ static const struct {
     {"hello that goes on", {1, 0, 0, 20, 0, 0, 0, 1, 0, 0, 0x7d, 0, '1', '.', '0', 0, 0, 0, 0, 1, 0, 0, 0, 9}, 24},
     {"probe", {2, 0, 0, 8, 0, 0, 1, 2, 'a', '.', 'b', 0}, 12},
     {"answer", {3, 0, 0, 10, 0, 0, 1, 2, 0, 3, 0, 0, 0, 60}, 14},
+    {"origin", {4, 0, 0, 10, 1, 2, 0x13, 0x88, 0, 4, 10, 1, 0, 2}, 14},
+    {"origin over IPv6", {4, 0, 0, 22, 1, 2, 0x13, 0x88, 0, 6, 0xfd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}, 26},
     {"unreachable",
      {7, 0, 0, 24, 1, 2, 10, 1, 0, 2, 0x13, 0x88, 10, 73, 0, 2, 0, 53, 'd', 'e', 'n', 'i', 'e', 'd', ':', ' ', 'x', 0},
      28},
@@ -24,6 +26,8 @@ static const struct {
 };
 
 static const struct endpoint INSIDE = {.addr = {.version = 4, .bytes = {10, 1, 0, 2}}, .port = 5000};
+static const struct endpoint INSIDE6 = {
+    .addr = {.version = 6, .bytes = {0xfd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}}, .port = 5000};
 static const struct endpoint OUTSIDE = {.addr = {.version = 4, .bytes = {10, 73, 0, 2}}, .port = 53};
 
 static void check(const char *name, const struct control_message *message)
@@ -32,6 +36,7 @@ static void check(const char *name, const struct control_message *message)
     struct control_probe probe;
     struct control_answer answer;
     struct control_unreachable unreachable;
+    struct control_origin origin;
     switch (message->type) {
     case CONTROL_HELLO:
         CASE(name, control_hello_decode(&hello, message));
@@ -51,6 +56,10 @@ static void check(const char *name, const struct control_message *message)
             break;
         }
         CASE(name, endpoint_equal(&unreachable.what.from, &INSIDE) && endpoint_equal(&unreachable.what.to, &OUTSIDE));
+        break;
+    case CONTROL_ORIGIN:
+        CASE(name, control_origin_decode(&origin, message) && origin.session == 0x102);
+        CASE(name, endpoint_equal(&origin.who, message->length == 10 ? &INSIDE : &INSIDE6));
         break;
     default:
         CASE(name, control_answer_decode(&answer, message));
@@ -82,8 +91,10 @@ static void bytes_of_each(void **state)
             control_probe_encode(&w, &probe);
         else if (i == 3)
             control_answer_encode(&w, &answer);
+        else if (i <= 5)
+            control_origin_encode(&w, &(struct control_origin){.session = 0x102, .who = i == 4 ? INSIDE : INSIDE6});
         else
-            control_unreachable_encode(&w, i == 4 ? &unreachable : &nameless);
+            control_unreachable_encode(&w, i == 6 ? &unreachable : &nameless);
         CASE(VECTORS[i].name, !w.failed && sizeof room - writer_left(&w) == VECTORS[i].len);
         CASE(VECTORS[i].name, !memcmp(room, VECTORS[i].bytes, VECTORS[i].len));
     }
@@ -93,7 +104,7 @@ static void bytes_of_each(void **state)
 static void split_anyhow(void **state)
 {
     (void)state;
-    uint8_t stream[300];
+    uint8_t stream[400];
     size_t len = 0;
     for (size_t i = 0; i < 2 * COUNT(VECTORS); i++) {
         memcpy(stream + len, VECTORS[i % COUNT(VECTORS)].bytes, VECTORS[i % COUNT(VECTORS)].len);
@@ -166,6 +177,9 @@ static void malformed(void **state)
         {"probe of the empty name", CONTROL_PROBE, "\0\0\0\1\0", 5, true},
         {"short answer", CONTROL_ANSWER, "\0\0\0\1\0\1\0\0\0", 9, false},
         {"long answer", CONTROL_ANSWER, "\0\0\0\1\0\1\0\0\0\1\0", 11, true},
+        {"origin without an address", CONTROL_ORIGIN, "\0\2\0\1\0\4\12\1\0", 9, false},
+        {"origin with a part of one", CONTROL_ORIGIN, "\0\2\0\1\0\6\12\1\0\2", 10, false},
+        {"origin of a later version", CONTROL_ORIGIN, "\0\2\0\1\0\11x", 7, true},
         {"answer of a status that is not known", CONTROL_ANSWER, "\0\0\0\1\311\1\0\0\0\1", 10, true},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -174,9 +188,11 @@ static void malformed(void **state)
         struct control_hello hello;
         struct control_probe probe;
         struct control_answer answer = {0};
-        bool good = cases[i].type == CONTROL_HELLO   ? control_hello_decode(&hello, &message)
-                    : cases[i].type == CONTROL_PROBE ? control_probe_decode(&probe, &message)
-                                                     : control_answer_decode(&answer, &message);
+        struct control_origin origin;
+        bool good = cases[i].type == CONTROL_HELLO    ? control_hello_decode(&hello, &message)
+                    : cases[i].type == CONTROL_PROBE  ? control_probe_decode(&probe, &message)
+                    : cases[i].type == CONTROL_ORIGIN ? control_origin_decode(&origin, &message)
+                                                      : control_answer_decode(&answer, &message);
         CASE(cases[i].name, good == cases[i].good);
         CASE(cases[i].name, answer.status < CONTROL_STATUSES);
     }

@@ -37,6 +37,7 @@ struct end {
     struct resolver *resolver;
     struct control_session *control; // NULL: this end has none, and is played by the test
     bool confirms;                   // as its control session is told
+    bool tells_origin, keeps_origin; // the same
     unsigned agreements[2];          // of the other end not to confirm, and to
     unsigned opened;                 // by the other end
     uint16_t first;                  // protocol of the first of them
@@ -164,6 +165,8 @@ static void add_control(struct end *end, bool opens, bool resolves, const struct
         .translate = translate,
         .resolver = end->resolver,
         .confirms = end->confirms,
+        .tells_origin = end->tells_origin,
+        .keeps_origin = end->keeps_origin,
     };
     end->control = control_session_new(&config);
     exchange_add(end->exchange, control_session_edge(end->control));
@@ -830,6 +833,7 @@ static void speak(struct speaker *speaker, const char *host, const void *bytes, 
 static void alone(void)
 {
     begin(NULL, "*.corp.example");
+    bench.gate.keeps_origin = true;
     add_control(&bench.gate, false, true, NULL);
     join(true);
 }
@@ -940,6 +944,7 @@ static void floods(void **state)
     } cases[] = {
         {"hellos", HELLO, 14},
         {"unknown ones", "\115\0\0\0", 4},
+        {"origins", "\4\0\0\12\0\2\0\1\0\4\12\1\0\2", 14},
         {"answers", "\3\0\0\12\0\0\0\1\0\1\0\0\0\1", 14},
         {"unreachables", "\7\0\0\20\0\6\0\0\0\0\0\0\0\0\0\0\0\0x\0", 20},
         {"probes", "\2\0\0\6\0\0\0\1a\0", 10},
@@ -959,6 +964,97 @@ static void floods(void **state)
         CASE(cases[i].name, usher_engine_counters(bench.gate.engine)->glitches > 1000);
         finish();
     }
+}
+
+// Who asked
+
+static struct endpoint heard[2 * SESSIONS]; // at the moment of the open; version 0: nobody knows
+static size_t heard_count;
+
+static void note_origin(struct edge *edge, struct usher_session *session, const struct usher_open *open)
+{
+    heard[heard_count] = (struct endpoint){0};
+    usher_session_origin(session, &heard[heard_count++]);
+    take_over(edge, session, open);
+}
+
+static struct endpoint asker_of(unsigned number)
+{
+    struct endpoint who = {.addr = {.version = 4, .bytes = {10, 1}}, .port = (uint16_t)number};
+    if (number % 3 == 0)
+        who.addr = (struct address){.version = 6, .bytes = {0xfd}};
+    who.addr.bytes[3] = (uint8_t)(number >> 8);
+    return who;
+}
+
+static void open_for(struct sender *sender, unsigned number)
+{
+    struct endpoint who = asker_of(number);
+    struct usher_open open = {.protocol = USHER_UDP, .port = 53};
+    assert_true(address_parse(&open.addr, "10.73.0.2"));
+    *sender = (struct sender){0};
+    sender->session = usher_session_open(bench.portal.engine, &open, &SENDER, sender);
+    assert_non_null(sender->session);
+    usher_session_say_origin(sender->session, &who);
+}
+
+// Identifiers come again in each round, and each time with what was said of them then; what is not agreed on is not said.
+static void who_asked(void **state)
+{
+    (void)state;
+    static const struct edge_kind kind = {
+        .serves = takes_udp, .adopt = note_origin, .flows = no_flows, .stop = no_stop};
+    for (int agreed = 0; agreed < 4; agreed++) {
+        struct edge there = {.kind = &kind};
+        struct sender senders[SESSIONS];
+        begin(NULL, "*.corp.example");
+        exchange_add(bench.gate.exchange, &there);
+        bench.portal.tells_origin = agreed & 1;
+        bench.gate.keeps_origin = agreed & 2;
+        add_control(&bench.portal, true, false, NULL);
+        add_control(&bench.gate, false, true, NULL);
+        join(true);
+        settle();
+        for (unsigned round = 0; round < 500; round++) {
+            exit_count = heard_count = 0;
+            for (unsigned i = 0; i < SESSIONS; i++)
+                open_for(&senders[i], 1 + round * SESSIONS + i);
+            turn();
+            assert_int_equal(heard_count, SESSIONS);
+            for (unsigned i = 0; i < SESSIONS; i++) {
+                struct endpoint who = asker_of(1 + round * SESSIONS + i), kept;
+                assert_true(agreed == 3 ? endpoint_equal(&heard[i], &who) : !heard[i].addr.version);
+                assert_int_equal(usher_session_origin(exits[i], &kept), agreed == 3);
+                assert_false(usher_session_origin(senders[i].session, &kept)); // of the peer's alone
+                usher_session_reset(senders[i].session, USHER_FAILED, "enough");
+            }
+            turn();
+        }
+        finish();
+    }
+}
+
+// What is said of an identifier that is in use comes too late, and of more than there can be is forgotten.
+static void origins_of_nothing(void **state)
+{
+    (void)state;
+    struct speaker speaker;
+    alone();
+    speak(&speaker, CONTROL_HOST, HELLO, 14);
+    pump(speaker.at == 14);
+    uint8_t bytes[14] = "\4\0\0\12\0\0\0\1\0\4\12\1\0\2";
+    for (unsigned id = 0; id < 4000; id++) {
+        bytes[4] = (uint8_t)(id >> 8);
+        bytes[5] = (uint8_t)id;
+        speaker.bytes = bytes;
+        speaker.len = sizeof bytes;
+        speaker.at = 0;
+        usher_session_ready(speaker.session);
+        turn();
+    }
+    assert_false(bench.over);
+    assert_int_equal(usher_engine_counters(bench.gate.engine)->glitches, 0);
+    finish();
 }
 
 // Told once, at each end; and no confirmation goes that the other end does not expect.
@@ -1001,6 +1097,8 @@ static void what_is_taken_is_confirmed_if_both_can(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(who_asked),
+        cmocka_unit_test(origins_of_nothing),
         cmocka_unit_test(what_is_told_of_a_name),
         cmocka_unit_test(denials),
         cmocka_unit_test(where_names_are_not_resolved),

@@ -12,6 +12,8 @@ struct control_session_config {
     bool opens;                        // this end has dialled
     const char *version;               // for the other end's log; borrowed
     uint32_t max_sessions;             // for the other end to know
+    bool tells_origin;                 // who asked for our sessions, if the other end keeps it
+    bool keeps_origin;                 // who asked for the other end's
     bool confirms;                     // records that are taken, if the other end does too: the tunnel may change lanes
     const struct judge *judge;         // of what the other end may reach; borrowed
     const struct translate *translate; // as its exits have it; borrowed; NULL: names are where their addresses say
@@ -25,7 +27,10 @@ struct control_session_config {
     X(probes_denied, "of those, names that it could not reach anyway")                                                 \
     X(unreachable_told, "datagrams of the other end that did not arrive here, and were told of")                       \
     X(unreachable_untold, "those that were not, as there were too many")                                               \
-    X(unreachable_heard, "datagrams of ours that did not arrive there")
+    X(unreachable_heard, "datagrams of ours that did not arrive there")                                                \
+    X(origins_told, "sessions that the other end was told who asked for")                                              \
+    X(origins_untold, "those that it was not, as there were too many")                                                 \
+    X(origins_heard, "sessions of the other end of which it said who asked for them")
 
 struct control_counters {
 #define CONTROL_COUNTER_FIELD(name, help) uint64_t name;

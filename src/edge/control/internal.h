@@ -5,6 +5,7 @@
 //     asking.c      the names that we ask for
 //     answering.c   the names that the other end asks for
 //     telling.c     datagrams that have not arrived
+//     originating.c who asked for a session
 //
 // What there is to say waits where it arose, and is written when the session asks for bytes: so both queues are bounded by
 // how many questions there may be.
@@ -28,6 +29,9 @@ enum {
     TOLD_MAX = 64,                 // datagrams that wait to be told of: what one source may have under way
     TELL_PER_SECOND = 500,         // of all sources: a kernel says six at once and then one a second of each far host
     TELL_BURST = 100,
+    ORIGINS_MAX = 256,           // opens of one turn; what is more is not told
+    ORIGINS_PER_SECOND = 100000, // as many as opens, which have their own bound
+    ORIGINS_BURST = 100000,
 };
 
 // What we ask.
@@ -57,6 +61,12 @@ struct telling {
     struct bucket bucket;
 };
 
+// Whose sessions we open.
+struct originating {
+    struct control_origin ring[ORIGINS_MAX];
+    uint32_t first, count;
+};
+
 struct control_session {
     struct edge edge; // first
     struct control_session_config config;
@@ -69,6 +79,7 @@ struct control_session {
     bool can_probe;  // the other end answers
     bool can_unreachable;
     bool can_confirm;
+    bool can_origin;
     bool off;   // the tunnel has no such session, nor will it have one
     usec_t now; // of the last turn
     uv_timer_t alarm;
@@ -76,6 +87,7 @@ struct control_session {
     struct asking asking;
     struct answering answering;
     struct telling telling;
+    struct originating originating;
     uint8_t out[CONTROL_MESSAGE_MAX]; // the message that is being sent
     uint32_t out_len, out_at;
     struct control_counters counters;
@@ -112,5 +124,11 @@ void control_telling_init(struct control_session *control);
 bool control_tell(struct control_session *control, uint16_t session, const struct usher_unreachable *what);
 bool control_telling_write(struct control_session *control, struct writer *w);
 bool control_take_unreachable(struct control_session *control, const struct control_message *message);
+
+void control_originating_init(struct control_session *control);
+// False when it is not told.
+bool control_say_origin(struct control_session *control, uint16_t session, const struct endpoint *who);
+bool control_originating_write(struct control_session *control, struct writer *w);
+bool control_take_origin(struct control_session *control, const struct control_message *message);
 
 #endif

@@ -48,6 +48,7 @@ static bool take_hello(struct control_session *control, const struct control_mes
     control->can_probe = hello.can & CONTROL_CAN_PROBE;
     control->can_unreachable = hello.can & CONTROL_CAN_UNREACHABLE;
     control->can_confirm = hello.can & CONTROL_CAN_CONFIRM;
+    control->can_origin = hello.can & CONTROL_CAN_ORIGIN;
     decide_confirming(control);
     if (control->can_probe)
         control_ready(control); // what was asked since the tunnel came
@@ -69,6 +70,7 @@ static const struct row ROWS[] = {
     {CONTROL_PROBE, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_probe},
     {CONTROL_ANSWER, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_answer},
     {CONTROL_UNREACHABLE, 2 * TELL_PER_SECOND, 2 * TELL_BURST, control_take_unreachable},
+    {CONTROL_ORIGIN, ORIGINS_PER_SECOND, ORIGINS_BURST, control_take_origin},
     {0, STRANGE_PER_SECOND, STRANGE_BURST, NULL},
 };
 
@@ -133,7 +135,7 @@ static bool write_hello(struct control_session *control, struct writer *w)
     const struct control_session_config *config = &control->config;
     const struct control_hello hello = {
         .can = (can_answer(config) ? CONTROL_CAN_PROBE : 0) | CONTROL_CAN_UNREACHABLE |
-               (config->confirms ? CONTROL_CAN_CONFIRM : 0),
+               (config->confirms ? CONTROL_CAN_CONFIRM : 0) | (config->keeps_origin ? CONTROL_CAN_ORIGIN : 0),
         .sessions = config->max_sessions,
         .version = config->version,
     };
@@ -147,8 +149,8 @@ static bool write_hello(struct control_session *control, struct writer *w)
 static bool write_next(struct control_session *control)
 {
     struct writer w = writer_over(control->out, sizeof control->out);
-    if (!write_hello(control, &w) && !control_telling_write(control, &w) && !control_answering_write(control, &w) &&
-        !control_asking_write(control, &w))
+    if (!write_hello(control, &w) && !control_originating_write(control, &w) && !control_telling_write(control, &w) &&
+        !control_answering_write(control, &w) && !control_asking_write(control, &w))
         return false;
     control->out_len = (uint32_t)(sizeof control->out - writer_left(&w));
     control->out_at = 0;
@@ -188,6 +190,7 @@ static void begin(struct control_session *control)
     for (size_t i = 0; i < ROW_COUNT; i++)
         bucket_init(&control->bounds[i], ROWS[i].per_second, ROWS[i].burst, control->now);
     control_telling_init(control);
+    control_originating_init(control);
     control_ready(control);
 }
 
@@ -216,7 +219,7 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
         log_debug("the other end has no control session: %s", text_escape(said, sizeof said, text));
     control->opening.session = NULL;
     control->hello_came = control->can_probe = control->can_unreachable = false;
-    control->hello_due = control->hello_gone = control->can_confirm = false;
+    control->hello_due = control->hello_gone = control->can_confirm = control->can_origin = false;
     control->reader.len = control->out_len = control->out_at = 0;
     control_asking_lost(control);
     control_answering_lost(control);
@@ -227,8 +230,14 @@ static bool on_tell(void *owner, uint16_t session, const struct usher_unreachabl
     return control_tell(of_opening(owner), session, what);
 }
 
+static bool on_say_origin(void *owner, uint16_t session, const struct endpoint *who)
+{
+    return control_say_origin(of_opening(owner), session, who);
+}
+
 static const struct usher_session_ops SESSION_OPS = {
     .tell = on_tell,
+    .say_origin = on_say_origin,
     .opened = on_opened,
     .fill = on_fill,
     .data = on_data,

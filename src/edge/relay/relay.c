@@ -110,6 +110,7 @@ static void describe(const struct relay_flow *flow, struct flow_info *info, usec
         info->host = flow->kind->host(flow);
     if (!flow->opening.session)
         return;
+    usher_session_origin(flow->opening.session, &info->asked_by);
     uint64_t sent = usher_session_sent(flow->opening.session), received = usher_session_received(flow->opening.session);
     info->bytes_out = relay_flow_is_ours(flow) ? sent : received;
     info->bytes_in = relay_flow_is_ours(flow) ? received : sent;

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""Who asked for a flow, as a portal tells its gate if it may."""
+
+import re
+
+import pytest
+
+from lab import SERVER4, SERVER6, run, wait_until
+from programs import USHER_TUN, Gate, Portal
+from traffic import Server, datagram, each_connection, listener, serve_datagram_echo, serve_echo, stream
+
+
+@pytest.fixture(scope="module")
+def gate(lab, pki, tmp_path_factory):
+    gate = Gate(lab, tmp_path_factory.mktemp("origin"), pki, extra="LogLevel = debug").start()
+    yield gate
+    gate.stop()
+
+
+def asked(gate, before):
+    """Who asked for what, in the order of the gate's log."""
+    return re.findall(r"branch \(\S+\): (\S+) asks for (\S+), protocol (\d+)$", gate.log()[before:], re.MULTILINE)
+
+
+def use_all(lab):
+    """A connection and a datagram over each IP version: what they went from and to."""
+    used = []
+    for address in (SERVER4, SERVER6):
+        with Server(listener(lab.server, address), each_connection(serve_echo)) as where, stream(lab.client)(address) as sock:
+            sock.connect(where[:2])
+            used.append((sock.getsockname()[:2], where[:2], "6"))
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+        with Server(datagram(lab.server, address, (address, 0)), serve_datagram_echo) as where, \
+                datagram(lab.client, address) as sock:
+            sock.connect(where[:2])
+            used.append((sock.getsockname()[:2], where[:2], "17"))
+            sock.settimeout(5)
+            sock.send(b"x")
+            assert sock.recv(10) == b"x"
+    return used
+
+
+def shown(end):
+    return f"[{end[0]}]:{end[1]}" if ":" in end[0] else f"{end[0]}:{end[1]}"
+
+
+@pytest.mark.parametrize("key", ("", "TellOrigin = no", "TellOrigin = yes"))
+def test_who_asked(lab, pki, tmp_path, gate, key):
+    before = len(gate.log())
+    portal = Portal(lab, tmp_path, pki, extra=key).start()
+    try:
+        expected = [(shown(inside), shown(outside), protocol) for inside, outside, protocol in use_all(lab)]
+        if key.endswith("yes"):
+            wait_until(lambda: asked(gate, before) == expected, 5, f"{expected} in {gate.log()[before:]}")
+            assert portal.status()["counters"]["origins_told"] == 4
+        else:
+            assert asked(gate, before) == []
+            assert portal.status()["counters"]["origins_told"] == 0
+    finally:
+        portal.down()
+
+
+def test_a_wrong_value(lab, pki, tmp_path):
+    portal = Portal(lab, tmp_path, pki, extra="TellOrigin = perhaps")
+    done = run(USHER_TUN, "check", portal.conf, check=False)
+    line = portal.conf.read_text().splitlines().index("TellOrigin = perhaps") + 1
+    assert done.returncode == 2 and f'{portal.conf.name}:{line}: TellOrigin: "perhaps" is neither yes nor no' in done.stderr
