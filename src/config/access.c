@@ -12,13 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void add(struct access *access, const char *name, bool allow, const char *rules)
+static void add(struct access *access, const struct config_entry *entry, bool allow)
 {
     access->lines = memory_resize(access->lines, (access->count + 1) * sizeof *access->lines);
     access->lines[access->count++] = (struct access_line){
-        .name = memory_text(name),
+        .name = memory_text(entry->argument),
         .allow = allow,
-        .rules = memory_text(rules),
+        .rules = memory_text(entry->value),
+        .line = entry->line,
     };
 }
 
@@ -47,7 +48,7 @@ static bool parse(struct access *access, const struct config_entry *entry, bool 
     if (ok && access->count == ACCESS_RULES_MAX)
         ok = fault_set(fault, "is one line too many: there may be %d", ACCESS_RULES_MAX);
     if (ok)
-        add(access, entry->argument, allow, entry->value);
+        add(access, entry, allow);
     return ok;
 }
 
@@ -229,7 +230,7 @@ static void add_of(struct policy *policy, const struct access *access, const cha
         const struct access_line *line = &access->lines[i];
         if (strcasecmp(line->name, name)) // names of certificates are DNS names: case does not count
             continue;
-        bool ok = policy_add(policy, line->allow, line->rules, &fault);
+        bool ok = policy_add_line(policy, line->allow, line->rules, line->line, &fault);
         assert(ok); // it was read before
         (void)ok;
     }

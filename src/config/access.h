@@ -18,6 +18,7 @@ struct access_line {
     char *name; // of the portal; "*" is everybody authenticated
     bool allow;
     char *rules; // comma separated, as exchange/policy/policy.h reads them
+    unsigned line;
 };
 
 struct access_portal {

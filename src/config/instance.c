@@ -3,6 +3,8 @@
 
 #include "config/instance.h"
 
+#include "base/memory.h"
+
 #include <ctype.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,6 +38,14 @@ void instance_config_path(char *room, size_t size, const char *name_or_file)
         snprintf(room, size, "%s", name_or_file);
     else if (!own_path(room, size, name_or_file))
         snprintf(room, size, "/etc/usher/%s.conf", name_or_file);
+}
+
+char *instance_config_place(const char *name_or_file)
+{
+    char path[4096];
+    instance_config_path(path, sizeof path, name_or_file);
+    char *whole = realpath(path, NULL);
+    return whole ? whole : memory_text(path);
 }
 
 bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, struct fault *fault)

@@ -15,5 +15,7 @@ bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, s
 // The configuration's path; anything with a slash or ".conf" is a path itself. "branch" is "/etc/usher/branch.conf", for
 // another user than root only if there is no "$XDG_CONFIG_HOME/usher/branch.conf" ("~/.config" where that is not set).
 void instance_config_path(char *room, size_t size, const char *name_or_file);
+// The same for people who are elsewhere: from the root, where there is such a file. The caller's, to be freed.
+char *instance_config_place(const char *name_or_file);
 
 #endif

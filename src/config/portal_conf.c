@@ -204,6 +204,7 @@ struct portal_conf *portal_conf_load(const char *name_or_file, enum portal_use u
 {
     struct portal_conf *conf = memory_new(sizeof *conf);
     conf->use = use;
+    conf->file = instance_config_place(name_or_file);
     *identity = load(conf, name_or_file, asking, report);
     if (*identity && use != PORTAL_OF_HOST)
         leave_out(conf);
@@ -289,6 +290,7 @@ void portal_conf_free(struct portal_conf *conf)
     value_forwards_fini(&conf->forwards);
     access_fini(&conf->accept);
     free(conf->peer_name);
+    free(conf->file);
     free(conf->device);
     free(conf->route_congestion);
     free(conf->user);

@@ -25,6 +25,7 @@ enum portal_use {
 
 struct portal_conf {
     char name[INSTANCE_NAME_MAX + 1];
+    char *file; // it was loaded from; NULL: from none
     enum portal_use use;
     struct credential_keys credentials;
     struct link_tuning link;

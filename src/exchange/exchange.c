@@ -5,11 +5,13 @@
 
 #include "base/host_name.h"
 #include "base/memory.h"
+#include "exchange/denials.h"
 #include "exchange/guides.h"
 #include "os/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <time.h>
 
 struct exchange {
     uv_loop_t *loop;
@@ -20,6 +22,7 @@ struct exchange {
     struct usher_engine *engine; // NULL: no tunnel
     const struct policy *policy; // NULL: nothing is allowed
     struct judge judge;          // by that
+    struct denials *denials;     // what it has refused
     struct exchange_counters counters;
 };
 
@@ -121,12 +124,46 @@ static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, c
     return verdict == POLICY_ALLOWED ? JUDGE_ALLOWED : JUDGE_RESOLVE;
 }
 
+static void find_reason(const struct policy *policy, const struct judge_denial *denial, struct policy_reason *reason)
+{
+    if (!policy)
+        *reason = (struct policy_reason){.text = "there are no rules"};
+    else if (denial->to.addr.version)
+        policy_explain(policy, denial->protocol, denial->host, &denial->to.addr, denial->to.port, reason);
+    else
+        policy_explain_name(policy, denial->protocol, denial->host, denial->to.port, reason);
+}
+
+static void note_denial(const struct judge *judge, const struct judge_denial *denial)
+{
+    const struct exchange *exchange = container_of(judge, const struct exchange, judge);
+    struct policy_reason reason;
+    struct denial noted = {
+        .who = "",
+        .protocol = denial->protocol,
+        .host = denial->host ? denial->host : "",
+        .to = denial->to,
+        .count = 1,
+        .first = (uint64_t)time(NULL),
+    };
+    noted.last = noted.first;
+    if (denial->from)
+        noted.from = *denial->from;
+    if (denials_repeat(exchange->denials, &noted))
+        return;
+    find_reason(exchange->policy, denial, &reason);
+    noted.line = reason.line;
+    noted.rule = reason.text;
+    denials_add(exchange->denials, &noted);
+}
+
 struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config)
 {
     struct exchange *exchange = memory_new(sizeof *exchange);
     exchange->loop = loop;
     exchange->config = *config;
-    exchange->judge = (struct judge){.address = judge_address, .name = judge_name};
+    exchange->judge = (struct judge){.address = judge_address, .name = judge_name, .denied = note_denial};
+    exchange->denials = denials_new();
     list_init(&exchange->edges);
     guides_init(&exchange->guides, config->wake, config->owner);
     uv_timer_init(loop, &exchange->alarm);
@@ -166,6 +203,7 @@ void exchange_free(struct exchange *exchange)
         refuse_all(exchange, edge);
         edge->kind->stop(edge);
     }
+    denials_free(exchange->denials);
     uv_close((uv_handle_t *)&exchange->alarm, on_closed);
 }
 
@@ -188,6 +226,12 @@ void exchange_add_guide(struct exchange *exchange, struct guide *guide)
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy)
 {
     exchange->policy = policy;
+    denials_rules_changed(exchange->denials);
+}
+
+struct denials *exchange_denials(const struct exchange *exchange)
+{
+    return exchange->denials;
 }
 
 const struct judge *exchange_judge(const struct exchange *exchange)

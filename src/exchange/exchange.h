@@ -44,6 +44,9 @@ void exchange_add_guide(struct exchange *exchange, struct guide *guide);
 // The rules by which exits judge what the peer opens, borrowed; without any everything is denied.
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy);
 const struct judge *exchange_judge(const struct exchange *exchange);
+// What was refused by them.
+struct denials;
+struct denials *exchange_denials(const struct exchange *exchange);
 
 // A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine);

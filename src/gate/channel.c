@@ -51,6 +51,65 @@ static void get_text(struct reader *r, char *room, size_t size)
     strcpy(room, text);
 }
 
+static void put_address(struct writer *w, const struct address *addr)
+{
+    writer_u8(w, addr->version);
+    writer_bytes(w, addr->bytes, sizeof addr->bytes);
+}
+
+static void get_address(struct reader *r, struct address *out)
+{
+    static const uint8_t unused[sizeof out->bytes];
+    uint8_t version = out->version = reader_u8(r);
+    size_t used = version == 6 ? 16 : version;
+    const uint8_t *bytes = reader_bytes(r, sizeof out->bytes);
+    if (!bytes || (version != 0 && version != 4 && version != 6) || memcmp(bytes + used, unused, sizeof unused - used))
+        r->failed = true;
+    else
+        memcpy(out->bytes, bytes, sizeof out->bytes);
+}
+
+static void put_denials(struct writer *w, const struct channel_message *message)
+{
+    writer_u8(w, (uint8_t)message->denials.count);
+    for (size_t i = 0; i < message->denials.count; i++) {
+        const struct channel_denial *denial = &message->denials.items[i];
+        writer_u8(w, denial->protocol);
+        put_address(w, &denial->from);
+        put_address(w, &denial->to.addr);
+        writer_u16(w, denial->to.port);
+        writer_u32(w, denial->line);
+        writer_u64(w, denial->count);
+        writer_u64(w, denial->first);
+        writer_u64(w, denial->last);
+        writer_text(w, denial->host);
+        writer_text(w, denial->rule);
+    }
+}
+
+static void get_denials(struct reader *r, struct channel_message *out)
+{
+    uint8_t count = reader_u8(r);
+    if (count > CHANNEL_DENIALS_MAX) {
+        r->failed = true;
+        return;
+    }
+    out->denials.count = count;
+    for (size_t i = 0; i < count && !r->failed; i++) {
+        struct channel_denial *denial = &out->denials.items[i];
+        denial->protocol = reader_u8(r);
+        get_address(r, &denial->from);
+        get_address(r, &denial->to.addr);
+        denial->to.port = reader_u16(r);
+        denial->line = reader_u32(r);
+        denial->count = reader_u64(r);
+        denial->first = reader_u64(r);
+        denial->last = reader_u64(r);
+        get_text(r, denial->host, sizeof denial->host);
+        get_text(r, denial->rule, sizeof denial->rule);
+    }
+}
+
 static bool get_switch(struct reader *r)
 {
     uint8_t value = reader_u8(r);
@@ -106,6 +165,9 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         writer_u64(&w, message->facts.bytes_out);
         writer_bytes(&w, message->facts.bytes, message->facts.len);
         break;
+    case CHANNEL_DENIALS:
+        put_denials(&w, message);
+        break;
     case CHANNEL_FORWARDS:
         writer_u32(&w, message->forwards.first);
         break;
@@ -145,6 +207,9 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_FACTS:
         get_facts(&r, out);
+        break;
+    case CHANNEL_DENIALS:
+        get_denials(&r, out);
         break;
     case CHANNEL_FORWARDS:
         out->forwards.first = reader_u32(&r);

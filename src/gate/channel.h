@@ -5,6 +5,7 @@
 #define GATE_CHANNEL_H
 
 #include "base/address.h"
+#include "exchange/policy/policy.h"
 #include "gate/facts_wire.h"
 #include "link/tls/tls.h"
 
@@ -13,7 +14,9 @@
 enum {
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
+    CHANNEL_HOST_SIZE = 256,   // a host name of USHER_HOST_MAX
     CHANNEL_FDS_MAX = 250,     // of one message; what the kernel takes is 253 (SCM_MAX_FD)
+    CHANNEL_DENIALS_MAX = 16,  // of one message
     CHANNEL_EXPORT_MTU = 1500, // bytes, of an export's device: as others have; segments come whole all the same (TSO)
 };
 
@@ -33,6 +36,19 @@ enum channel_type {
     CHANNEL_EXPORT_BACK, // it was deleted, and is there again behind the same descriptor
     // To the worker, with a file as gate/handover.h describes it: what it holds is true from now on.
     CHANNEL_NEWS,
+    // To the supervisor: what was refused by rules since it heard of that last, before CHANNEL_FACTS and unasked.
+    CHANNEL_DENIALS,
+};
+
+// As in exchange/denials.h, whose portal it is is known.
+struct channel_denial {
+    uint8_t protocol;
+    struct address from;
+    struct endpoint to;
+    uint32_t line;
+    uint64_t count, first, last;
+    char host[CHANNEL_HOST_SIZE];
+    char rule[POLICY_REASON_SIZE];
 };
 
 struct channel_message {
@@ -66,6 +82,10 @@ struct channel_message {
         struct {
             uint32_t size; // of the file, bytes
         } news;
+        struct {
+            size_t count;
+            struct channel_denial items[CHANNEL_DENIALS_MAX];
+        } denials;
     };
 };
 

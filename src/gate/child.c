@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "gate/worker.h"
+#include "os/clock.h"
 #include "os/log.h"
 
 #include <ctype.h>
@@ -17,6 +18,9 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
+
+// Messages with what was refused; an honest worker has no more than four a second, and four each time it is asked.
+enum { DENIALS_PER_SECOND = 64, DENIALS_BURST = 256 };
 
 static void closed(uv_handle_t *handle)
 {
@@ -57,6 +61,12 @@ static void take_facts(struct child *child, const struct channel_message *messag
     child->ops->told(child->owner, child);
 }
 
+static void take_denials(struct child *child, const struct channel_message *message)
+{
+    for (size_t i = 0; i < message->denials.count; i++)
+        child->ops->denied(child->owner, child, &message->denials.items[i]);
+}
+
 static void take_refusal(struct child *child, const struct channel_message *message)
 {
     char why[CHANNEL_TEXT_SIZE]; // escaped already by an honest worker; nothing but plain text passes from any other
@@ -76,6 +86,8 @@ static bool act_on(struct child *child, const struct channel_message *message)
         take_refusal(child, message);
     else if (message->type == CHANNEL_FACTS && child->polled)
         take_facts(child, message);
+    else if (message->type == CHANNEL_DENIALS && child->up && bucket_take(&child->denials, clock_now()))
+        take_denials(child, message);
     else
         return false;
     return true;
@@ -214,6 +226,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
     struct child *child = memory_new(sizeof *child);
     *child = (struct child){.peer = *peer, .since = time(NULL), .channel_fd = ends[0], .ops = ops, .owner = owner};
     list_init(&child->node);
+    bucket_init(&child->denials, DENIALS_PER_SECOND, DENIALS_BURST, clock_now());
     child->process.data = child->channel.data = child;
     child->handles = 2;
     int error = spawn(child, loop, fd, ends[1], handover_fd);

@@ -3,6 +3,7 @@
 #ifndef GATE_CHILD_H
 #define GATE_CHILD_H
 
+#include "base/bucket.h"
 #include "base/list.h"
 #include "gate/admission.h"
 #include "gate/channel.h"
@@ -16,6 +17,7 @@ struct child_ops {
     void (*up)(void *owner, struct child *child);                       // its portal has authenticated
     void (*refused)(void *owner, struct child *child, const char *why); // `why` is printable
     void (*told)(void *owner, struct child *child);                     // it answered child_poll
+    void (*denied)(void *owner, const struct child *child, const struct channel_denial *denial);
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
 };
@@ -38,7 +40,8 @@ struct child {
     usec_t expires;
     uint32_t sessions;
     uint64_t bytes_in, bytes_out;
-    uint8_t *facts; // of its parts, as gate/facts_wire.h reads them
+    struct bucket denials; // how many messages of them it may send
+    uint8_t *facts;        // of its parts, as gate/facts_wire.h reads them
     size_t facts_len;
 
     uv_process_t process;

@@ -2,6 +2,7 @@
 // usher-gate: a gate. See usher-gate(8).
 
 #include "cli/command.h"
+#include "cli/denials.h"
 #include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
@@ -19,6 +20,8 @@
 static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
                             "       usher-gate check NAME|FILE      judge a configuration\n"
                             "       usher-gate status [NAME] [--json]\n"
+                            "       usher-gate denials [NAME] [--json]\n"
+                            "                                       what portals were refused, and by which rule\n"
                             "       usher-gate reload [NAME]        read its files again\n"
                             "       usher-gate end PORTAL           end every tunnel of this portal now\n"
                             "       usher-gate --version\n"
@@ -98,10 +101,12 @@ static void print_status(FILE *out, const struct json_t *status)
     else
         fprintf(out, "  no portal is connected\n");
     query_lines(out, "  refused: ", query_part(status, "refused"));
+    denials_print_count(out, status, "usher-gate");
     expiry_print(out, status);
 }
 
-static int status(const struct command_line *line)
+static int ask(const struct command_line *line, const char *request,
+               void (*print)(FILE *out, const struct json_t *answer))
 {
     char name[INSTANCE_NAME_MAX + 1];
     struct fault fault;
@@ -112,12 +117,22 @@ static int status(const struct command_line *line)
     struct query query = {
         .program = "usher-gate",
         .role = "gate",
-        .line = "status",
+        .line = request,
         .name = line->argument ? name : NULL,
         .json = line->json,
-        .print = print_status,
+        .print = print,
     };
     return query_run(&query);
+}
+
+static int status(const struct command_line *line)
+{
+    return ask(line, "status", print_status);
+}
+
+static int denials(const struct command_line *line)
+{
+    return ask(line, "denials", denials_print);
 }
 
 static void print_reload(FILE *out, const struct json_t *answer)
@@ -189,6 +204,7 @@ static const struct command COMMANDS[] = {
     {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
+    {"denials", denials, .takes_json = true, .takes_argument = true},
     {"reload", reload, .takes_json = true, .takes_argument = true},
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {WORKER_COMMAND, worker, .takes_argument = false},

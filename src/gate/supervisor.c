@@ -147,6 +147,12 @@ static void portal_told(void *owner, struct child *child)
     survey_heard(supervisor->survey);
 }
 
+static void portal_denied(void *owner, const struct child *child, const struct channel_denial *denial)
+{
+    struct supervisor *supervisor = owner;
+    survey_denied(supervisor->survey, child, denial);
+}
+
 static bool is_crash(int signal)
 {
     return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
@@ -179,7 +185,12 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
 }
 
 static const struct child_ops CHILD_OPS = {
-    .up = portal_up, .refused = portal_refused, .told = portal_told, .ended = portal_ended};
+    .up = portal_up,
+    .refused = portal_refused,
+    .told = portal_told,
+    .denied = portal_denied,
+    .ended = portal_ended,
+};
 
 static void give_way(struct child *child)
 {
@@ -340,6 +351,8 @@ static void control(void *owner, const char *line, struct control_request *reque
     struct supervisor *supervisor = owner;
     if (!strcmp(line, "status")) {
         survey_request(supervisor->survey, request);
+    } else if (!strcmp(line, "denials")) {
+        survey_request_denials(supervisor->survey, request);
     } else if (!strcmp(line, "reload")) {
         renewal_run(supervisor->renewal);
         control_reply(request, describe_reload, supervisor);
@@ -419,7 +432,8 @@ static void open_handles(struct supervisor *supervisor)
     supervisor->watchdog = watchdog_new(&supervisor->loop);
     begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
-    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, &supervisor->children, supervisor->admission);
+    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file,
+                                    &supervisor->children, supervisor->admission);
 }
 
 // What a gate that was killed has left goes only when ours stands.

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/forwards.h"
+#include "exchange/denials.h"
 
 #include <stdlib.h>
 #include <time.h>
@@ -23,8 +24,13 @@ struct survey {
     const struct list *children;
     const struct admission *admission;
     const struct renewal *renewal;
-    struct control_request *requests[REQUESTS_MAX];
-    size_t request_count;
+    struct {
+        struct control_request *request;
+        facts_describe *describe;
+    } asked[REQUESTS_MAX];
+    size_t asked_count;
+    struct denials *denials; // of all portals, those that have gone too
+    char *file;              // the configuration
     time_t since;
 };
 
@@ -84,16 +90,30 @@ static uint64_t count_unauthenticated(const struct survey *survey)
     return count;
 }
 
+static void tell_name(const struct survey *survey, struct facts *facts)
+{
+    facts_text(facts, "name", "of the instance", survey->conf->name);
+    facts_text(facts, "role", "what kind of program it is", "gate");
+}
+
+static void describe_denials(const void *part, struct facts *facts)
+{
+    const struct survey *survey = part;
+    tell_name(survey, facts);
+    denials_describe(survey->denials, survey->file, facts);
+}
+
 static void describe_gate(const void *part, struct facts *facts)
 {
     const struct survey *survey = part;
-    facts_text(facts, "name", "of the instance", survey->conf->name);
-    facts_text(facts, "role", "what kind of program it is", "gate");
+    tell_name(survey, facts);
     facts_text(facts, "state", "always up", "up");
+    facts_text(facts, "file", "of the configuration", survey->file);
     facts_gauge(facts, "since", "when it started", FACT_UNIX_SECONDS, (uint64_t)survey->since);
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
     tell_listen(survey, facts);
     tell_portals(survey, facts);
+    denials_describe(survey->denials, survey->file, facts);
     validity_describe(&renewal_conf(survey->renewal)->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
     renewal_describe(survey->renewal, facts);
     facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
@@ -106,9 +126,9 @@ static void describe_gate(const void *part, struct facts *facts)
 static void answer(struct survey *survey)
 {
     uv_timer_stop(&survey->timer);
-    for (size_t i = 0; i < survey->request_count; i++)
-        control_reply(survey->requests[i], describe_gate, survey);
-    survey->request_count = 0;
+    for (size_t i = 0; i < survey->asked_count; i++)
+        control_reply(survey->asked[i].request, survey->asked[i].describe, survey);
+    survey->asked_count = 0;
 }
 
 static void ran_out(uv_timer_t *timer)
@@ -126,17 +146,35 @@ static bool all_heard(const struct survey *survey)
 
 void survey_heard(struct survey *survey)
 {
-    if (survey->request_count && all_heard(survey))
+    if (survey->asked_count && all_heard(survey))
         answer(survey);
 }
 
-void survey_request(struct survey *survey, struct control_request *request)
+void survey_denied(struct survey *survey, const struct child *child, const struct channel_denial *denial)
 {
-    if (survey->request_count == REQUESTS_MAX) {
+    char who[2 * TLS_NAME_SIZE], host[2 * CHANNEL_HOST_SIZE], rule[2 * POLICY_REASON_SIZE];
+    const struct denial noted = {
+        .who = text_escape(who, sizeof who, child->name),
+        .from = denial->from,
+        .protocol = denial->protocol,
+        .host = text_escape(host, sizeof host, denial->host),
+        .to = denial->to,
+        .line = denial->line,
+        .rule = text_escape(rule, sizeof rule, denial->rule),
+        .count = denial->count,
+        .first = denial->first,
+        .last = denial->last,
+    };
+    denials_add(survey->denials, &noted);
+}
+
+static void ask(struct survey *survey, struct control_request *request, facts_describe *describe)
+{
+    if (survey->asked_count == REQUESTS_MAX) {
         control_refuse(request, "busy");
         return;
     }
-    if (survey->request_count == 0) {
+    if (survey->asked_count == 0) {
         list_for_each(node, survey->children) {
             struct child *child = container_of(node, struct child, node);
             if (child->up)
@@ -144,23 +182,39 @@ void survey_request(struct survey *survey, struct control_request *request)
         }
         uv_timer_start(&survey->timer, ran_out, PATIENCE_MS, 0);
     }
-    survey->requests[survey->request_count++] = request;
+    survey->asked[survey->asked_count].request = request;
+    survey->asked[survey->asked_count++].describe = describe;
     survey_heard(survey);
+}
+
+void survey_request(struct survey *survey, struct control_request *request)
+{
+    ask(survey, request, describe_gate);
+}
+
+void survey_request_denials(struct survey *survey, struct control_request *request)
+{
+    ask(survey, request, describe_denials);
 }
 
 static void closed(uv_handle_t *handle)
 {
-    free(handle->data);
+    struct survey *survey = handle->data;
+    denials_free(survey->denials);
+    free(survey->file);
+    free(survey);
 }
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
-                          const struct admission *admission)
+struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
+                          const struct list *children, const struct admission *admission)
 {
     struct survey *survey = memory_new(sizeof *survey);
     survey->conf = conf;
     survey->children = children;
     survey->admission = admission;
     survey->since = time(NULL);
+    survey->denials = denials_new();
+    survey->file = instance_config_place(name_or_file);
     uv_timer_init(loop, &survey->timer);
     survey->timer.data = survey;
     return survey;

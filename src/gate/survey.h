@@ -12,14 +12,18 @@
 
 struct survey;
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const struct list *children,
-                          const struct admission *admission);
+struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
+                          const struct list *children, const struct admission *admission);
 // What it tells of, borrowed.
 void survey_set_renewal(struct survey *survey, const struct renewal *renewal);
 void survey_free(struct survey *survey);
 
 void survey_request(struct survey *survey, struct control_request *request);
+// `usher-gate denials`.
+void survey_request_denials(struct survey *survey, struct control_request *request);
 // A worker has answered, or is gone.
 void survey_heard(struct survey *survey);
+// A worker tells what its portal was refused.
+void survey_denied(struct survey *survey, const struct child *child, const struct channel_denial *denial);
 
 #endif

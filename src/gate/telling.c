@@ -44,6 +44,40 @@ void telling_refusal(int channel, const char *why)
     free(message);
 }
 
+static void put_denial(struct channel_denial *out, const struct denial *denial)
+{
+    *out = (struct channel_denial){
+        .protocol = denial->protocol,
+        .from = denial->from,
+        .to = denial->to,
+        .line = denial->line,
+        .count = denial->count,
+        .first = denial->first,
+        .last = denial->last,
+    };
+    snprintf(out->host, sizeof(out->host), "%s", denial->host);
+    snprintf(out->rule, sizeof(out->rule), "%s", denial->rule);
+}
+
+void telling_denials(int channel, struct denials *denials)
+{
+    struct denial denial;
+    struct channel_message *message = NULL;
+    while (denials_take(denials, &denial)) {
+        if (!message)
+            message = memory_new(sizeof(*message));
+        message->type = CHANNEL_DENIALS;
+        put_denial(&message->denials.items[message->denials.count++], &denial);
+        if (message->denials.count < CHANNEL_DENIALS_MAX)
+            continue;
+        channel_send(channel, message);
+        message->denials.count = 0;
+    }
+    if (message && message->denials.count)
+        channel_send(channel, message);
+    free(message);
+}
+
 struct whole {
     const struct node *node;
     const struct tunnel *tunnel;

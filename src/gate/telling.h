@@ -3,6 +3,7 @@
 #ifndef GATE_TELLING_H
 #define GATE_TELLING_H
 
+#include "exchange/denials.h"
 #include "node/node.h"
 
 // The portal is in.
@@ -11,6 +12,8 @@ void telling_up(int channel, const struct tls *tls);
 void telling_refusal(int channel, const char *why);
 // In the log, where the portal has said who asked.
 void telling_origin(const char *who, const struct usher_session *session, const struct usher_open *open);
+// What was refused by rules, as far as that was not told yet.
+void telling_denials(int channel, struct denials *denials);
 // How things stand; `tunnel` is the node's.
 void telling_facts(int channel, const struct node *node, const struct tunnel *tunnel);
 

@@ -33,6 +33,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#define DENIALS_PAUSE USEC_PER_SEC
+
 enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel, tunnel, name queries
 
 struct worker {
@@ -57,6 +59,7 @@ struct worker {
     char peer[ENDPOINT_TEXT_SIZE];
     char who[TLS_NAME_SIZE + ENDPOINT_TEXT_SIZE + 4]; // for log lines
     struct log_tally denied, evicted;
+    usec_t denials_due; // when the supervisor may be told of refusals unasked
 };
 
 static void tell_counts(struct worker *worker, usec_t now)
@@ -66,6 +69,15 @@ static void tell_counts(struct worker *worker, usec_t now)
               worker->who);
     log_tally(&worker->evicted, worker->node.counters.sessions_evicted, now,
               "%s: flows reset because their data were not taken and memory ran short", worker->who);
+}
+
+// Unasked so often at most; who asks is told all.
+static void tell_denials(struct worker *worker, usec_t now)
+{
+    if (now < worker->denials_due)
+        return;
+    worker->denials_due = now + DENIALS_PAUSE;
+    telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
 }
 
 static void add_control_session(struct worker *worker, const struct translate *translate)
@@ -141,8 +153,10 @@ static void turned(void *owner, usec_t now)
     struct worker *worker = owner;
     if (worker->dial && worker->news.config.bytes)
         heed(worker, &worker->news);
-    if (worker->dial)
+    if (worker->dial) {
         tell_counts(worker, now);
+        tell_denials(worker, now);
+    }
 }
 
 static void tunnel_came(void *owner)
@@ -193,6 +207,7 @@ static void session_came(void *owner, struct usher_session *session, const struc
 static void tunnel_went(void *owner, const char *why)
 {
     struct worker *worker = owner;
+    telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
     if (worker->dial)
         log_info("%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu", worker->who, why,
                  (unsigned long long)worker->node.counters.sessions_accepted,
@@ -224,6 +239,7 @@ static void act_on(struct worker *worker, const struct channel_message *message,
         standing_take_locals(&worker->standing, message);
         break;
     case CHANNEL_POLL:
+        telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
         telling_facts(WORKER_CHANNEL_FD, &worker->node, worker->tunnel);
         break;
     case CHANNEL_END:

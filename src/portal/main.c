@@ -9,6 +9,8 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "                                        run it with the tunnel as its only network\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
+                            "       usher-tun denials [NAME] [--json]\n"
+                            "                                        what the gate's side was refused\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
                             "up, run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
@@ -22,6 +24,7 @@ static const struct command COMMANDS[] = {
      .needs_command = true},
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
+    {"denials", command_denials, .takes_json = true, .takes_argument = true},
     {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
 };
 

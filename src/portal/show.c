@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // status and flows, as text.
 
+#include "cli/denials.h"
 #include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
@@ -43,6 +44,7 @@ static void print_status(FILE *out, const struct json_t *status)
     fprintf(out, "  pid         %s\n", text(a, status, "pid"));
     if (strcmp(text(a, status, "last_error"), "-"))
         fprintf(out, "  last error  %s\n", a);
+    denials_print_count(out, status, "usher-tun");
     expiry_print(out, status);
 }
 
@@ -89,4 +91,9 @@ int command_status(const struct command_line *line)
 int command_flows(const struct command_line *line)
 {
     return ask(line, "flows", print_flows);
+}
+
+int command_denials(const struct command_line *line)
+{
+    return ask(line, "denials", denials_print);
 }

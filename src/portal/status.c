@@ -2,7 +2,9 @@
 // What the portal tells of itself on the control socket, and what it is asked there.
 #include "portal/status.h"
 
+#include "base/protocol.h"
 #include "cli/forwards.h"
+#include "exchange/denials.h"
 #include "os/clock.h"
 #include "portal/capturing.h"
 #include "portal/handing.h"
@@ -61,6 +63,7 @@ static void tell_status(const void *part, struct facts *facts)
     const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->path ? path_tunnel(portal->path) : NULL;
     tell_name(portal, facts);
     facts_text(facts, "state", "connecting, up or down", portal_state_text(portal->state));
+    facts_text(facts, "file", "of the configuration", portal->conf->file);
     tell_gate(portal, tunnel, facts);
     facts_gauge(facts, "since", "when it came into this state", FACT_UNIX_SECONDS, (uint64_t)portal->since);
     facts_gauge(facts, "pid", "of the process", FACT_COUNT, (uint64_t)getpid());
@@ -84,22 +87,7 @@ static void tell_status(const void *part, struct facts *facts)
     usher_counters_describe(&portal->node.counters, facts);
     facts_end(facts);
     exchange_describe(portal->node.exchange, facts);
-}
-
-static const char *protocol_text(uint8_t protocol)
-{
-    switch (protocol) {
-    case USHER_TCP:
-        return "tcp";
-    case USHER_UDP:
-        return "udp";
-    case USHER_ICMP:
-        return "icmp";
-    case USHER_ICMPV6:
-        return "icmpv6";
-    default:
-        return "?";
-    }
+    denials_describe(exchange_denials(portal->node.exchange), portal->conf->file, facts);
 }
 
 enum { FAR_TEXT_SIZE = USHER_HOST_MAX + sizeof ":65535" };
@@ -144,6 +132,13 @@ static void tell_flow(void *arg, const struct flow_info *info)
     facts_item_end(facts);
 }
 
+static void tell_denials(const void *part, struct facts *facts)
+{
+    const struct portal *portal = part;
+    tell_name(portal, facts);
+    denials_describe(exchange_denials(portal->node.exchange), portal->conf->file, facts);
+}
+
 static void tell_flows(const void *part, struct facts *facts)
 {
     const struct portal *portal = part;
@@ -160,6 +155,8 @@ void status_answer(void *owner, const char *line, struct control_request *reques
         control_reply(request, tell_status, portal);
     } else if (!strcmp(line, "flows")) {
         control_reply(request, tell_flows, portal);
+    } else if (!strcmp(line, "denials")) {
+        control_reply(request, tell_denials, portal);
     } else if (!strcmp(line, "down")) {
         control_reply(request, tell_name, portal);
         portal_stop(portal, "asked to");

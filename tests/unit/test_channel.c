@@ -72,6 +72,27 @@ static void test_round_trips(void **state)
     assert_int_equal(out.locals.count, CHANNEL_LOCALS_MAX);
     assert_memory_equal(out.locals.prefixes, in.locals.prefixes, sizeof(in.locals.prefixes));
 
+    in = (struct channel_message){.type = CHANNEL_DENIALS};
+    in.denials.count = CHANNEL_DENIALS_MAX;
+    for (size_t i = 0; i < in.denials.count; i++) {
+        struct channel_denial *denial = &in.denials.items[i];
+        *denial = (struct channel_denial){.protocol = 6, .line = 7, .count = UINT64_MAX, .first = 8, .last = 9};
+        denial->from = (struct address){.version = 6, .bytes = {0xfd, [15] = 1}};
+        denial->to = (struct endpoint){.addr = {.version = i % 2 ? 4 : 0}, .port = 65535};
+        memset(denial->host, 'h', sizeof(denial->host) - 1);
+        memset(denial->rule, 'r', sizeof(denial->rule) - 1);
+    }
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.denials.count, CHANNEL_DENIALS_MAX);
+    for (size_t i = 0; i < in.denials.count; i++) {
+        const struct channel_denial *sent = &in.denials.items[i], *got = &out.denials.items[i];
+        assert_true(got->protocol == 6 && got->line == 7 && got->count == UINT64_MAX && got->first == 8 &&
+                    got->last == 9);
+        assert_true(address_equal(&got->from, &sent->from) && endpoint_equal(&got->to, &sent->to));
+        assert_string_equal(got->host, sent->host);
+        assert_string_equal(got->rule, sent->rule);
+    }
+
     in = (struct channel_message){.type = CHANNEL_END};
     strcpy(in.text, "going down");
     assert_true(decode(room, encode()));
@@ -149,15 +170,17 @@ static void test_descriptors(void **state)
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS,   CHANNEL_POLL,    CHANNEL_END,
-                                              CHANNEL_UP,       CHANNEL_REFUSED, CHANNEL_FACTS,
-                                              CHANNEL_FORWARDS, CHANNEL_EXPORT,  CHANNEL_EXPORT_BACK};
+    static const enum channel_type types[] = {CHANNEL_LOCALS,      CHANNEL_POLL,   CHANNEL_END,      CHANNEL_UP,
+                                              CHANNEL_REFUSED,     CHANNEL_FACTS,  CHANNEL_FORWARDS, CHANNEL_EXPORT,
+                                              CHANNEL_EXPORT_BACK, CHANNEL_DENIALS};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {
             in.locals.count = 2;
             in.locals.prefixes[0].addr.version = in.locals.prefixes[1].addr.version = 4;
         }
+        if (types[i] == CHANNEL_DENIALS)
+            in.denials.count = 2;
         size_t len = encode();
         for (size_t cut = 1; cut < len; cut++)
             assert_false(decode(room, cut));
@@ -180,6 +203,13 @@ static void test_hostile_bytes(void **state)
     assert_true(decode(one, sizeof(one)));
     assert_false(decode(no_version, sizeof(no_version)));
     assert_false(decode(too_narrow, sizeof(too_narrow)));
+    static const uint8_t too_many_denials[] = {CHANNEL_DENIALS, CHANNEL_DENIALS_MAX + 1};
+    assert_false(decode(too_many_denials, sizeof(too_many_denials)));
+    // Protocol, two addresses, port, line, three counts, two texts.
+    static const uint8_t denial[2 + 1 + 17 + 17 + 2 + 4 + 24 + 2] = {CHANNEL_DENIALS, 1, 6, 4, [20] = 6};
+    static const uint8_t of_no_version[sizeof(denial)] = {CHANNEL_DENIALS, 1, 6, 5, [20] = 6};
+    assert_true(decode(denial, sizeof(denial)));
+    assert_false(decode(of_no_version, sizeof(of_no_version)));
     uint8_t text[CHANNEL_TEXT_SIZE + 2];
     memset(text, 'x', sizeof(text));
     text[0] = CHANNEL_END;

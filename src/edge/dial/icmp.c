@@ -67,10 +67,11 @@ static uint8_t version_of(const struct dial_icmp *icmp)
 }
 
 // What was opened by name was judged then.
-static bool may_send(struct dial_icmp *icmp, const struct endpoint *to, struct address *there)
+static bool may_send(struct dial_icmp *icmp, const struct usher_datagram *datagram, struct address *there)
 {
     *there = icmp->flow.outside.addr;
-    return icmp->flow.by_name || remotes_may_send(&icmp->remotes, &dial_of(&icmp->flow)->rules, USHER_ICMP, to, there);
+    return icmp->flow.by_name || remotes_may_send(&icmp->remotes, &dial_of(&icmp->flow)->rules, USHER_ICMP,
+                                                  &datagram->from.addr, &datagram->to, there);
 }
 
 // Which address a request is to come from, as sendmsg(2) takes it.
@@ -124,7 +125,7 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
 {
     struct dial_icmp *icmp = owner;
     struct address there;
-    if (icmp->flow.closing || !may_send(icmp, &datagram->to, &there))
+    if (icmp->flow.closing || !may_send(icmp, datagram, &there))
         return;
     icmp->inside = datagram->from;
     relay_flow_wait(&icmp->flow, RELAY_WAIT_ECHO);
@@ -311,6 +312,6 @@ bool dial_icmp_may_stay(struct relay_flow *flow)
 {
     struct dial_icmp *icmp = (struct dial_icmp *)flow;
     if (flow->by_name || flow->pending)
-        return dial_is_allowed(flow, asked(flow));
+        return dial_judge_anew(flow, asked(flow));
     return remotes_judge_again(&icmp->remotes, &dial_of(flow)->rules, USHER_ICMP);
 }

@@ -91,8 +91,8 @@ void dial_lookup_cancel(struct relay_flow *flow);
 // to: so many bytes.
 size_t dial_asked_size(const struct dial *dial, const struct usher_open *open);
 void dial_asked_put(char *room, const struct dial *dial, const struct usher_open *open);
-// Whether it would be allowed now, to where it goes; `asked` is where that text stands.
-bool dial_is_allowed(const struct relay_flow *flow, const char *asked);
+// Whether it would be allowed now, to where it goes; a denial is told. `asked` is where that text stands.
+bool dial_judge_anew(const struct relay_flow *flow, const char *asked);
 
 // tcp.c, udp.c, icmp.c: the same of a flow of theirs, and of each of those that it sends to.
 bool dial_tcp_may_stay(struct relay_flow *flow);

@@ -21,6 +21,27 @@ static void give_up(struct relay_flow *flow, enum usher_word word, const char *t
     flow->kind->abandon(flow);
 }
 
+static bool has_ports(const struct relay_flow *flow)
+{
+    return flow->protocol == USHER_TCP || flow->protocol == USHER_UDP;
+}
+
+// `host` NULL: an address was asked for; `addr` NULL: the name is refused as such.
+static void tell_denied(const struct relay_flow *flow, const char *host, const struct address *addr)
+{
+    struct judge_denial denial = {.protocol = flow->protocol, .host = host};
+    if (addr)
+        denial.to.addr = *addr;
+    denial.to.port = has_ports(flow) ? flow->outside.port : 0;
+    judge_tell_denied(dial_of(flow)->config.judge, &denial);
+}
+
+static void deny(struct relay_flow *flow, const char *host, const struct address *addr)
+{
+    tell_denied(flow, host, addr);
+    give_up(flow, USHER_DENIED, "not permitted");
+}
+
 // Echo requests of one ICMP do not go to addresses of the other IP.
 static bool fits(const struct relay_flow *flow, const struct address *addr)
 {
@@ -33,7 +54,8 @@ static bool fits(const struct relay_flow *flow, const struct address *addr)
 struct ends {
     struct address list[RESOLVER_ADDRESSES_MAX];
     size_t count;
-    bool some_fit; // but not all that do are allowed
+    struct address denied; // the first that is; version 0: none
+    bool some_fit;
 };
 
 static void add_end(struct ends *ends, const struct relay_flow *flow, bool allowed, const char *host,
@@ -45,14 +67,16 @@ static void add_end(struct ends *ends, const struct relay_flow *flow, bool allow
     ends->some_fit = true;
     if (allowed || judge->address(judge, flow->protocol, host, addr, flow->outside.port))
         ends->list[ends->count++] = *addr;
+    else if (!ends->denied.version)
+        ends->denied = *addr;
 }
 
-static void reach_ends(struct relay_flow *flow, dial_reach *reach, const struct ends *ends)
+static void reach_ends(struct relay_flow *flow, dial_reach *reach, const char *host, const struct ends *ends)
 {
     if (ends->count > 0)
         reach(flow, ends->list, ends->count);
     else if (ends->some_fit)
-        give_up(flow, USHER_DENIED, "not permitted");
+        deny(flow, host, &ends->denied);
     else
         give_up(flow, USHER_UNREACHABLE, "net: no address of that IP version");
 }
@@ -64,7 +88,7 @@ static void reach_address(struct relay_flow *flow, dial_reach *reach, const stru
     add_end(&ends, flow, false, NULL, addr);
     if (ends.count > 0 && translate)
         ends.count = translate->address(translate, addr, ends.list);
-    reach_ends(flow, reach, &ends);
+    reach_ends(flow, reach, NULL, &ends);
 }
 
 // A name that needs no resolver. If no rule allows it as such, then it is judged as that which it stands for.
@@ -76,7 +100,7 @@ static void reach_name(struct relay_flow *flow, dial_reach *reach, bool allowed,
     size_t count = translate->name(translate, there);
     for (size_t i = 0; i < count; i++)
         add_end(&ends, flow, allowed, host, &there[i]);
-    reach_ends(flow, reach, &ends);
+    reach_ends(flow, reach, host, &ends);
 }
 
 static void drop_lookup(struct relay_flow *flow)
@@ -109,7 +133,7 @@ static void resolved(void *owner, const struct resolver_answer *answer)
     if (answer->count == 0)
         give_up(flow, USHER_RESOLVE, answer->why);
     else
-        reach_ends(flow, reach, &ends);
+        reach_ends(flow, reach, host, &ends);
 }
 
 static void look_up(struct relay_flow *flow, const char *host, dial_reach *reach)
@@ -119,7 +143,7 @@ static void look_up(struct relay_flow *flow, const char *host, dial_reach *reach
     if (verdict == JUDGE_NO_NAME)
         give_up(flow, USHER_RESOLVE, "not a host name");
     else if (verdict == JUDGE_DENIED)
-        give_up(flow, USHER_DENIED, "not permitted");
+        deny(flow, host, NULL);
     else if (dial->config.translate && dial->config.translate->name)
         reach_name(flow, reach, verdict == JUDGE_ALLOWED, host);
     else if (!dial->config.resolver)
@@ -171,16 +195,35 @@ void dial_asked_put(char *room, const struct dial *dial, const struct usher_open
     strcpy(room, speaks_for_itself(dial, open) ? "" : asked_text(open, text));
 }
 
-bool dial_is_allowed(const struct relay_flow *flow, const char *asked)
+// Else it is an address, if anything.
+static bool is_name(const char *asked)
+{
+    struct address addr;
+    return *asked && !address_parse(&addr, asked);
+}
+
+static bool name_may_stay(const struct relay_flow *flow, const char *host)
 {
     const struct dial *dial = dial_of(flow);
     const struct judge *judge = dial->config.judge;
-    struct address addr = flow->outside.addr;
-    if (!*asked || address_parse(&addr, asked))
-        return judge->address(judge, flow->protocol, NULL, &addr, flow->outside.port);
-    enum judge_name verdict = judge->name(judge, flow->protocol, asked, flow->outside.port);
+    enum judge_name verdict = judge->name(judge, flow->protocol, host, flow->outside.port);
     if (verdict == JUDGE_ALLOWED && dial->config.translate)
         return true; // as reach_name has it
     return verdict != JUDGE_DENIED &&
-           (flow->phase == DIAL_RESOLVING || judge->address(judge, flow->protocol, asked, &addr, flow->outside.port));
+           (flow->phase == DIAL_RESOLVING ||
+            judge->address(judge, flow->protocol, host, &flow->outside.addr, flow->outside.port));
+}
+
+bool dial_judge_anew(const struct relay_flow *flow, const char *asked)
+{
+    const struct judge *judge = dial_of(flow)->config.judge;
+    struct address addr = flow->outside.addr;
+    bool named = is_name(asked);
+    if (*asked && !named)
+        address_parse(&addr, asked);
+    bool may =
+        named ? name_may_stay(flow, asked) : judge->address(judge, flow->protocol, NULL, &addr, flow->outside.port);
+    if (!may)
+        tell_denied(flow, named ? asked : NULL, addr.version ? &addr : NULL);
+    return may;
 }

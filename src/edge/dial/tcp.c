@@ -74,7 +74,7 @@ static void race_over(void *owner, const struct race_end *end)
     flow->outside = end->to;
     if (end->fd < 0)
         refuse(stream, end->error);
-    else if (!dial_is_allowed(flow, asked(flow))) // any more: it was when the race began
+    else if (!dial_judge_anew(flow, asked(flow))) // any more: it was when the race began
         lose(stream, end->fd);
     else if (!relay_stream_join(stream, end->fd))
         refuse(stream, errno);
@@ -139,5 +139,5 @@ void dial_tcp_open(struct dial *dial, struct usher_session *session, const struc
 
 bool dial_tcp_may_stay(struct relay_flow *flow)
 {
-    return (flow->pending && flow->phase == DIAL_RACING) || dial_is_allowed(flow, asked(flow));
+    return (flow->pending && flow->phase == DIAL_RACING) || dial_judge_anew(flow, asked(flow));
 }

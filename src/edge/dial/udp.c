@@ -56,6 +56,6 @@ bool dial_udp_may_stay(struct relay_flow *flow)
 {
     struct relay_association *association = (struct relay_association *)flow;
     if (flow->by_name || flow->pending)
-        return dial_is_allowed(flow, asked(flow));
+        return dial_judge_anew(flow, asked(flow));
     return remotes_judge_again(&association->remotes, &dial_of(flow)->rules, USHER_UDP);
 }

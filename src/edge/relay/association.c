@@ -134,8 +134,8 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
         return;
     struct usher_datagram there = *datagram;
     association->inside = datagram->from;
-    if (!flow->by_name &&
-        !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->to, &there.to.addr)) {
+    if (!flow->by_name && !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->from.addr,
+                                            &datagram->to, &there.to.addr)) {
         tell(association, &datagram->to, EACCES);
         return;
     }

@@ -37,6 +37,14 @@ static struct remote *find(struct remotes *remotes, uint8_t protocol, const stru
     return NULL;
 }
 
+static void tell_denied(const struct remotes_rules *rules, uint8_t protocol, const struct address *from,
+                        const struct endpoint *to)
+{
+    struct judge_denial denial = {.protocol = protocol, .from = from, .to = *to};
+    denial.to.port = protocol == IPPROTO_ICMP ? 0 : to->port;
+    judge_tell_denied(rules->judge, &denial);
+}
+
 static struct remote judge(const struct remotes_rules *rules, uint8_t protocol, const struct endpoint *to)
 {
     struct remote remote = {0};
@@ -67,14 +75,17 @@ static struct remote *add(struct remotes *remotes, struct remote remote)
 }
 
 bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
-                      const struct endpoint *to, struct address *there)
+                      const struct address *from, const struct endpoint *to, struct address *there)
 {
     struct remote *remote = find(remotes, protocol, to);
     if (!remote)
         remote = add(remotes, judge(rules, protocol, to));
     remote->port = to->port;
     *there = address_v4(remote->there);
-    *rules->denied += !remote->allowed;
+    if (!remote->allowed) {
+        ++*rules->denied;
+        tell_denied(rules, protocol, from, to);
+    }
     return remote->allowed;
 }
 
@@ -84,8 +95,11 @@ bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *ru
     for (size_t i = 0; i < remotes->count; i++) {
         struct remote *remote = &remotes->list[i];
         const struct endpoint to = {.addr = address_v4(remote->asked), .port = remote->port};
+        bool was_allowed = remote->allowed;
         *remote = judge(rules, protocol, &to);
         remote->port = to.port;
+        if (was_allowed && !remote->allowed)
+            tell_denied(rules, protocol, NULL, &to);
         any |= remote->allowed;
     }
     return any;

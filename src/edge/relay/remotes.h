@@ -33,10 +33,10 @@ struct remotes_rules {
 };
 
 void remotes_fini(struct remotes *remotes);
-// Whether a datagram may go to `to`, by what was judged before or now, and where that is; counts those that may not. The
-// port of a ping is its sequence number.
+// Whether a datagram may go to `to`, by what was judged before or now, and where that is; counts and tells those that may not,
+// `from` whom. The port of a ping is its sequence number.
 bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
-                      const struct endpoint *to, struct address *there);
+                      const struct address *from, const struct endpoint *to, struct address *there);
 // Judges all of them anew; false when none is allowed any more, of those that there are.
 bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol);
 // Whether an answer may come from there, and what the peer calls its sender: where several are in one place, the one with

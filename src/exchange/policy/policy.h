@@ -23,6 +23,8 @@ void policy_free(struct policy *policy);
 // One comma-separated list of rules as in usher.conf(5): "10.73.0.0/24", "tcp:10.80.0.0/16:443", "udp:[fd73::53]:53",
 // "tcp:*.corp.example:22", "icmp:10.73.0.0/24". Ports may be ranges "8000-8099".
 bool policy_add(struct policy *policy, bool allow, const char *rules, struct fault *fault);
+// The same of a line of a file, by which its rules are known (struct policy_reason).
+bool policy_add_line(struct policy *policy, bool allow, const char *rules, unsigned line, struct fault *fault);
 // The gate's own addresses, and prefixes that its host answers for as a whole; replaces the earlier set.
 void policy_set_local(struct policy *policy, const struct prefix *prefixes, size_t count);
 
@@ -35,5 +37,19 @@ enum policy_verdict policy_judge_name(const struct policy *policy, uint8_t proto
 // known: a rule matches by the name or by the address. An IPv4 address inside an IPv6 one is judged too.
 enum policy_verdict policy_judge(const struct policy *policy, uint8_t protocol, const char *host,
                                  const struct address *addr, uint16_t port);
+
+enum { POLICY_REASON_SIZE = 384 };
+
+// Why it was judged so.
+struct policy_reason {
+    unsigned line;                 // of the rule that decided; 0: none did, or it stands in no file
+    char text[POLICY_REASON_SIZE]; // that rule, "no rule allows it", or what such an address needs
+};
+
+// The same judging, and what decided.
+enum policy_verdict policy_explain_name(const struct policy *policy, uint8_t protocol, const char *host, uint16_t port,
+                                        struct policy_reason *reason);
+enum policy_verdict policy_explain(const struct policy *policy, uint8_t protocol, const char *host,
+                                   const struct address *addr, uint16_t port, struct policy_reason *reason);
 
 #endif

@@ -3,17 +3,16 @@
 // sentence says what was found and what would be right: a rule misread is a hole in the policy.
 #include "exchange/policy/rule.h"
 #include "base/memory.h"
+#include "base/protocol.h"
 #include "exchange/policy/name.h"
 
 #include <ctype.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
-enum {
-    RULE_TEXT_MAX = 320, // a name of 253 bytes with its protocol and ports, and some spare
-    PORT_MAX = 65535,
-};
+enum { PORT_MAX = 65535 };
 
 // The parts of one rule, cut apart in place.
 struct parts {
@@ -28,19 +27,14 @@ static bool all_of(const char *text, const char *set)
     return text[0] != '\0' && text[strspn(text, set)] == '\0';
 }
 
-static bool protocol_parse(uint8_t *out, const char *word, size_t len)
+static bool parse_protocol(uint8_t *out, const char *word, size_t len)
 {
-    static const struct {
-        const char *word;
-        uint8_t number;
-    } known[] = {{"tcp", IPPROTO_TCP}, {"udp", IPPROTO_UDP}, {"icmp", IPPROTO_ICMP}};
-    for (size_t i = 0; i < sizeof known / sizeof known[0]; i++) {
-        if (strlen(known[i].word) == len && strncasecmp(known[i].word, word, len) == 0) {
-            *out = known[i].number;
-            return true;
-        }
-    }
-    return false;
+    char text[8];
+    if (len >= sizeof text)
+        return false;
+    memcpy(text, word, len);
+    text[len] = '\0';
+    return protocol_parse(out, text);
 }
 
 // "a:b" where a is no protocol: either somebody forgot the protocol or named one that sessions do not carry.
@@ -75,7 +69,7 @@ static bool split_bracketed(struct parts *p)
 static bool split(struct policy_rule *out, struct parts *p)
 {
     char *colon = strchr(p->target, ':');
-    if (colon && p->target[0] != '[' && protocol_parse(&out->protocol, p->target, (size_t)(colon - p->target)))
+    if (colon && p->target[0] != '[' && parse_protocol(&out->protocol, p->target, (size_t)(colon - p->target)))
         p->target = colon + 1;
     if (p->target[0] == '[')
         return split_bracketed(p);
@@ -163,7 +157,7 @@ static bool target_parse(struct policy_rule *out, const struct parts *p)
 
 bool policy_rule_parse(struct policy_rule *out, const char *text, struct fault *fault)
 {
-    char copy[RULE_TEXT_MAX];
+    char copy[POLICY_RULE_TEXT_SIZE];
     size_t len = strlen(text);
     if (len == 0)
         return fault_set(fault, "a rule is missing: between commas stands one each");
@@ -173,6 +167,32 @@ bool policy_rule_parse(struct policy_rule *out, const char *text, struct fault *
     struct parts parts = {.rule = text, .target = copy, .fault = fault};
     *out = (struct policy_rule){0};
     return split(out, &parts) && ports_parse(out, &parts) && target_parse(out, &parts);
+}
+
+static bool has_ports(const struct policy_rule *rule)
+{
+    return rule->first_port > 0 || rule->last_port < PORT_MAX;
+}
+
+static const char *target_text(const struct policy_rule *rule, char room[PREFIX_TEXT_SIZE + 2])
+{
+    char prefix[PREFIX_TEXT_SIZE];
+    bool bracketed = rule->prefix.addr.version == 6 && has_ports(rule);
+    snprintf(room, PREFIX_TEXT_SIZE + 2, bracketed ? "[%s]" : "%s", prefix_text(&rule->prefix, prefix));
+    return room;
+}
+
+const char *policy_rule_text(const struct policy_rule *rule, char room[POLICY_RULE_TEXT_SIZE])
+{
+    char target[PREFIX_TEXT_SIZE + 2], ports[16] = "";
+    if (rule->first_port < rule->last_port && has_ports(rule))
+        snprintf(ports, sizeof ports, ":%u-%u", rule->first_port, rule->last_port);
+    else if (has_ports(rule))
+        snprintf(ports, sizeof ports, ":%u", rule->first_port);
+    snprintf(room, POLICY_RULE_TEXT_SIZE, "%s = %s%s%s%s", rule->allow ? "Allow" : "Deny",
+             rule->protocol ? protocol_text(rule->protocol) : "", rule->protocol ? ":" : "",
+             rule->name ? rule->name : target_text(rule, target), ports);
+    return room;
 }
 
 void policy_rule_fini(struct policy_rule *rule)

@@ -17,11 +17,16 @@ struct policy_rule {
     uint16_t last_port;
     uint8_t protocol; // IP protocol number, 0 is every one; ICMP stands for ICMPv6 too
     bool allow;
+    unsigned line; // of the file that has it; 0: of none
 };
+
+enum { POLICY_RULE_TEXT_SIZE = 320 }; // a name of 253 bytes with its protocol and ports, and some spare
 
 // Reads one rule; `allow` is the caller's. On failure the sentence quotes the rule.
 bool policy_rule_parse(struct policy_rule *out, const char *text, struct fault *fault);
 void policy_rule_fini(struct policy_rule *rule);
+// As it would be written: "Deny = tcp:10.80.0.0/16:443". Returns `room`.
+const char *policy_rule_text(const struct policy_rule *rule, char room[POLICY_RULE_TEXT_SIZE]);
 // Whether the rule is about this protocol and port at all, whatever its target. Protocol 0: about some of all there are, if
 // it allows, and about all of them, if it denies.
 bool policy_rule_covers(const struct policy_rule *rule, uint8_t protocol, uint16_t port);
