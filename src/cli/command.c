@@ -47,6 +47,7 @@ static int run(const struct command_program *program, const struct command *comm
 {
     static const char passphrase_fd[] = "--passphrase-fd";
     struct command_line line = {.passphrase_fd = -1};
+    unsigned more = 0;
     for (int i = 0; i < argc; i++) {
         const char *arg = argv[i];
         if (command->needs_command && !strcmp(arg, "--")) {
@@ -63,15 +64,27 @@ static int run(const struct command_program *program, const struct command *comm
             const char *number = ++i < argc ? argv[i] : "";
             if (!parse_descriptor(&line.passphrase_fd, number))
                 return refuse(program, "--passphrase-fd needs the number of a descriptor that is open", number);
-        } else if (*arg == '-')
+        } else if (command->takes_config && !strcmp(arg, "--config")) {
+            line.config = ++i < argc ? argv[i] : NULL;
+            if (!line.config)
+                return refuse(program, "--config needs NAME or FILE", "");
+        } else if (command->takes_anonymous && !strcmp(arg, "--anonymous"))
+            line.anonymous = true;
+        else if (command->takes_once && !strcmp(arg, "--once"))
+            line.once = true;
+        else if (*arg == '-')
             return refuse(program, "unknown option", arg);
-        else if (!command->takes_argument || line.argument)
-            return refuse(program, "one argument too many", arg);
-        else
+        else if (command->takes_argument && !line.argument)
             line.argument = arg;
+        else if (line.argument && more < command->takes_more)
+            line.more[more++] = arg;
+        else
+            return refuse(program, "one argument too many", arg);
     }
     if (command->needs_argument && !line.argument)
         return refuse(program, "which one? NAME or FILE is missing", "");
+    if (more < command->needs_more)
+        return refuse(program, "where to? DESTINATION is missing", "");
     if (command->needs_command && (!line.command || !*line.command))
         return refuse(program, "run what? -- COMMAND is missing", "");
     return command->run(&line);

@@ -15,10 +15,10 @@
 
 enum { PATIENCE_S = 10 }; // twice what the other end keeps a connection
 
-static int dial(const char *path)
+static int dial(const char *path, unsigned seconds)
 {
     struct sockaddr_un at = {.sun_family = AF_UNIX};
-    struct timeval patience = {.tv_sec = PATIENCE_S};
+    struct timeval patience = {.tv_sec = seconds};
     if (strlen(path) >= sizeof at.sun_path) {
         errno = ENAMETOOLONG;
         return -1;
@@ -56,9 +56,9 @@ static char *receive_all(int fd)
     return text;
 }
 
-char *control_ask(const char *path, const char *line, struct fault *fault)
+char *control_ask_long(const char *path, const char *line, unsigned seconds, struct fault *fault)
 {
-    int fd = dial(path);
+    int fd = dial(path, seconds);
     if (fd < 0) {
         fault_errno(fault, errno, "%s", path);
         return NULL;
@@ -72,4 +72,9 @@ char *control_ask(const char *path, const char *line, struct fault *fault)
     free(answer);
     fault_set(fault, "%s: no answer", path);
     return NULL;
+}
+
+char *control_ask(const char *path, const char *line, struct fault *fault)
+{
+    return control_ask_long(path, line, PATIENCE_S, fault);
 }

@@ -154,6 +154,26 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     return !config->mistakes;
 }
 
+enum { WIDE = 8 }; // bits: a prefix as wide is meant to hold everything, gates as well
+
+// It works, since the portal's own connection is marked; but everybody else's go into the tunnel, whoever tests the gate too.
+static void notice_overlap(const struct portal_conf *conf, struct config *config)
+{
+    char text[PREFIX_TEXT_SIZE];
+    struct address addr;
+    for (size_t i = 0; i < conf->gates.count; i++) {
+        for (size_t n = 0; address_parse(&addr, conf->gates.items[i].host) && n < conf->routes.count; n++) {
+            const struct prefix *route = &conf->routes.items[n];
+            if (route->len >= WIDE && prefix_contains(route, &addr))
+                config_notice(
+                    config, "Portal", "Route",
+                    "Route: %s holds the gate itself, %s: only the portal's own connection stays outside of the "
+                    "tunnel, and other programs reach that host through it",
+                    prefix_text(route, text), conf->gates.items[i].host);
+        }
+    }
+}
+
 static struct tls_identity *load(struct portal_conf *conf, const char *name_or_file, const struct asking *asking,
                                  FILE *report)
 {
@@ -173,6 +193,7 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
         portal_conf_parse(conf, &config, &text);
         if (conf->use == PORTAL_OF_HOST) {
             access_notice_sources(&conf->accept, &config);
+            notice_overlap(conf, &config);
             socks_keys_read(&conf->socks, &config, "Portal");
         }
         proxy_keys_read(&conf->proxy, &config, "Gate");

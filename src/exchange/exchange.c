@@ -223,6 +223,12 @@ void exchange_add_guide(struct exchange *exchange, struct guide *guide)
     guides_add(&exchange->guides, guide);
 }
 
+bool exchange_lead(const struct exchange *exchange, struct usher_open *open)
+{
+    struct usher_engine *through;
+    return guides_lead(&exchange->guides, open, &through) == GUIDE_LEADS;
+}
+
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy)
 {
     exchange->policy = policy;

@@ -41,6 +41,9 @@ void exchange_add(struct exchange *exchange, struct edge *edge);
 // own it is added after that.
 void exchange_add_guide(struct exchange *exchange, struct guide *guide);
 
+// Changes `open` to where a guide leads it; false: it goes where it says, or nowhere.
+bool exchange_lead(const struct exchange *exchange, struct usher_open *open);
+
 // The rules by which exits judge what the peer opens, borrowed; without any everything is denied.
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy);
 const struct judge *exchange_judge(const struct exchange *exchange);

@@ -6,6 +6,7 @@
 #include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
+#include "gate/explain.h"
 #include "gate/handout.h"
 #include "gate/load.h"
 #include "gate/supervisor.h"
@@ -17,16 +18,19 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
-                            "       usher-gate check NAME|FILE      judge a configuration\n"
-                            "       usher-gate status [NAME] [--json]\n"
-                            "       usher-gate denials [NAME] [--json]\n"
-                            "                                       what portals were refused, and by which rule\n"
-                            "       usher-gate reload [NAME]        read its files again\n"
-                            "       usher-gate end PORTAL           end every tunnel of this portal now\n"
-                            "       usher-gate --version\n"
-                            "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
-                            "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
+static const char USAGE[] =
+    "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
+    "       usher-gate check NAME|FILE      judge a configuration\n"
+    "       usher-gate status [NAME] [--json]\n"
+    "       usher-gate denials [NAME] [--json]\n"
+    "                                       what portals were refused, and by which rule\n"
+    "       usher-gate explain PORTAL DESTINATION [tcp|udp|icmp] [--config NAME|FILE] [--json]\n"
+    "                                       what it would say to this portal, and why\n"
+    "       usher-gate reload [NAME]        read its files again\n"
+    "       usher-gate end PORTAL           end every tunnel of this portal now\n"
+    "       usher-gate --version\n"
+    "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
+    "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
 
 // Ports of a gate that runs are taken by itself, and who may only read the file may not listen everywhere.
 static bool check_forwards(const struct gate_conf *conf, const char *name_or_file)
@@ -205,6 +209,8 @@ static const struct command COMMANDS[] = {
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
     {"denials", denials, .takes_json = true, .takes_argument = true},
+    {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
+     .needs_more = 1, .takes_config = true},
     {"reload", reload, .takes_json = true, .takes_argument = true},
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {WORKER_COMMAND, worker, .takes_argument = false},

@@ -57,6 +57,18 @@ enum { NETLINK_UPLINKS_MAX = 8 };
 // stored, each once.
 size_t netlink_uplinks(struct netlink *nl, uint8_t version, unsigned *room, size_t max);
 
+// Where this host sends what goes to an address and has no mark.
+struct netlink_way {
+    bool found;
+    bool local; // to itself
+    unsigned ifindex;
+    uint32_t table;
+    struct prefix route;        // by which; of all zeros where the kernel does not say (before 4.20)
+    struct address via, source; // version 0: none
+};
+// 0, or an errno: why it is sent nowhere, ENETUNREACH, EHOSTUNREACH.
+int netlink_way_to(struct netlink *nl, const struct address *to, struct netlink_way *out);
+
 // News: a descriptor to poll for reading, and the reading of it, which takes all that waits and says what kinds of
 // thing changed. Own changes are reported too; after news were lost, every kind is. (Not NETLINK_ROUTE and so on:
 // linux/netlink.h has a macro of that name.)

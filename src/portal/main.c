@@ -2,6 +2,7 @@
 // usher-tun: a portal. See usher-tun(8).
 
 #include "portal/commands.h"
+#include "portal/explain/explain.h"
 
 static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a portal up (-f: stay in the foreground)\n"
                             "       usher-tun down NAME|FILE         take it down\n"
@@ -11,6 +12,8 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun denials [NAME] [--json]\n"
                             "                                        what the gate's side was refused\n"
+                            "       usher-tun explain NAME|FILE DESTINATION [tcp|udp|icmp] [--json]\n"
+                            "                                        what becomes of a flow, step by step\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
                             "up, run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
@@ -25,6 +28,8 @@ static const struct command COMMANDS[] = {
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
     {"denials", command_denials, .takes_json = true, .takes_argument = true},
+    {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
+     .needs_more = 1},
     {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
 };
 

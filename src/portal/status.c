@@ -9,6 +9,7 @@
 #include "portal/capturing.h"
 #include "portal/handing.h"
 #include "portal/naming.h"
+#include "portal/probing.h"
 #include "portal/system_dns.h"
 
 #include <stdio.h>
@@ -162,6 +163,8 @@ void status_answer(void *owner, const char *line, struct control_request *reques
         portal_stop(portal, "asked to");
     } else if (!strncmp(line, "open ", 5)) {
         handing_answer(portal, line + 5, request);
+    } else if (!strncmp(line, "probe ", 6)) {
+        probing_answer(portal, line + 6, request);
     } else {
         control_refuse(request, "unknown request");
     }

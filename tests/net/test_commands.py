@@ -72,6 +72,15 @@ def test_a_key_that_others_can_read_is_refused(pki, tmp_path):
     assert f"chmod 600 {key}" in done.stderr
 
 
+def test_a_route_that_holds_the_gate_is_worth_a_word(pki, tmp_path):
+    conf = tmp_path / "branch.conf"
+    for route, warned in (("10.3.0.0/24", True), ("10.0.0.0/8, 10.3.0.2/32", True), ("0.0.0.0/0", False)):
+        conf.write_text(good_portal(pki).replace("10.73.0.0/24", route))
+        done = check(USHER_TUN, conf)
+        assert done.returncode == 0
+        assert ("branch.conf:8: warning: Route: 10." in done.stderr and "holds the gate itself, 10.3.0.2" in done.stderr) == warned
+
+
 @pytest.mark.parametrize("argv,code", [
     ([USHER_TUN], 2), ([USHER_TUN, "upp"], 2), ([USHER_TUN, "up"], 2), ([USHER_TUN, "up", "no-such-name"], 2),
     ([USHER_TUN, "--version"], 0), ([USHER_TUN, "--help"], 0), ([USHER_GATE, "--version"], 0), ([USHER_GATE, "run"], 2),
