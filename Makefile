@@ -20,6 +20,9 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 NETWORKD   ?= $(PREFIX)/lib/systemd
+BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
+ZSHDIR     ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
+FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
 NMDIR      ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
 CC         ?= cc
 AR         ?= ar
@@ -290,7 +293,13 @@ format:
 	$(Q)clang-format -i $(wildcard src/*/*.[ch] src/*/*/*.[ch] src/*/*/*/*.[ch] doc/examples/*.c lwip-port/*.[ch] lwip-port/*/*.h tests/*/*.[ch])
 
 install: all
-	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR))
+	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
+	install $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
+	for program in $(notdir $(PROGRAMS)) usher-pki; do \
+	  install -m 644 scripts/completion/usher.bash $(DESTDIR)$(BASHDIR)/$$program; \
+	  sed "s|@PROGRAM@|$$program|" scripts/completion/usher.zsh >$(DESTDIR)$(ZSHDIR)/_$$program; \
+	  sed "s|@PROGRAM@|$$program|; s|@FUNCTION@|$${program#usher-}|" scripts/completion/usher.fish \
+	    >$(DESTDIR)$(FISHDIR)/$$program.fish; done
 	install -m 644 $(BUILD)/$(SONAME) $(DESTDIR)$(LIBDIR)
 	ln -sf $(SONAME) $(DESTDIR)$(LIBDIR)/libusher.so
 	install -m 644 $(BUILD)/libusher-client.a $(DESTDIR)$(LIBDIR)/libusher.a

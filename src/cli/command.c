@@ -3,6 +3,7 @@
 
 #include "cli/command.h"
 
+#include "cli/complete.h"
 #include "cli/version.h"
 
 #include <ctype.h>
@@ -100,6 +101,10 @@ int command_main(const struct command_program *program, int argc, char **argv)
     }
     if (is_help(argv[1]))
         return help(program);
+    if (!strcmp(argv[1], COMPLETE_OPTION)) {
+        complete(stdout, program, argc - 2, argv + 2);
+        return EXIT_DONE;
+    }
     for (unsigned i = 0; i < program->count; i++)
         if (!strcmp(program->commands[i].name, argv[1]))
             return run(program, &program->commands[i], argc - 2, argv + 2);

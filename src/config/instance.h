@@ -17,5 +17,7 @@ bool instance_name(char name[INSTANCE_NAME_MAX + 1], const char *name_or_file, s
 void instance_config_path(char *room, size_t size, const char *name_or_file);
 // The same for people who are elsewhere: from the root, where there is such a file. The caller's, to be freed.
 char *instance_config_place(const char *name_or_file);
+// Calls `visit` for every name that stands for a file, in no order; one that is in both places twice.
+void instance_each(void (*visit)(void *arg, const char *name), void *arg);
 
 #endif
