@@ -182,6 +182,7 @@ static void tunnel_came(void *owner)
         .udp_idle_ms = (uint32_t)conf->udp_idle,
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
         .udp_offload = conf->link.udp_offload,
+        .remainder_budget = conf->link.window_budget,
         .source = access_source_of(&conf->access, tls_peer_name(tls)),
     };
     worker->dial = dial_new(&worker->loop, &config);

@@ -8,9 +8,13 @@
 #include <netinet/udp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 
-enum { MESSAGE_SIZE = 65536 }; // more than any datagram or batch holds
+enum {
+    MESSAGE_SIZE = 65536, // more than any datagram or batch holds
+    PAGE_LARGEST = 65536,
+};
 
 union control {
     struct cmsghdr align;
@@ -22,6 +26,7 @@ struct udp_inbox {
     struct iovec parts[UDP_MESSAGES];
     struct sockaddr_storage from[UDP_MESSAGES];
     union control control[UDP_MESSAGES];
+    bool used; // since it was trimmed
     uint8_t room[UDP_MESSAGES][MESSAGE_SIZE];
 };
 
@@ -36,6 +41,16 @@ struct udp_inbox *udp_inbox_new(void)
                                                     .msg_control = &inbox->control[i]};
     }
     return inbox;
+}
+
+// Whole pages within the room, whatever their size.
+void udp_inbox_trim(struct udp_inbox *inbox)
+{
+    uintptr_t from = ((uintptr_t)inbox->room + PAGE_LARGEST - 1) / PAGE_LARGEST * PAGE_LARGEST;
+    uintptr_t to = (uintptr_t)(inbox + 1) / PAGE_LARGEST * PAGE_LARGEST;
+    if (inbox->used)
+        madvise((void *)from, to - from, MADV_DONTNEED);
+    inbox->used = false;
 }
 
 void udp_inbox_free(struct udp_inbox *inbox)
@@ -56,6 +71,7 @@ int udp_receive(struct udp_inbox *inbox, int fd, unsigned most)
         inbox->headers[i].msg_hdr.msg_namelen = sizeof inbox->from[i];
         inbox->headers[i].msg_hdr.msg_controllen = sizeof inbox->control[i];
     }
+    inbox->used = true;
     return recvmmsg(fd, inbox->headers, most, MSG_DONTWAIT, NULL);
 }
 

@@ -25,6 +25,8 @@ struct udp_message {
 // Room for UDP_MESSAGES of the largest messages. Pages that nothing has come into are none yet: small datagrams fill one
 // each.
 struct udp_inbox *udp_inbox_new(void);
+// Its pages go back to the kernel; what it brought last is gone.
+void udp_inbox_trim(struct udp_inbox *inbox);
 void udp_inbox_free(struct udp_inbox *inbox);
 
 enum { UDP_MESSAGES = 16 };

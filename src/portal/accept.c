@@ -117,6 +117,7 @@ static void serve(struct accept *accept, struct node *node)
         .udp_idle_ms = (uint32_t)conf->udp_idle,
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
         .udp_offload = conf->link.udp_offload,
+        .remainder_budget = conf->link.window_budget,
         .mark = accept->mark,
         .source = access_source_of(&conf->accept, ""),
     };

@@ -2,11 +2,13 @@
 // Trains and batches over loopback.
 #include "unit.h"
 
+#include "os/sanitized.h"
 #include "os/socket.h"
 #include "os/udp.h"
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -23,6 +25,15 @@ static int bound(const char *address, struct endpoint *at)
     assert_int_equal(bind(fd, (struct sockaddr *)&sa, len), 0);
     assert_true(socket_local(fd, at));
     return fd;
+}
+
+static long resident_kib(void)
+{
+    long pages = 0;
+    FILE *in = fopen("/proc/self/statm", "r");
+    assert_true(in && fscanf(in, "%*d %ld", &pages) == 1);
+    fclose(in);
+    return pages * (sysconf(_SC_PAGESIZE) / 1024);
 }
 
 static int setup(void **state)
@@ -121,9 +132,33 @@ static void test_pieces_above_the_mtu_are_refused(void **state)
     close(client);
 }
 
+// Large datagrams take their pages, and these go back.
+static void the_inbox_is_trimmed(void **state)
+{
+    (void)state;
+    struct udp_inbox *inbox = udp_inbox_new();
+    for (int round = 0; round < 2; round++) {
+        struct endpoint to;
+        int fd = bound("127.0.0.1", &to);
+        for (int i = 0; i < UDP_MESSAGES; i++)
+            udp_send(fd, &to, bytes, 60000, 60000);
+        long before = resident_kib();
+        while (udp_receive(inbox, fd, UDP_MESSAGES) > 0)
+            continue;
+        long filled = resident_kib();
+        udp_inbox_trim(inbox);
+        udp_inbox_trim(inbox);
+        assert_in_range(filled - before, round || SANITIZED ? 0 : 100, 1200);
+        assert_in_range(filled - resident_kib(), SANITIZED ? 0 : 100, 1200);
+        close(fd);
+    }
+    udp_inbox_free(inbox);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_inbox_is_trimmed),
         cmocka_unit_test(test_a_train),
         cmocka_unit_test(test_a_batch_and_its_rest),
         cmocka_unit_test(test_connected),

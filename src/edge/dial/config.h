@@ -23,6 +23,7 @@ struct dial_config {
     bool udp_offload;            // datagrams may go and come as batches (edge/relay/batch.h)
     uint32_t mark;               // of the sockets that it makes (SO_MARK); 0: none
     struct socket_source source; // where they go from, and pings
+    uint64_t remainder_budget;   // bytes that sessions which are over may have left to be written; 0: a default
 };
 
 #define DIAL_COUNTERS(X)                                                                                               \

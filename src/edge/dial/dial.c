@@ -98,6 +98,8 @@ static void describe(const struct edge *edge, struct facts *facts)
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
     DIAL_COUNTERS(TELL)
 #undef TELL
+    facts_counter(facts, "remainders_lost", "flows reset whose far ends did not take what was left for them",
+                  FACT_COUNT, container_of(edge, const struct dial, edge)->relay->remainders_lost);
     facts_end(facts);
 }
 
@@ -124,6 +126,7 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config)
         .connect_timeout_ms = config->connect_timeout_ms,
         .udp_idle_ms = config->udp_idle_ms,
         .udp_dns_idle_ms = config->udp_dns_idle_ms,
+        .remainder_budget = config->remainder_budget,
     };
     dial->edge.kind = &kind;
     dial->config = *config;

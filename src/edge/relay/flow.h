@@ -16,6 +16,8 @@
 
 #include <uv.h>
 
+enum { RELAY_REMAINDER_MAX = 16 << 20 };
+
 // What a flow can wait for.
 enum relay_wait {
     RELAY_WAIT_CONNECT,
@@ -35,6 +37,7 @@ struct relay_config {
     uint32_t connect_timeout_ms;
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;
+    uint64_t remainder_budget; // bytes (remainder.h); 0: RELAY_REMAINDER_MAX
 };
 
 struct relay {
@@ -49,6 +52,8 @@ struct relay {
     struct list unflushed; // queues (queue.h) with bytes gathered in this turn
     struct list spare;     // empty queues
     uint32_t spare_count;
+    uint64_t remainder;           // bytes that sessions which are over have left
+    uint64_t remainders_lost;     // flows that were reset over it
     struct udp_inbox *inbox;      // what UDP sockets brought last
     struct datagram_batch *batch; // datagrams for one of them, until the end of the turn
 };
@@ -103,6 +108,7 @@ struct relay_flow {
     bool eof : 1;          // its end has finished
     bool peer_stopped : 1; // the peer takes no more
     bool finishing : 1;    // the peer has finished: shut down once the queue is written
+    bool remains : 1;      // its session is over, and what is in the queue counts as left
 };
 
 static inline bool relay_flow_is_ours(const struct relay_flow *flow)

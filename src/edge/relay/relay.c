@@ -26,6 +26,8 @@ struct relay *relay_new(const struct relay_config *config)
         [RELAY_WAIT_ECHO] = ECHO_IDLE_MS,
     };
     relay->config = *config;
+    if (!config->remainder_budget)
+        relay->config.remainder_budget = RELAY_REMAINDER_MAX;
     list_init(&relay->resting);
     list_init(&relay->retired);
     list_init(&relay->unflushed);
@@ -84,6 +86,8 @@ void relay_turn(struct relay *relay, usec_t now)
     relay_streams_flush(relay);
     relay_port_flush(relay);
     free_retired(relay);
+    if (!relay->count)
+        udp_inbox_trim(relay->inbox);
 }
 
 static const char *state_of(const struct relay_flow *flow)

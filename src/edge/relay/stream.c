@@ -10,6 +10,7 @@
 #include "edge/relay/stream.h"
 
 #include "edge/relay/queue.h"
+#include "edge/relay/remainder.h"
 #include "os/socket.h"
 
 #include <assert.h>
@@ -51,6 +52,7 @@ static void drop_queue(struct relay_stream *stream)
     if (!queue)
         return;
     stream->flow.queue = NULL;
+    remainder_less(&stream->flow, queue->bytes);
     queue_clear(queue);
     list_remove(&queue->link);
     if (relay->spare_count >= SPARE_QUEUES) {
@@ -63,10 +65,12 @@ static void drop_queue(struct relay_stream *stream)
 
 static void consumed(struct relay_stream *stream, size_t len)
 {
-    if (stream->flow.opening.session)
+    if (stream->flow.opening.session) {
         usher_session_consumed(stream->flow.opening.session, len);
-    else
-        relay_flow_wait(&stream->flow, RELAY_WAIT_DRAIN); // progress
+        return;
+    }
+    remainder_less(&stream->flow, len);
+    relay_flow_wait(&stream->flow, RELAY_WAIT_DRAIN); // progress
 }
 
 // Ends
@@ -360,6 +364,7 @@ static void ended(void *owner, enum usher_ending ending, enum usher_word word, c
     } else {
         flow->finishing = true;
         relay_flow_wait(flow, RELAY_WAIT_DRAIN);
+        remainder_begin(flow, flow->queue->bytes);
     }
 }
 
