@@ -40,8 +40,11 @@ struct resolver_query {
     struct resolver *resolver;
     void (*done)(void *owner, const struct resolver_answer *answer);
     void *owner;
-    uint64_t deadline_ms;          // on the loop's clock
-    bool in_cares;                 // c-ares will call back
+    uint64_t deadline_ms; // on the loop's clock
+    bool in_cares;        // c-ares will call back
+    char *host;
+    int family;                    // that is being asked for
+    int failed;                    // c-ares' word on both families at once; 0: it has not failed
     struct resolver_answer answer; // `why` once it is known
     struct address addrs[RESOLVER_ADDRESSES_MAX];
 };
@@ -94,6 +97,12 @@ static void finish(struct resolver_query *query, enum resolver_outcome outcome, 
     list_push_back(&query->resolver->finished, &query->node);
 }
 
+static void query_free(struct resolver_query *query)
+{
+    free(query->host);
+    free(query);
+}
+
 // Nobody will be called for it any more.
 static void abandon(struct resolver_query *query)
 {
@@ -101,7 +110,7 @@ static void abandon(struct resolver_query *query)
     if (query->in_cares)
         query->done = NULL;
     else
-        free(query);
+        query_free(query);
 }
 
 static const char *word_for(int status)
@@ -141,7 +150,8 @@ static enum resolver_outcome outcome_of(int status)
 static void take_addresses(struct resolver_query *query, const struct ares_addrinfo *info)
 {
     struct resolver_answer *answer = &query->answer;
-    answer->ttl = UINT32_MAX;
+    if (!answer->count)
+        answer->ttl = UINT32_MAX;
     for (struct ares_addrinfo_node *node = info->nodes; node && answer->count < RESOLVER_ADDRESSES_MAX;
          node = node->ai_next) {
         struct endpoint ep;
@@ -153,22 +163,55 @@ static void take_addresses(struct resolver_query *query, const struct ares_addri
     }
 }
 
+static void ask(struct resolver_query *query, int family);
+
+// What is wrong with the answer about one family is nothing that the other lacks (RFC 8305 section 4), but c-ares may drop both:
+// then they are asked for once more, one by one. Where nobody answers, that would only take longer.
+static bool ask_apart(struct resolver_query *query, int status)
+{
+    bool may_help = status == ARES_EBADRESP || status == ARES_ESERVFAIL || status == ARES_EREFUSED ||
+                    status == ARES_ENOTIMP || status == ARES_EFORMERR;
+    if (query->family == AF_UNSPEC && may_help)
+        query->failed = status;
+    else if (query->family != AF_INET)
+        return false;
+    query->in_cares = true;
+    ask(query, query->family == AF_UNSPEC ? AF_INET : AF_INET6);
+    return true;
+}
+
+// What is to be said once both have been asked for.
+static int sum_up(const struct resolver_query *query, int status)
+{
+    if (query->answer.count)
+        return ARES_SUCCESS;
+    return query->failed ? query->failed : status == ARES_SUCCESS ? ARES_ENODATA : status;
+}
+
 static void answered(void *owner, int status, int timeouts, struct ares_addrinfo *info)
 {
     (void)timeouts;
     struct resolver_query *query = owner;
     query->in_cares = false;
     if (!query->done) {
-        free(query);
+        query_free(query);
     } else if (!query->answer.why) { // else past its deadline, and the owner is about to hear so
         if (status == ARES_SUCCESS)
             take_addresses(query, info);
-        if (status == ARES_SUCCESS && query->answer.count == 0)
-            status = ARES_ENODATA;
-        finish(query, outcome_of(status), word_for(status));
+        if (!ask_apart(query, status)) {
+            status = sum_up(query, status);
+            finish(query, outcome_of(status), word_for(status));
+        }
     }
     if (info)
         ares_freeaddrinfo(info);
+}
+
+static void ask(struct resolver_query *query, int family)
+{
+    const struct ares_addrinfo_hints hints = {.ai_family = family};
+    query->family = family;
+    ares_getaddrinfo(query->resolver->channel, query->host, NULL, &hints, answered, query);
 }
 
 static void expire(struct resolver *resolver)
@@ -178,7 +221,10 @@ static void expire(struct resolver *resolver)
         struct resolver_query *query = container_of(node, struct resolver_query, node);
         if (query->deadline_ms > now)
             break;
-        finish(query, RESOLVER_FAILED, "no answer in time");
+        if (query->answer.count)
+            finish(query, RESOLVER_FOUND, "");
+        else
+            finish(query, RESOLVER_FAILED, "no answer in time");
     }
 }
 
@@ -397,6 +443,7 @@ struct resolver_query *resolver_lookup(struct resolver *resolver, const char *ho
     query->resolver = resolver;
     query->done = done;
     query->owner = owner;
+    query->host = memory_text(host);
     query->deadline_ms = uv_now(resolver->loop) + resolver->timeout_ms;
     list_init(&query->node);
     list_push_back(&resolver->waiting, &query->node);
@@ -407,9 +454,8 @@ struct resolver_query *resolver_lookup(struct resolver *resolver, const char *ho
     } else if (find_in_hosts(query, host)) {
         finish(query, RESOLVER_FOUND, "");
     } else {
-        const struct ares_addrinfo_hints hints = {.ai_family = AF_UNSPEC};
         query->in_cares = true;
-        ares_getaddrinfo(resolver->channel, host, NULL, &hints, answered, query);
+        ask(query, AF_UNSPEC);
     }
     arm(resolver);
     return query;

@@ -6,6 +6,10 @@
 //     near6.test   192.0.2.1 and ::1                  broken.test  the server fails
 //     many.test    20 addresses                       silent.test  never an answer
 //     big.test     the answer comes over TCP alone    half.test    192.0.2.1, and silence about AAAA
+//
+// Of one family 192.0.2.1 or 2001:db8::1, and of the other:
+//     fails4.test, fails6.test    the server fails          refuses4.test, refuses6.test    it refuses
+//     lacks4.test, lacks6.test    there is no such name     torn4.test, torn6.test          what it says is no answer
 #ifndef TESTS_NAMESERVER_H
 #define TESTS_NAMESERVER_H
 
@@ -50,6 +54,14 @@ static size_t answer_make(uint8_t *msg, size_t len, bool tcp)
                  {"many", "192.0.2.1", NULL},
                  {"big", "192.0.2.1", NULL},
                  {"half", "192.0.2.1", NULL},
+                 {"fails4", "192.0.2.1", NULL},
+                 {"fails6", NULL, "2001:db8::1"},
+                 {"refuses4", "192.0.2.1", NULL},
+                 {"refuses6", NULL, "2001:db8::1"},
+                 {"lacks4", "192.0.2.1", NULL},
+                 {"lacks6", NULL, "2001:db8::1"},
+                 {"torn4", "192.0.2.1", NULL},
+                 {"torn6", NULL, "2001:db8::1"},
                  {"empty", NULL, NULL},
                  {"broken", NULL, NULL}};
     if (len < DNS_HEADER + 6)
@@ -78,6 +90,17 @@ static size_t answer_make(uint8_t *msg, size_t len, bool tcp)
             end += answer_add(msg + end, type, address);
             msg[end - 1] = (uint8_t)(msg[end - 1] + count); // each its own
         }
+    }
+    bool other = count == 0; // than the family that there is
+    if (other && strncmp(name, "fails", 5) == 0)
+        code = 2;
+    if (other && strncmp(name, "refuses", 7) == 0)
+        code = 5;
+    if (other && strncmp(name, "lacks", 5) == 0)
+        code = 3;
+    if (other && strncmp(name, "torn", 4) == 0) {
+        count = 1; // that is not there
+        msg[end++] = 0xc0;
     }
     msg[3] = code;
     msg[7] = (uint8_t)count;
