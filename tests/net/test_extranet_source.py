@@ -111,8 +111,11 @@ def test_an_address_that_goes_and_comes_back(joint, lab, direction, version):
     way, (host, device, addresses) = ways(lab)[direction], PLACES[direction]
     address = f"{addresses[1]}/64" if version == 6 else f"{addresses[0]}/24"
     getattr(lab, host).run("ip", "address", "del", address, "dev", device)
+    serving = joint[1 - direction]
+    begin = len(serving.log())
     try:
         assert reached(way, version) == errno.ENETUNREACH
+        assert f"Source: this host does not have {addresses[version == 6]} now" in serving.log()[begin:]
         assert " 0 received" in way.ping(version, count=1)
     finally:
         getattr(lab, host).address(device, address)

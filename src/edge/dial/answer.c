@@ -2,9 +2,12 @@
 // What becomes of an open, said to the peer and counted.
 #include "edge/dial/internal.h"
 #include "edge/relay/reason.h"
+#include "os/log.h"
 
 #include <errno.h>
 #include <stdio.h>
+
+enum { TELL_EVERY_MS = 60000 };
 
 void dial_accept(struct relay_flow *flow)
 {
@@ -35,8 +38,23 @@ static bool lacks_source(const struct relay_flow *flow)
     return from && !socket_may_bind(from);
 }
 
+// To this side's log once a minute; the peer hears it of each open.
+static void tell_source(const struct relay_flow *flow)
+{
+    struct dial *dial = dial_of(flow);
+    const struct address *from = dial_source(dial, flow->outside.addr.version);
+    uint64_t now = uv_now(dial->relay->config.loop), *told = &dial->source_told[from->version == 6];
+    char text[ADDRESS_TEXT_SIZE];
+    if (*told && now - *told < TELL_EVERY_MS)
+        return;
+    *told = now ? now : 1;
+    log_warning("Source: this host does not have %s now: until it does, nothing can come from there",
+                address_text(from, text));
+}
+
 static void refuse_for_source(struct relay_flow *flow)
 {
+    tell_source(flow);
     char to[ENDPOINT_TEXT_SIZE], from[ADDRESS_TEXT_SIZE], text[REASON_ROOM];
     snprintf(text, sizeof text, "net %s: this host does not have %s, which it is to come from",
              endpoint_text(&flow->outside, to),

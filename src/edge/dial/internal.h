@@ -46,7 +46,8 @@ struct dial {
     struct table pings; // by our echo identifier
     uint16_t next_echo;
     struct dial_counters counters;
-    uint8_t *packet; // what was read last from a pinger
+    uint64_t source_told[2]; // IPv4, IPv6: when it was said that Source is not there, on the loop's clock; 0: never
+    uint8_t *packet;         // what was read last from a pinger
 };
 
 static inline struct dial *dial_of(const struct relay_flow *flow)
