@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: GPL-2.0-or-later
+"""What takes hours in full, with sizes by environment and something short of each in the ordinary run:
+
+    EXACT_GIB=100 CUT_EVERY=20  python3 -m pytest -q -s tests/net/test_endurance.py -k exact
+    SESSIONS=10000 OPENS_PER_S=1000 OPENS_SECONDS=600  ... -k sessions
+    FLOOD_PER_S=2000 FLOOD_SECONDS=60 FLOOD_SHARE=0.8  ... -k flood      on a machine with processors to spare
+
+CUT_HOW=lane ends the tunnel's own connection (`ss -K`) in the place of a hole in the wire: a pause where lanes are taken up
+again. Each prints its seed and its figures."""
+
+import contextlib
+import multiprocessing
+import os
+import random
+import re
+import socket
+import ssl
+import struct
+import threading
+import time
+
+import pytest
+
+import lab as net
+from lab import BUILD, patience
+from programs import ALLOW_ALL, Gate, Portal, joined
+from test_flood import WHERE, sources  # noqa: F401: a fixture
+from traffic import Server, each_connection, listener, serve_echo, stream
+
+EXACT_MIB = int(float(os.environ.get("EXACT_GIB", 0.25)) * 1024)
+CUT_EVERY = float(os.environ.get("CUT_EVERY", 1))  # seconds, on average
+CUT_HOW = os.environ.get("CUT_HOW", "hole")
+SESSIONS = int(os.environ.get("SESSIONS", 200))
+OPENS_PER_S = int(os.environ.get("OPENS_PER_S", 100))
+OPENS_SECONDS = float(os.environ.get("OPENS_SECONDS", 3))
+FLOOD_PER_S = int(os.environ.get("FLOOD_PER_S", 200))
+FLOOD_SECONDS = float(os.environ.get("FLOOD_SECONDS", 4))
+FLOOD_SHARE = float(os.environ.get("FLOOD_SHARE", 0))  # of its rate, that a tunnel keeps
+SEED = int(os.environ.get("SEED", random.randrange(1 << 32)))
+BLOCK = random.Random("block").randbytes(1 << 20)
+
+
+@contextlib.contextmanager
+def cuts(lab, figure):
+    """At random moments; holes are short enough for TCP to ride out."""
+    rng, ended, count = random.Random(SEED), threading.Event(), []
+
+    def run():
+        while not ended.wait(rng.expovariate(1 / CUT_EVERY)):
+            count.append(None)
+            if CUT_HOW == "lane":
+                lab.portal.run("ss", "-K", "dport", "=", ":4433")
+                continue
+            lab.cut()
+            ended.wait(rng.choice((0.05, 0.3, 1)) * rng.random())
+            lab.heal()
+
+    print(f"seed {SEED}")
+    thread = threading.Thread(target=run)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+        lab.heal()
+    figure(f"{2 * EXACT_MIB} MiB byte for byte over {len(count)} cuts ({CUT_HOW})")
+
+
+def send_blocks(sock, name):
+    for number in range(EXACT_MIB):
+        sock.sendall(struct.pack("!4sI", name, number))
+        sock.sendall(memoryview(BLOCK)[8:])
+    sock.shutdown(socket.SHUT_WR)
+
+
+def check_blocks(sock, name):
+    room = memoryview(bytearray(len(BLOCK)))
+    for number in range(EXACT_MIB):
+        have = 0
+        while have < len(BLOCK):
+            got = sock.recv_into(room[have:])
+            assert got, f"the end in block {number}"
+            have += got
+        assert room[:8] == struct.pack("!4sI", name, number) and room[8:] == memoryview(BLOCK)[8:], f"block {number}"
+    assert sock.recv(1) == b""
+
+
+def both_ways(sock, sends, takes):
+    sender = threading.Thread(target=send_blocks, args=(sock, sends), daemon=True)
+    sender.start()
+    check_blocks(sock, takes)
+    sender.join()
+
+
+def test_byte_exact(tunnel, lab, figure):
+    def serve(sock):
+        with sock:
+            sock.settimeout(patience(120))
+            both_ways(sock, b"down", b"up  ")
+
+    with Server(listener(lab.server, net.SERVER4), each_connection(serve)) as where:
+        with stream(lab.client)(net.SERVER4, patience(120)) as sock, cuts(lab, figure):
+            sock.connect(where)
+            both_ways(sock, b"up  ", b"down")
+
+
+def open_and_close(lab, where, seconds, per_second):
+    """At a pace; those that failed, and how many there were."""
+    begin, done, failed = time.monotonic(), 0, []
+    while (now := time.monotonic() - begin) < seconds:
+        if done > now * per_second:
+            time.sleep(0.001)
+            continue
+        done += 1
+        try:
+            with stream(lab.client)(where[0], patience(10)) as sock:
+                sock.connect(where)
+                sock.sendall(b"x")
+                assert sock.recv(1) == b"x"
+        except (OSError, AssertionError) as error:
+            failed.append(repr(error))
+    return done, failed
+
+
+def test_many_sessions_and_opens(lab, pki, tmp_path, figure):
+    """Identifiers are 16 bits, half of them ours: in the full run they come again twenty times beside those that are held."""
+    with joined(lab, tmp_path, pki), contextlib.ExitStack() as stack:
+        load = lab.server.start(BUILD / "bench" / "load", "serve", net.SERVER4, 7000)
+        stack.callback(load.wait)
+        stack.callback(load.kill)
+        time.sleep(0.3)
+        held = lab.client.start(BUILD / "bench" / "load", "hold", net.SERVER4, 7000, SESSIONS, int(OPENS_SECONDS) + 2,
+                                stdout=-1, text=True)
+        assert held.stdout.readline().strip() == "held"
+        with Server(listener(lab.server, net.SERVER4), each_connection(serve_echo)) as where:
+            done, failed = open_and_close(lab, where, OPENS_SECONDS, OPENS_PER_S)
+        assert failed == []
+        said = held.communicate(timeout=patience(60))[0]
+        assert held.returncode == 0, said
+        figure(f"{done} opens in {OPENS_SECONDS:.0f} s beside {SESSIONS} held, of which none failed: {said.strip()}")
+        assert done >= 0.9 * OPENS_PER_S * OPENS_SECONDS or OPENS_PER_S > 500
+
+
+def client_hello():
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["usher/1"])
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="gate.example.net").do_handshake()
+    return outgoing.read()
+
+
+def flood(host, addresses, ended):
+    """Connections that begin a handshake and say no more, from one address after the other."""
+    hello, open_ones, begin, made = client_hello(), [], time.monotonic(), 0
+    with host.enter():
+        while not ended.is_set():
+            if made > (time.monotonic() - begin) * FLOOD_PER_S:
+                time.sleep(0.001)
+                continue
+            sock = socket.socket()
+            sock.setblocking(False)
+            sock.bind((addresses[made % len(addresses)], 0))
+            sock.connect_ex(WHERE)
+            open_ones.append(sock)
+            made += 1
+            if len(open_ones) > 20:  # by now it is connected, or never will be
+                with contextlib.suppress(OSError):
+                    open_ones[-20].send(hello)
+            if len(open_ones) > 4000:
+                open_ones.pop(0).close()
+
+
+def rate(lab, seconds):
+    done = lab.client.run(BUILD / "bench" / "load", "bulk", net.SERVER4, 7000, "down", 1, seconds)
+    return float(re.search(r"gbits=([\d.]+)", done.stdout)[1])
+
+
+def test_handshake_flood(lab, pki, tmp_path, sources, figure):  # noqa: F811
+    access = ALLOW_ALL + ALLOW_ALL.replace("branch", "other")
+    gate, live = Gate(lab, tmp_path, pki, access=access).start(), Portal(lab, tmp_path, pki)
+    known = Portal(lab, tmp_path, pki, certificate="other", name="known", device="usher1", routes="10.74.0.0/24")
+    load = lab.server.start(BUILD / "bench" / "load", "serve", net.SERVER4, 7000)
+    ended = multiprocessing.Event()
+    flooder = multiprocessing.get_context("fork").Process(target=flood, args=(lab.wan, sources, ended), daemon=True)
+    try:
+        known.conf.write_text(known.conf.read_text().replace("10.99.0.2/32, fd99::2/128", "10.99.0.3/32"))
+        live.start()
+        known.start()  # so that it is known
+        known.down()
+        seconds = max(1, int(FLOOD_SECONDS / 3))
+        before = rate(lab, seconds)
+        flooder.start()
+        time.sleep(1)
+        worst = 0
+        for _ in range(2):
+            begin = time.monotonic()
+            known.start()
+            worst = max(worst, time.monotonic() - begin)
+            known.down()
+        kept = rate(lab, seconds) / before
+        refused = gate.status()["admission"]["refused"]
+        figure(f"{FLOOD_PER_S} handshakes a second from 200 addresses: a known portal in {worst:.2f} s, a tunnel keeps {kept:.2f}, "
+               f"{refused} refused")
+        assert worst < patience(2) or FLOOD_PER_S < 2000
+        assert kept >= FLOOD_SHARE
+        assert live.process.poll() is None and len(gate.worker_pids()) == 1
+    finally:
+        ended.set()
+        flooder.join(5)
+        flooder.kill()
+        load.kill()
+        load.wait()
+        live.down(check=False)
+        known.down(check=False)
+        gate.stop()
