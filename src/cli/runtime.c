@@ -6,18 +6,23 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define ROOT_OF_ROOT "/run/usher"
 
 static const char *const FILES[] = {"control", "pid", "slot", "log"};
 
-enum { FILE_COUNT = sizeof FILES / sizeof FILES[0] };
+enum {
+    FILE_COUNT = sizeof FILES / sizeof FILES[0],
+    DYING_MOMENTS = 100, // of 10 ms
+};
 
 void runtime_path(char room[RUNTIME_PATH_SIZE], const char *root, const char *name, const char *file)
 {
@@ -201,6 +206,18 @@ static bool make_root(const char *root, struct fault *fault)
     return true;
 }
 
+// The lock of one that was killed lives on in what it had just forked, until that ends or becomes another program.
+static pid_t pid_of_the_living(const char *root, const char *name)
+{
+    const struct timespec moment = {.tv_nsec = 10 * 1000 * 1000};
+    pid_t pid = runtime_pid(root, name);
+    for (int left = DYING_MOMENTS; pid > 0 && kill(pid, 0) < 0 && errno == ESRCH && left > 0; left--) {
+        nanosleep(&moment, NULL);
+        pid = runtime_pid(root, name);
+    }
+    return pid;
+}
+
 bool runtime_claim(struct runtime *out, const char *root, const char *name, bool wants_slot, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];
@@ -215,7 +232,7 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, bool
 
     bool ok = false;
     unsigned slot;
-    pid_t pid = runtime_pid(root, name);
+    pid_t pid = pid_of_the_living(root, name);
     if (pid) {
         fault_set(fault, "already running (pid %d)", (int)pid);
     } else {

@@ -76,6 +76,33 @@ static void test_a_live_one_is_not_taken_over(void **state)
     assert_int_equal(runtime_slots(root, "d"), 0);
 }
 
+// What it had just forked holds its lock for a moment longer.
+static void test_a_dead_one_with_a_child(void **state)
+{
+    (void)state;
+    struct runtime runtime;
+    int ready[2];
+    char byte;
+    assert_int_equal(pipe(ready), 0);
+    pid_t pid = fork();
+    if (pid == 0) {
+        if (!runtime_claim(&runtime, root, "e", true, &fault))
+            _exit(1);
+        if (fork() == 0) {
+            usleep(200 * 1000);
+            _exit(0);
+        }
+        _exit(write(ready[1], "", 1) != 1);
+    }
+    close(ready[1]);
+    assert_int_equal(read(ready[0], &byte, 1), 1);
+    close(ready[0]);
+    waitpid(pid, NULL, 0);
+    assert_int_equal(runtime_pid(root, "e"), pid);
+    assert_true(runtime_claim(&runtime, root, "e", true, &fault));
+    runtime_release(&runtime);
+}
+
 // The heir of a killed one gets another slot, and remembers the old one until its routes are gone.
 static void test_a_dead_one_is_inherited(void **state)
 {
@@ -304,6 +331,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_claim_and_release),
         cmocka_unit_test(test_a_live_one_is_not_taken_over),
+        cmocka_unit_test(test_a_dead_one_with_a_child),
         cmocka_unit_test(test_a_dead_one_is_inherited),
         cmocka_unit_test(test_slots_run_out),
         cmocka_unit_test(test_release_without_rights),
