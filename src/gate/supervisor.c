@@ -463,7 +463,7 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
     return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            export_networks(supervisor, fault) && handout_try(&conf->access, fault, NULL) &&
-           start_listening(supervisor, fault) && sandbox_confine_supervisor(fault);
+           start_listening(supervisor, fault) && sandbox_confine_supervisor(fault) && sandbox_seal_starter(fault);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)

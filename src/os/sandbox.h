@@ -34,9 +34,11 @@ bool sandbox_refuse_io_uring(struct fault *fault);
 // no honest worker makes (execve, fork, ptrace, AF_PACKET sockets, executable memory) kill it. No file opens any more,
 // no raw socket, no process starts.
 bool sandbox_seal_worker(struct fault *fault);
-// For a portal once it is set up: as above, and files that it may read, netlink, its device, sockets of the file system. With
-// `starts_programs`, which inherit what is refused, only calls that neither a portal nor a program on the way to a gate makes.
-bool sandbox_seal_portal(bool starts_programs, struct fault *fault);
+// For a portal once it is set up: as above, and files that it may read, netlink, its device, sockets of the file system.
+bool sandbox_seal_portal(struct fault *fault);
+// For a process that starts others, which inherit what is refused: a supervisor, a portal with ProxyCommand. Only what none of
+// them ever calls fails, with EPERM: namespaces and mounts, modules, others' memory, bpf, packet sockets.
+bool sandbox_seal_starter(struct fault *fault);
 // For a small process of root's that waits, and then writes a file: no socket, no process, no other capability than to write
 // what is root's. Everything that it does not need fails with EPERM, or kills it as above.
 bool sandbox_seal_keeper(struct fault *fault);

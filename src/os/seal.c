@@ -150,8 +150,9 @@ static const struct filter_rule allowed_portal[] = {
     CALL_IF(ioctl, IS(1, SIOCGIFNAME)),
 };
 
-// What a portal that starts programs (ProxyCommand) refuses itself and them: other namespaces, the kernel's insides, others' memory.
-static const struct filter_rule refused_programs[] = {
+// What a process that starts others refuses itself and them: other namespaces, the kernel's insides, others' memory. They are a
+// portal's ProxyCommand, a gate's workers and KeyCommand, and whatever those start: so no more than none of them needs.
+static const struct filter_rule refused[] = {
     CALL(ptrace),
     CALL(process_vm_readv),
     CALL(process_vm_writev),
@@ -177,9 +178,6 @@ static const struct filter_rule refused_programs[] = {
     CALL(reboot),
     CALL(swapon),
     CALL(swapoff),
-    CALL(add_key),
-    CALL(request_key),
-    CALL(keyctl),
     CALL_IF(socket, IS(0, AF_PACKET)),
 };
 
@@ -255,12 +253,15 @@ bool sandbox_seal_worker(struct fault *fault)
     return filter_allow(lists, 1, fault) && holds(openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) < 0, fault);
 }
 
-bool sandbox_seal_portal(bool starts_programs, struct fault *fault)
+bool sandbox_seal_starter(struct fault *fault)
+{
+    return filter_refuse(&(struct filter_list)FILTER_LIST(refused), EPERM, fault) &&
+           holds(unshare(CLONE_NEWUSER) < 0, fault);
+}
+
+bool sandbox_seal_portal(struct fault *fault)
 {
     const struct filter_list lists[] = {FILTER_LIST(allowed), FILTER_LIST(allowed_portal)};
-    if (starts_programs)
-        return filter_refuse(&(struct filter_list)FILTER_LIST(refused_programs), EPERM, fault) &&
-               holds(unshare(CLONE_NEWUSER) < 0, fault);
     return filter_allow(lists, 2, fault) && holds(openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC) < 0, fault);
 }
 

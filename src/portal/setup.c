@@ -157,7 +157,7 @@ static void undo_clock(struct portal *portal)
 // The last step: what is undone later gets by with what is left.
 static bool take_seal(struct portal *portal, struct fault *fault)
 {
-    return sandbox_seal_portal(portal->conf->proxy.command, fault);
+    return portal->conf->proxy.command ? sandbox_seal_starter(fault) : sandbox_seal_portal(fault);
 }
 
 static const struct step RUNTIME = {"runtime directory", take_runtime, undo_runtime};

@@ -31,7 +31,7 @@ TABLE = {
     "portal": Row(NOBODY, NET_ADMIN, 0, 1, 2,
                   LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "portal without a device": Row(NOBODY, 0, 0, 1, 2, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
-    "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 0, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
+    "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
@@ -136,7 +136,7 @@ def test_a_worker_that_has_read_nothing(lab, gate):
     with lab.portal.enter():
         silent = socket.create_connection(("10.3.0.2", 4433), timeout=patience(5))
     worker = wait_until(lambda: set(children(gate.pid())) - before, 5, "its worker").pop()
-    wait_until(lambda: proc_number(worker, "Seccomp_filters") == 2, 5, "the worker is sealed")
+    wait_until(lambda: proc_number(worker, "Seccomp_filters") == 3, 5, "the worker is sealed")
     judge("worker before the handshake", worker)
     assert all(not target.startswith("/") or target.startswith("/dev/") or target.endswith(".log")
                for _, target in descriptors(worker)), "a file"

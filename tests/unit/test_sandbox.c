@@ -273,7 +273,7 @@ static void what_no_keeper_does(void **state)
 static int sealed_portal_attempt(const void *arg)
 {
     struct fault fault;
-    if (!sandbox_seal_portal(false, &fault))
+    if (!sandbox_seal_portal(&fault))
         return CHILD_NOT_SEALED;
     long (*const *attempt)(void) = arg;
     if ((*attempt)() != -1)
@@ -300,12 +300,12 @@ static void what_no_portal_does(void **state)
     munmap(page, 4096);
 }
 
-// What ProxyCommand starts inherits what is refused, and that is little.
-static int starting_portal(const void *arg)
+// What it starts inherits what is refused, and that is little.
+static int starter(const void *arg)
 {
     struct fault fault;
     (void)arg;
-    if (!sandbox_seal_portal(true, &fault))
+    if (!sandbox_seal_starter(&fault))
         return CHILD_NOT_SEALED;
     attempt *refused[] = {try_ptrace, try_packet, try_peek, try_unshare, try_mount, try_bpf};
     for (size_t i = 0; i < COUNT(refused); i++)
@@ -320,10 +320,10 @@ static int starting_portal(const void *arg)
     return waitpid(child, &status, 0) == child && status == 0 ? 0 : CHILD_OTHER_ERROR;
 }
 
-static void a_portal_that_starts_programs(void **state)
+static void one_that_starts_others(void **state)
 {
     (void)state;
-    assert_int_equal(in_child(starting_portal, NULL), 0);
+    assert_int_equal(in_child(starter, NULL), 0);
 }
 
 // What the loop, the allocator and the log do in a worker; the number of the step that failed, or 0.
@@ -593,7 +593,7 @@ int main(void)
         cmocka_unit_test(what_no_worker_does),
         cmocka_unit_test(what_no_keeper_does),
         cmocka_unit_test(what_no_portal_does),
-        cmocka_unit_test(a_portal_that_starts_programs),
+        cmocka_unit_test(one_that_starts_others),
         cmocka_unit_test(what_a_worker_does),
         cmocka_unit_test(an_abort_is_still_an_abort),
         cmocka_unit_test(a_sealed_worker_resolves_and_connects),
