@@ -6,6 +6,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "cli/facts_json.h"
+#include "cli/guests.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,6 +28,7 @@ struct control {
     control_handler *handler;
     void *owner;
     uid_t starter; // who ran the program, before it gave its rights away
+    struct guests guests;
     struct list connections;
     unsigned count;
 };
@@ -41,6 +43,7 @@ struct control_request {
     char line[LINE_MAX_BYTES];
     size_t len;
     unsigned handles;           // not closed yet
+    bool is_guest;              // of the group that was let in
     bool owed;                  // the handler has the request and has not answered
     control_deserted *deserted; // NULL: nobody wants to know
     void *owner;                // of that
@@ -193,13 +196,17 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         *end = '\0';
         uv_read_stop(stream);
         request->owed = true;
-        request->control->handler(request->control->owner, request->line, request);
+        const char *objection = request->is_guest ? guests_refuse(&request->control->guests, request->line) : NULL;
+        if (objection)
+            control_refuse(request, objection);
+        else
+            request->control->handler(request->control->owner, request->line, request);
     } else if (request->len == sizeof request->line) {
         hang_up(request);
     }
 }
 
-static bool is_welcome(const struct control_request *request)
+static bool is_welcome(struct control_request *request)
 {
     struct ucred peer;
     socklen_t len = sizeof peer;
@@ -207,7 +214,8 @@ static bool is_welcome(const struct control_request *request)
     if (uv_fileno((const uv_handle_t *)&request->pipe, &fd) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return false;
-    return peer.uid == 0 || peer.uid == request->control->starter;
+    request->is_guest = peer.uid != 0 && peer.uid != request->control->starter;
+    return !request->is_guest || guests_have(&request->control->guests, fd);
 }
 
 static void connected(uv_stream_t *server, int status)
@@ -255,6 +263,17 @@ struct control *control_new(uv_loop_t *loop, const char *path, control_handler *
         return NULL;
     }
     return control;
+}
+
+bool control_admit(struct control *control, const struct control_group *group, struct fault *fault)
+{
+    char path[108]; // of a socket
+    size_t len = sizeof path;
+    int error = uv_pipe_getsockname(&control->pipe, path, &len);
+    if (error)
+        return fault_errno(fault, -error, "control socket");
+    path[len] = '\0';
+    return guests_admit(&control->guests, group, path, fault);
 }
 
 void control_free(struct control *control)

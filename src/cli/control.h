@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The control socket: one request line, one JSON object, end of file. Only root and the user who started the program
-// are heard, a connection lives 5 s at most unless its answer is known to take longer, and their number is bounded.
+// are heard, and a group that may be let in, a connection lives 5 s at most unless its answer is known to take longer, and their number is bounded.
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
 
 #include "base/facts.h"
 #include "base/fault.h"
+#include "config/control_group.h"
 
 #include <uv.h>
 
@@ -18,6 +19,8 @@ typedef void control_handler(void *owner, const char *line, struct control_reque
 // The socket is made with mode 0600; `path` belongs to the caller, who removes it.
 struct control *control_new(uv_loop_t *loop, const char *path, control_handler *handler, void *owner,
                             struct fault *fault);
+// Lets the members of a group in as well; while root still is root.
+bool control_admit(struct control *control, const struct control_group *group, struct fault *fault);
 // Closes every connection. A request that is not answered yet must not be answered any more.
 void control_free(struct control *control);
 void control_reply(struct control_request *request, facts_describe *describe, const void *part);

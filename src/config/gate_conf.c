@@ -39,6 +39,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Gate", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     CREDENTIAL_KEYS("Gate", struct gate_conf, credentials),
     LINK_TUNING_KEYS("Gate", struct gate_conf, link),
+    CONTROL_GROUP_KEYS("Gate", struct gate_conf, control_group),
     {"Access", "Allow", access_allow, FIELD(access), .repeats = true},
     {"Access", "Deny", access_deny, FIELD(access), .repeats = true},
     {"Access", "Export", access_export, FIELD(access), .list = true},
@@ -66,6 +67,7 @@ void gate_conf_free(struct gate_conf *conf)
     value_endpoints_fini(&conf->listen);
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
+    control_group_fini(&conf->control_group);
     access_fini(&conf->access);
     free(conf->user);
     free(conf->dns);

@@ -4,6 +4,7 @@
 #define CONFIG_GATE_CONF_H
 
 #include "config/access.h"
+#include "config/control_group.h"
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
@@ -16,6 +17,7 @@ struct gate_conf {
     struct credential_keys credentials;
     struct validity validity; // of what they name; by who has judged them
     struct link_tuning link;
+    struct control_group control_group;
     struct access access;
 
     char *user; // whom workers become

@@ -40,6 +40,7 @@ static const struct config_key KEYS[] = {
     NAMES_KEYS("Portal", struct portal_conf, names),
     CREDENTIAL_KEYS("Portal", struct portal_conf, credentials),
     LINK_TUNING_KEYS("Portal", struct portal_conf, link),
+    CONTROL_GROUP_KEYS("Portal", struct portal_conf, control_group),
     {"Gate", "Address", value_targets, FIELD(gates), .list = true, .required = true},
     {"Gate", "Name", value_word, FIELD(peer_name), .max = 253},
     PROXY_KEYS("Gate", struct portal_conf, proxy),
@@ -300,6 +301,7 @@ void portal_conf_free(struct portal_conf *conf)
 {
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
+    control_group_fini(&conf->control_group);
     socks_keys_fini(&conf->socks);
     names_keys_fini(&conf->names);
     value_endpoints_fini(&conf->ask);

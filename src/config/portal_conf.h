@@ -4,6 +4,7 @@
 #define CONFIG_PORTAL_CONF_H
 
 #include "config/access.h"
+#include "config/control_group.h"
 #include "config/credentials.h"
 #include "config/instance.h"
 #include "config/link_tuning.h"
@@ -29,6 +30,7 @@ struct portal_conf {
     enum portal_use use;
     struct credential_keys credentials;
     struct link_tuning link;
+    struct control_group control_group;
     struct value_targets gates; // in order of preference
     char *peer_name;            // what the certificate of each must carry; NULL: its host
     struct proxy_keys proxy;

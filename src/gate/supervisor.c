@@ -461,7 +461,8 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
         return false;
     runtime_path(path, root, conf->name, "control");
     supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
-    return supervisor->control && hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
+    return supervisor->control && control_admit(supervisor->control, &conf->control_group, fault) &&
+           hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            export_networks(supervisor, fault) && handout_try(&conf->access, fault, NULL) &&
            start_listening(supervisor, fault) && sandbox_confine_supervisor(fault) && sandbox_seal_starter(fault);
 }

@@ -74,7 +74,7 @@ static bool take_control(struct portal *portal, struct fault *fault)
     char path[RUNTIME_PATH_SIZE];
     runtime_path(path, portal->runtime.dir, "control", "");
     portal->control = control_new(portal->loop, path, status_answer, portal, fault);
-    return portal->control;
+    return portal->control && control_admit(portal->control, &portal->conf->control_group, fault);
 }
 
 static void undo_control(struct portal *portal)

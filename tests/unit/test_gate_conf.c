@@ -81,6 +81,8 @@ static void test_refused(void **state)
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
         {"LogLevel = loud", "", "gate.conf:5: LogLevel"},
+        {"ControlGroupMay = all", "", "gate.conf:5: ControlGroupMay: \"all\" is neither ask nor act"},
+        {"ControlGroup = a b", "", "gate.conf:5: ControlGroup: \"a b\""},
         {"", "Allow = 10.0.0.1/8", "gate.conf:10: Allow: "},
         {"", "Deny = sctp:10.0.0.0/8", "gate.conf:10: Deny: "},
         {"", "Allow = tcp:10.0.0.0/8:0", "gate.conf:10: Allow: "},

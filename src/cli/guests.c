@@ -1,0 +1,83 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The modes keep everybody else from connecting at all; what the kernel says of the peer is looked at all the same, so that a
+// directory that somebody has opened wide opens nothing.
+
+#include "cli/guests.h"
+
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/fsuid.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define USUAL "usher"
+
+enum { GROUPS_MAX = 1024 };
+
+// What changes nothing, and opens nothing.
+static const char *const QUESTIONS[] = {"status", "flows", "denials"};
+
+// An owner may give what is his to a group that he is of, and that is a thing one can be for the moment: so it takes SETGID,
+// which the units leave, and not CHOWN, which they do not.
+static bool let_in(gid_t group, const char *path)
+{
+    char place[256];
+    snprintf(place, sizeof place, "%.*s", (int)(strrchr(path, '/') - path), path);
+    int own = setfsgid(group);
+    bool ok = chown(place, (uid_t)-1, group) == 0 && chmod(place, 0710) == 0 && chown(path, (uid_t)-1, group) == 0 &&
+              chmod(path, 0660) == 0;
+    int error = errno;
+    setfsgid((gid_t)own);
+    errno = error;
+    return ok;
+}
+
+bool guests_admit(struct guests *guests, const struct control_group *group, const char *path, struct fault *fault)
+{
+    *guests = (struct guests){.may_act = group->may_act};
+    const char *name = group->name ? group->name : USUAL;
+    if (!strcmp(name, "no") || (!group->name && geteuid() != 0))
+        return true;
+    const struct group *found = getgrnam(name);
+    if (!found && !group->name)
+        return true;
+    if (!found)
+        return fault_set(fault, "ControlGroup: there is no group %s", name);
+    if (!let_in(found->gr_gid, path))
+        return fault_errno(fault, errno, "ControlGroup: let %s in", name);
+    guests->group = found->gr_gid;
+    guests->allowed = true;
+    return true;
+}
+
+bool guests_have(const struct guests *guests, int fd)
+{
+    struct ucred peer;
+    gid_t groups[GROUPS_MAX];
+    socklen_t len = sizeof peer, groups_len = sizeof groups;
+    if (!guests->allowed || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+        return false;
+    if (peer.gid == guests->group)
+        return true;
+    if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &groups_len) < 0)
+        return false;
+    for (size_t i = 0; i < groups_len / sizeof groups[0]; i++)
+        if (groups[i] == guests->group)
+            return true;
+    return false;
+}
+
+const char *guests_refuse(const struct guests *guests, const char *line)
+{
+    if (guests->may_act && strncmp(line, "open ", 5)) // a connection is more than an act: whoever has it is the portal
+        return NULL;
+    for (size_t i = 0; i < sizeof QUESTIONS / sizeof QUESTIONS[0]; i++)
+        if (!strcmp(line, QUESTIONS[i]))
+            return NULL;
+    return guests->may_act ? "only root, and who started it, may open connections"
+                           : "you may ask, and do nothing: "
+                             "ControlGroupMay = act lets you";
+}
