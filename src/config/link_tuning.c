@@ -53,6 +53,8 @@ struct tunnel_config link_tuning_tunnel(const struct link_tuning *tuning)
                 .window_max = (uint32_t)tuning->window_max,
                 .held_budget = held_budget(tuning->window_budget),
             },
+        .resume_ms = (uint32_t)tuning->resume_timeout,
+        .replay_size = tuning->replay_buffer,
         .batch = (uint32_t)tuning->batch,
         .batch_interactive = (uint32_t)tuning->batch_interactive,
         .lane =

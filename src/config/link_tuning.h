@@ -12,6 +12,8 @@ struct link_tuning {
     uint64_t batch, batch_interactive;  // bytes
     uint64_t notsent_lowat;             // bytes
     uint64_t handshake_timeout;         // ms
+    uint64_t resume_timeout;            // ms; 0: a tunnel ends with its connection
+    uint64_t replay_buffer;             // bytes
     char *congestion;                   // "auto": by the path; "system": the system's own
     bool udp_offload;
 };
@@ -29,6 +31,9 @@ struct link_tuning {
         LINK_TUNING_BOUNDED(SECTION, "NotSentLowat", value_size, TYPE, LINK.notsent_lowat, "128K", 16384, 16 << 20),   \
         LINK_TUNING_BOUNDED(SECTION, "HandshakeTimeout", value_duration, TYPE, LINK.handshake_timeout, "10s", 1000,    \
                             60000),                                                                                    \
+        LINK_TUNING_BOUNDED(SECTION, "ResumeTimeout", value_duration, TYPE, LINK.resume_timeout, "2m", 0, 3600000),    \
+        LINK_TUNING_BOUNDED(SECTION, "ReplayBuffer", value_budget, TYPE, LINK.replay_buffer, "auto", 1 << 20,          \
+                            1ull << 40),                                                                               \
         {SECTION, "UDPOffload", value_switch, offsetof(TYPE, LINK.udp_offload), .fallback = "yes"},                    \
     {                                                                                                                  \
         SECTION, "Congestion", value_word, offsetof(TYPE, LINK.congestion), .fallback = "auto", .max = 15              \

@@ -20,6 +20,7 @@ struct exchange {
     struct list edges;
     struct guides guides;
     struct usher_engine *engine; // NULL: no tunnel
+    bool paused;
     const struct policy *policy; // NULL: nothing is allowed
     struct judge judge;          // by that
     struct denials *denials;     // what it has refused
@@ -38,7 +39,7 @@ static struct opening *opening_of(struct timed *timed)
 
 static bool has_tunnel(const struct exchange *exchange)
 {
-    return exchange->engine && usher_engine_is_running(exchange->engine);
+    return exchange->engine && !exchange->paused && usher_engine_is_running(exchange->engine);
 }
 
 static void alarmed(uv_timer_t *alarm)
@@ -245,19 +246,36 @@ const struct judge *exchange_judge(const struct exchange *exchange)
     return &exchange->judge;
 }
 
-void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
+static void open_held(struct exchange *exchange)
 {
-    exchange->engine = engine;
-    list_for_each(node, &exchange->edges) {
-        struct edge *edge = edge_of(node);
-        if (edge->kind->tunnel_came && has_tunnel(exchange))
-            edge->kind->tunnel_came(edge, usher_engine_is_extended(engine));
-    }
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
         for (struct timed *timed; has_tunnel(exchange) && (timed = timeline_pop(&edge->held));)
             open_for(edge, opening_of(timed));
     }
+}
+
+void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
+{
+    exchange->engine = engine;
+    exchange->paused = false;
+    list_for_each(node, &exchange->edges) {
+        struct edge *edge = edge_of(node);
+        if (edge->kind->tunnel_came && has_tunnel(exchange))
+            edge->kind->tunnel_came(edge, usher_engine_is_extended(engine));
+    }
+    open_held(exchange);
+}
+
+void exchange_pause(struct exchange *exchange)
+{
+    exchange->paused = true;
+}
+
+void exchange_go_on(struct exchange *exchange)
+{
+    exchange->paused = false;
+    open_held(exchange);
 }
 
 void exchange_detach(struct exchange *exchange)

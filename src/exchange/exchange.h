@@ -54,6 +54,10 @@ struct denials *exchange_denials(const struct exchange *exchange);
 // A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine);
 void exchange_detach(struct exchange *exchange);
+// The tunnel stands still: what is open stays, and what is opened now is held, as without a tunnel.
+void exchange_pause(struct exchange *exchange);
+// It goes on.
+void exchange_go_on(struct exchange *exchange);
 // The engine's `opened` event goes straight here.
 void exchange_opened(struct exchange *exchange, struct usher_session *session, const struct usher_open *open);
 

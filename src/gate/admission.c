@@ -294,6 +294,18 @@ void admission_proved(struct admission *admission, struct ticket *ticket, usec_t
     forget_old(admission, now);
 }
 
+void admission_moved(struct admission *admission, struct ticket *ticket, const struct address *addr, usec_t now)
+{
+    struct address key = source_of(addr);
+    struct source *before = ticket->source, *source = need(admission, &key, now);
+    if (source == before)
+        return;
+    before->tunnels--;
+    remember(&admission->known, &before->known);
+    ticket->source = source;
+    admission_proved(admission, ticket, now);
+}
+
 void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now)
 {
     struct source *source = ticket->source;

@@ -50,6 +50,8 @@ struct ticket *admission_enter(struct admission *admission, const struct address
 void admission_owned(struct ticket *ticket, void *owner);
 // It has authenticated: the place is free, and the source known.
 void admission_proved(struct admission *admission, struct ticket *ticket, usec_t now);
+// A portal that is in comes from elsewhere now: that source is known, too.
+void admission_moved(struct admission *admission, struct ticket *ticket, const struct address *source, usec_t now);
 // It is gone.
 void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now);
 void admission_crashed(struct admission *admission, const struct address *source, usec_t now);

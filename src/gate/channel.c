@@ -110,6 +110,13 @@ static void get_denials(struct reader *r, struct channel_message *out)
     }
 }
 
+static void get_ticket(struct reader *r, uint8_t ticket[TLS_TICKET_SIZE])
+{
+    const uint8_t *bytes = reader_bytes(r, TLS_TICKET_SIZE);
+    if (bytes)
+        memcpy(ticket, bytes, TLS_TICKET_SIZE);
+}
+
 static bool get_switch(struct reader *r)
 {
     uint8_t value = reader_u8(r);
@@ -145,6 +152,18 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         break;
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
+    case CHANNEL_SERVE:
+        break;
+    case CHANNEL_TICKET:
+    case CHANNEL_SHOWN:
+        writer_bytes(&w, message->ticket, sizeof message->ticket);
+        break;
+    case CHANNEL_LANE:
+        writer_u32(&w, message->lane.id);
+        writer_bytes(&w, message->lane.ticket, sizeof message->lane.ticket);
+        break;
+    case CHANNEL_CARRIED:
+        writer_u32(&w, message->carried);
         break;
     case CHANNEL_NEWS:
         writer_u32(&w, message->news.size);
@@ -191,6 +210,18 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
+    case CHANNEL_SERVE:
+        break;
+    case CHANNEL_TICKET:
+    case CHANNEL_SHOWN:
+        get_ticket(&r, out->ticket);
+        break;
+    case CHANNEL_LANE:
+        out->lane.id = reader_u32(&r);
+        get_ticket(&r, out->lane.ticket);
+        break;
+    case CHANNEL_CARRIED:
+        out->carried = reader_u32(&r);
         break;
     case CHANNEL_NEWS:
         out->news.size = reader_u32(&r);

@@ -38,6 +38,16 @@ enum channel_type {
     CHANNEL_NEWS,
     // To the supervisor: what was refused by rules since it heard of that last, before CHANNEL_FACTS and unasked.
     CHANNEL_DENIALS,
+    // To the supervisor. What shows the worker's own tunnel to a connection that is to carry it on: of two, both are good.
+    CHANNEL_TICKET,
+    // That is what the worker's connection has shown. Answered by CHANNEL_SERVE, or the worker is not needed any more.
+    CHANNEL_SHOWN,
+    // To the worker: the tunnel is a new one, whatever it has shown.
+    CHANNEL_SERVE,
+    // To the worker, with a connection that has shown its ticket; nobody has read from it yet.
+    CHANNEL_LANE,
+    // To the supervisor: that one carries the tunnel now. Those from before it do not, nor will they.
+    CHANNEL_CARRIED,
 };
 
 // As in exchange/denials.h, whose portal it is is known.
@@ -86,6 +96,12 @@ struct channel_message {
             size_t count;
             struct channel_denial items[CHANNEL_DENIALS_MAX];
         } denials;
+        uint8_t ticket[TLS_TICKET_SIZE];
+        struct {
+            uint32_t id;                     // of the connection, the supervisor's
+            uint8_t ticket[TLS_TICKET_SIZE]; // that it has shown
+        } lane;
+        uint32_t carried; // id
     };
 };
 

@@ -22,6 +22,13 @@
 // Messages with what was refused; an honest worker has no more than four a second, and four each time it is asked.
 enum { DENIALS_PER_SECOND = 64, DENIALS_BURST = 256 };
 
+void child_close_socket(struct child *child)
+{
+    if (child->socket_fd >= 0)
+        close(child->socket_fd);
+    child->socket_fd = -1;
+}
+
 static void closed(uv_handle_t *handle)
 {
     struct child *child = handle->data;
@@ -29,6 +36,7 @@ static void closed(uv_handle_t *handle)
         return;
     if (child->channel_fd >= 0)
         close(child->channel_fd);
+    child_close_socket(child);
     free(child->facts);
     free(child);
 }
@@ -46,6 +54,7 @@ static void take_up(struct child *child, const struct channel_message *message)
     child->expires = message->up.expires;
     child->since = time(NULL);
     child->up = true;
+    child_close_socket(child);
     child->ops->up(child->owner, child);
 }
 
@@ -80,6 +89,14 @@ static void take_refusal(struct child *child, const struct channel_message *mess
 // Each worker may log in once and must answer only what it was asked.
 static bool act_on(struct child *child, const struct channel_message *message)
 {
+    if (message->type == CHANNEL_TICKET && child->up)
+        return child->ops->ticket(child->owner, child, message->ticket);
+    if (message->type == CHANNEL_CARRIED && child->up)
+        return child->ops->carried(child->owner, child, message->carried);
+    if (message->type == CHANNEL_SHOWN && !child->up && !child->has_shown) {
+        child->has_shown = true;
+        return child->ops->shown(child->owner, child, message->ticket);
+    }
     if (message->type == CHANNEL_UP && !child->up)
         take_up(child, message);
     else if (message->type == CHANNEL_REFUSED && !child->up)
@@ -125,6 +142,7 @@ static void exited(uv_process_t *process, int64_t code, int signal)
     struct child *child = process->data;
     if (uv_is_active((uv_handle_t *)&child->channel))
         hear(child); // its last words
+    child_close_socket(child);
     child->ops->ended(child->owner, child, (int)code, signal);
     uv_close((uv_handle_t *)&child->process, closed);
     uv_close((uv_handle_t *)&child->channel, closed);
@@ -224,13 +242,13 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
         return NULL;
     }
     struct child *child = memory_new(sizeof *child);
-    *child = (struct child){.peer = *peer, .since = time(NULL), .channel_fd = ends[0], .ops = ops, .owner = owner};
+    *child = (struct child){
+        .peer = *peer, .since = time(NULL), .channel_fd = ends[0], .socket_fd = fd, .ops = ops, .owner = owner};
     list_init(&child->node);
     bucket_init(&child->denials, DENIALS_PER_SECOND, DENIALS_BURST, clock_now());
     child->process.data = child->channel.data = child;
     child->handles = 2;
     int error = spawn(child, loop, fd, ends[1], handover_fd);
-    close(fd);
     close(ends[1]);
     uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone
     if (error) {

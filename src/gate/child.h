@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "gate/admission.h"
 #include "gate/channel.h"
+#include "gate/tickets.h"
 
 #include <time.h>
 #include <uv.h>
@@ -18,9 +19,22 @@ struct child_ops {
     void (*refused)(void *owner, struct child *child, const char *why); // `why` is printable
     void (*told)(void *owner, struct child *child);                     // it answered child_poll
     void (*denied)(void *owner, const struct child *child, const struct channel_denial *denial);
+    // Each of these: false when no worker would say so. It has a ticket for its tunnel; its connection has shown one; a
+    // connection that it was handed carries its tunnel.
+    bool (*ticket)(void *owner, struct child *child, const uint8_t *number);
+    bool (*shown)(void *owner, struct child *child, const uint8_t *number);
+    bool (*carried)(void *owner, struct child *child, uint32_t id);
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
 };
+
+// A connection that it was handed, to carry its tunnel on.
+struct child_adopted {
+    uint32_t id; // 0: none
+    struct endpoint peer;
+};
+
+enum { CHILD_ADOPTED_MAX = 8 }; // that may still be told of: twice what a worker has at a time
 
 struct child {
     struct list node; // the supervisor's
@@ -32,6 +46,11 @@ struct child {
     bool listens;  // has the sockets of its portal's forwards
     bool captures; // has the device of its portal's exports
     bool gave_way; // was killed for want of places
+    int socket_fd; // its connection, until its portal has authenticated; -1 then
+    bool has_shown;
+    struct ticket_holder holder; // of its tunnel's tickets
+    struct child_adopted adopted[CHILD_ADOPTED_MAX];
+    unsigned next_adopted;
     struct ticket *ticket;
     unsigned replacements; // of logins of its name by each other, one soon after another, up to this one
     char name[TLS_NAME_SIZE];
@@ -52,7 +71,8 @@ struct child {
     void *owner;
 };
 
-// Starts a worker for the accepted `fd`, which is closed here in any case. `locals` is its first message.
+// Starts a worker for the accepted `fd`, which is taken over; it stays open here too until the portal is in, for who it may be
+// handed on to. `locals` is its first message.
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault);
@@ -63,6 +83,8 @@ void child_hand(struct child *child, const struct channel_message *message, cons
 void child_poll(struct child *child);
 void child_end(struct child *child, const char *reason);
 void child_kill(struct child *child);
+// Closes the supervisor's own copy of the connection.
+void child_close_socket(struct child *child);
 void child_describe(const struct child *child, struct facts *facts);
 
 #endif

@@ -32,16 +32,17 @@ void standing_judge_by(struct standing *standing, struct exchange *exchange, con
     policy_free(before);
 }
 
-bool standing_lasts(const struct tls *tls, const struct handover *news, const struct gate_conf *conf,
-                    const struct access *before, struct fault *why)
+struct tls_identity *standing_identity(const struct handover *news, const struct gate_conf *conf, struct fault *why)
 {
     struct tls_material material = credentials_material(&news->credentials, &conf->credentials, TLS_GATE);
     enum tls_credential at_fault;
-    material.key = NULL; // judging takes none
-    material.key_len = 0;
-    struct tls_identity *identity = tls_identity_new(&material, &at_fault, why);
-    bool lasts = identity && tls_peer_is_trusted(tls, identity, why);
-    tls_identity_free(identity);
+    return tls_identity_new(&material, &at_fault, why);
+}
+
+bool standing_lasts(const struct tls *tls, struct tls_identity *identity, const struct gate_conf *conf,
+                    const struct access *before, struct fault *why)
+{
+    bool lasts = tls_peer_is_trusted(tls, identity, why);
     if (lasts && access_lists(before, tls_peer_name(tls)) && !access_lists(&conf->access, tls_peer_name(tls)))
         lasts = fault_set(why, "the gate's configuration lists this portal no longer");
     return lasts;

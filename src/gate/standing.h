@@ -21,9 +21,11 @@ void standing_take_locals(struct standing *standing, const struct channel_messag
 void standing_judge_by(struct standing *standing, struct exchange *exchange, const struct access *access,
                        const char *portal);
 
-// Whether the portal may stay: by what its certificate is worth now, and by whether it is spoken of still. `news` is what
-// the gate runs by now, `conf` its text; `before` what the worker began with.
-bool standing_lasts(const struct tls *tls, const struct handover *news, const struct gate_conf *conf,
+// What the gate runs by now, `conf` its text. NULL with a fault when it cannot be used.
+struct tls_identity *standing_identity(const struct handover *news, const struct gate_conf *conf, struct fault *why);
+// Whether the portal may stay: by what its certificate is worth to `identity`, and by whether it is spoken of still. `before`
+// is what the worker began with.
+bool standing_lasts(const struct tls *tls, struct tls_identity *identity, const struct gate_conf *conf,
                     const struct access *before, struct fault *why);
 
 #endif

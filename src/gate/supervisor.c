@@ -11,6 +11,7 @@
 #include "cli/runtime.h"
 #include "cli/watchdog.h"
 #include "gate/admission.h"
+#include "gate/adoption.h"
 #include "gate/child.h"
 #include "gate/exports.h"
 #include "gate/handout.h"
@@ -36,7 +37,7 @@
 enum {
     BACKLOG = 256,      // connections that come between two turns of a busy loop
     FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
-    FDS_A_WORKER = 4,   // channel, and what is open while it starts
+    FDS_A_WORKER = 5,   // channel, its connection, and what is open while it starts
     SPARE_FDS = 128,    // loop, listeners, netlink, control connections, with room
     // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
     REPLACED_WINDOW_S = 180,
@@ -55,6 +56,7 @@ struct supervisor {
     struct watchdog *watchdog;
     struct expiry *expiry;
     struct admission *admission;
+    struct adoption *adoption;
     struct listener **listeners;
     struct netlink *nl;
     uv_poll_t news;
@@ -134,6 +136,24 @@ static void portal_up(void *owner, struct child *child)
     handout_look(supervisor->handout);
 }
 
+static bool portal_ticket(void *owner, struct child *child, const uint8_t *number)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_ticket(supervisor->adoption, child, number);
+}
+
+static bool portal_shown(void *owner, struct child *child, const uint8_t *number)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_shown(supervisor->adoption, child, number);
+}
+
+static bool portal_carried(void *owner, struct child *child, uint32_t id)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_carried(supervisor->adoption, child, id);
+}
+
 static void portal_refused(void *owner, struct child *child, const char *why)
 {
     struct supervisor *supervisor = owner;
@@ -164,6 +184,7 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     struct supervisor *supervisor = owner;
     char text[ENDPOINT_TEXT_SIZE];
     endpoint_text(&child->peer, text);
+    adoption_ended(supervisor->adoption, child);
     admission_leave(supervisor->admission, child->ticket, clock_now());
     if (is_crash(signal))
         admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
@@ -189,6 +210,9 @@ static const struct child_ops CHILD_OPS = {
     .refused = portal_refused,
     .told = portal_told,
     .denied = portal_denied,
+    .ticket = portal_ticket,
+    .shown = portal_shown,
+    .carried = portal_carried,
     .ended = portal_ended,
 };
 
@@ -487,6 +511,7 @@ static void finish(struct supervisor *supervisor)
     uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor->loop);
+    adoption_free(supervisor->adoption);
     admission_free(supervisor->admission);
     exports_free(supervisor->exports);
     netlink_free(supervisor->nl);
@@ -505,6 +530,7 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
         .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };
+    supervisor.adoption = adoption_new(supervisor.admission);
     list_init(&supervisor.children);
     refusals_init(&supervisor.capped);
     refusals_init(&supervisor.unproven);

@@ -78,6 +78,34 @@ void telling_denials(int channel, struct denials *denials)
     free(message);
 }
 
+static void tell_number(int channel, enum channel_type type, const uint8_t *number)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = type;
+    memcpy(message->ticket, number, sizeof(message->ticket));
+    channel_send(channel, message);
+    free(message);
+}
+
+void telling_ticket(int channel, const uint8_t *number)
+{
+    tell_number(channel, CHANNEL_TICKET, number);
+}
+
+void telling_shown(int channel, const uint8_t *number)
+{
+    tell_number(channel, CHANNEL_SHOWN, number);
+}
+
+void telling_carried(int channel, uint32_t id)
+{
+    struct channel_message *message = memory_new(sizeof(*message));
+    message->type = CHANNEL_CARRIED;
+    message->carried = id;
+    channel_send(channel, message);
+    free(message);
+}
+
 struct whole {
     const struct node *node;
     const struct tunnel *tunnel;

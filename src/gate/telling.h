@@ -14,6 +14,10 @@ void telling_refusal(int channel, const char *why);
 void telling_origin(const char *who, const struct usher_session *session, const struct usher_open *open);
 // What was refused by rules, as far as that was not told yet.
 void telling_denials(int channel, struct denials *denials);
+// What shows the tunnel; what the connection has shown; that a connection carries the tunnel now.
+void telling_ticket(int channel, const uint8_t *number);
+void telling_shown(int channel, const uint8_t *number);
+void telling_carried(int channel, uint32_t id);
 // How things stand; `tunnel` is the node's.
 void telling_facts(int channel, const struct node *node, const struct tunnel *tunnel);
 

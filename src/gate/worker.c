@@ -12,8 +12,10 @@
 #include "edge/dial/dial.h"
 #include "edge/local/local.h"
 #include "gate/channel.h"
+#include "gate/continuing.h"
 #include "gate/entrances.h"
 #include "gate/handover.h"
+#include "gate/look.h"
 #include "gate/standing.h"
 #include "gate/telling.h"
 #include "node/node.h"
@@ -50,12 +52,18 @@ struct worker {
 
     struct tls_identity *identity;
     struct tunnel *tunnel;
+    struct tunnel_config config; // its own
+    struct lane *lane;           // until the tunnel has it
+    struct look *look;           // at what it shows; NULL once that is known
+    bool has_shown;              // a ticket, and the supervisor is asked
+    struct continuing continuing;
     struct resolver *resolver;
     char *hosts;       // the resolver's
     struct dial *dial; // the node's, once we know the portal
     struct entrances entrances;
     int icmp4_fd, icmp6_fd;
 
+    char portal[TLS_NAME_SIZE];
     char peer[ENDPOINT_TEXT_SIZE];
     char who[TLS_NAME_SIZE + ENDPOINT_TEXT_SIZE + 4]; // for log lines
     struct log_tally denied, evicted;
@@ -80,8 +88,15 @@ static void tell_denials(struct worker *worker, usec_t now)
     telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
 }
 
+static void confirms(void *owner)
+{
+    struct worker *worker = owner;
+    continuing_begin(&worker->continuing);
+}
+
 static void add_control_session(struct worker *worker, const struct translate *translate)
 {
+    static const struct control_session_ops ops = {.confirms = confirms};
     const struct control_session_config config = {
         .loop = &worker->loop,
         .version = version_text,
@@ -90,8 +105,12 @@ static void add_control_session(struct worker *worker, const struct translate *t
         .translate = translate,
         .resolver = worker->resolver,
         .keeps_origin = true,
+        .confirms = worker->conf->link.resume_timeout > 0,
+        .ops = &ops,
+        .owner = worker,
     };
-    exchange_add(worker->node.exchange, control_session_edge(control_session_new(&config)));
+    worker->continuing.control = control_session_new(&config);
+    exchange_add(worker->node.exchange, control_session_edge(worker->continuing.control));
 }
 
 // NULL when it has mistakes.
@@ -109,7 +128,7 @@ static struct gate_conf *parse(const struct blob *text)
 
 static void judge_by(struct worker *worker, const struct access *access)
 {
-    standing_judge_by(&worker->standing, worker->node.exchange, access, tls_peer_name(tunnel_tls(worker->tunnel)));
+    standing_judge_by(&worker->standing, worker->node.exchange, access, worker->portal);
 }
 
 // What is open already, too.
@@ -121,6 +140,13 @@ static void judge_anew(struct worker *worker, const struct access *access)
         log_info("%s: flows reset because the rules do not allow them any more: %u", worker->who, (unsigned)count);
 }
 
+// Lanes that are to carry the tunnel on are judged by it.
+static void replace_identity(struct worker *worker, struct tls_identity *identity)
+{
+    tls_identity_free(worker->identity);
+    worker->identity = identity;
+}
+
 // The supervisor has found no mistake in it. What it says of anything but rules and trust is for the next login.
 static void heed(struct worker *worker, struct handover *news)
 {
@@ -128,10 +154,13 @@ static void heed(struct worker *worker, struct handover *news)
     struct fault why;
     assert(conf);
     log_set_level(conf->log_level);
-    if (standing_lasts(tunnel_tls(worker->tunnel), news, conf, &worker->conf->access, &why))
+    struct tls_identity *identity = standing_identity(news, conf, &why);
+    if (identity && standing_lasts(tunnel_tls(worker->tunnel), identity, conf, &worker->conf->access, &why))
         judge_anew(worker, &conf->access);
     else
         tunnel_end(worker->tunnel, why.text);
+    if (identity)
+        replace_identity(worker, identity);
     gate_conf_free(conf);
     handover_fini(news);
     node_wake(&worker->node);
@@ -159,19 +188,45 @@ static void turned(void *owner, usec_t now)
     }
 }
 
+static void name_it(struct worker *worker)
+{
+    char name[TLS_NAME_SIZE];
+    text_escape(name, sizeof(name), worker->portal);
+    snprintf(worker->who, sizeof(worker->who), "%s (%s)", name, worker->peer);
+}
+
+static void tunnel_paused(void *owner, const char *why)
+{
+    struct worker *worker = owner;
+    node_tunnel_paused(&worker->node);
+    log_info("%s: connection lost, the tunnel waits for another: %s", worker->who, why);
+}
+
+static void tunnel_resumed(void *owner)
+{
+    struct worker *worker = owner;
+    node_tunnel_resumed(&worker->node);
+}
+
+// The supervisor says so in the log.
+static void carried(void *owner, const struct endpoint *from)
+{
+    struct worker *worker = owner;
+    endpoint_text(from, worker->peer);
+    name_it(worker);
+}
+
 static void tunnel_came(void *owner)
 {
     struct worker *worker = owner;
     const struct gate_conf *conf = worker->conf;
     const struct tls *tls = tunnel_tls(worker->tunnel);
-    char name[TLS_NAME_SIZE];
-    text_escape(name, sizeof(name), tls_peer_name(tls));
-    snprintf(worker->who, sizeof(worker->who), "%s (%s)", name, worker->peer);
-
+    snprintf(worker->portal, sizeof(worker->portal), "%s", tls_peer_name(tls));
+    name_it(worker);
     judge_by(worker, &conf->access);
     struct dial_config config = {
         .judge = exchange_judge(worker->node.exchange),
-        .translate = access_is_local(&conf->access, tls_peer_name(tls)) ? &local_translate : NULL,
+        .translate = access_is_local(&conf->access, worker->portal) ? &local_translate : NULL,
         .poller = worker->node.poller,
         .resolver = worker->resolver,
         .icmp4_fd = worker->icmp4_fd,
@@ -183,14 +238,14 @@ static void tunnel_came(void *owner)
         .udp_dns_idle_ms = (uint32_t)conf->dns_idle,
         .udp_offload = conf->link.udp_offload,
         .remainder_budget = conf->link.window_budget,
-        .source = access_source_of(&conf->access, tls_peer_name(tls)),
+        .source = access_source_of(&conf->access, worker->portal),
     };
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
     add_control_session(worker, config.translate);
     worker->entrances = (struct entrances){.conf = worker->began ? worker->began : conf,
                                            .node = &worker->node,
-                                           .portal = tls_peer_name(tls),
+                                           .portal = worker->portal,
                                            .who = worker->who};
     node_tunnel_came(&worker->node, worker->tunnel);
     log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
@@ -219,6 +274,26 @@ static void tunnel_went(void *owner, const char *why)
     uv_stop(&worker->loop);
 }
 
+// The tunnel is a new one.
+static void serve(struct worker *worker)
+{
+    worker->has_shown = false;
+    tunnel_carry(worker->tunnel, worker->lane);
+    worker->lane = NULL;
+    node_wake(&worker->node);
+}
+
+static void looked(void *owner, const uint8_t *ticket)
+{
+    struct worker *worker = owner;
+    worker->look = NULL;
+    worker->has_shown = ticket;
+    if (ticket)
+        telling_shown(WORKER_CHANNEL_FD, ticket);
+    else
+        serve(worker);
+}
+
 static void act_on(struct worker *worker, const struct channel_message *message, const int *fds, size_t count)
 {
     switch (message->type) {
@@ -243,7 +318,19 @@ static void act_on(struct worker *worker, const struct channel_message *message,
         telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
         telling_facts(WORKER_CHANNEL_FD, &worker->node, worker->tunnel);
         break;
+    case CHANNEL_SERVE:
+        serve(worker);
+        break;
+    case CHANNEL_LANE:
+        assert(count == 1);
+        continuing_take(&worker->continuing, message, fds[0]);
+        node_wake(&worker->node);
+        break;
     case CHANNEL_END:
+        if (worker->has_shown) { // and the connection is another's: nothing is said on it
+            uv_stop(&worker->loop);
+            break;
+        }
         tunnel_end(worker->tunnel, message->text);
         node_wake(&worker->node);
         break;
@@ -333,18 +420,23 @@ static void wake(void *owner)
 static const struct tunnel_ops TUNNEL_OPS = {
     .up = tunnel_came,
     .opened = session_came,
+    .paused = tunnel_paused,
+    .resumed = tunnel_resumed,
     .down = tunnel_went,
     .wake = wake,
 };
 
 static bool turn_link(void *link, usec_t now)
 {
-    return tunnel_turn(link, now);
+    struct worker *worker = link;
+    bool more = continuing_turn(&worker->continuing, now);
+    return tunnel_turn(worker->tunnel, now) || more;
 }
 
 static struct tunnel *tunnel_of(void *link)
 {
-    return tunnel_engine(link) ? link : NULL;
+    const struct worker *worker = link;
+    return tunnel_engine(worker->tunnel) ? worker->tunnel : NULL;
 }
 
 static const struct node_link LINK = {.turn = turn_link, .tunnel = tunnel_of};
@@ -353,23 +445,43 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
 {
     const struct gate_conf *conf = worker->conf;
     struct tls_material material = credentials_material(&worker->handover.credentials, &conf->credentials, TLS_GATE);
-    struct tunnel_config config = link_tuning_tunnel(&conf->link);
-    config.lane.congestion = NULL; // see prepare
-    config.engine.opens_per_sec = (uint32_t)conf->opens_per_second;
-    config.engine.opens_burst = (uint32_t)conf->opens_burst;
+    struct tunnel_config *config = &worker->config;
+    *config = link_tuning_tunnel(&conf->link);
+    config->lane.congestion = NULL; // see prepare
+    config->engine.opens_per_sec = (uint32_t)conf->opens_per_second;
+    config->engine.opens_burst = (uint32_t)conf->opens_burst;
     enum tls_credential at_fault;
     worker->identity = tls_identity_new(&material, &at_fault, fault);
     handover_fini(&worker->handover);
     if (!worker->identity)
         return false;
-    struct lane *lane =
-        lane_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config.lane, fault);
-    if (!lane)
+    worker->lane = lane_new(&worker->loop, WORKER_SOCKET_FD, worker->identity, TLS_GATE, NULL, &config->lane, fault);
+    if (!worker->lane)
         return false;
-    worker->tunnel = tunnel_new(&worker->loop, &config, &TUNNEL_OPS, worker);
-    tunnel_carry(worker->tunnel, lane);
-    node_set_link(&worker->node, &LINK, worker->tunnel);
+    worker->tunnel = tunnel_new(&worker->loop, config, &TUNNEL_OPS, worker);
+    worker->continuing = (struct continuing){
+        .loop = &worker->loop,
+        .channel = WORKER_CHANNEL_FD,
+        .tunnel = worker->tunnel,
+        .identity = &worker->identity,
+        .lane = &config->lane,
+        .seconds = (uint32_t)(conf->link.resume_timeout / 1000),
+        .carried = carried,
+        .owner = worker,
+    };
+    node_set_link(&worker->node, &LINK, worker);
     return true;
+}
+
+// Whether it is to carry on a tunnel of another worker's, or is a new one. The time for the handshake runs already.
+static void begin(struct worker *worker)
+{
+    const struct gate_conf *conf = worker->conf;
+    if (conf->link.resume_timeout)
+        worker->look = look_new(&worker->loop, worker->node.poller, WORKER_SOCKET_FD,
+                                (uint32_t)conf->link.handshake_timeout, looked, worker);
+    else
+        serve(worker);
 }
 
 static void watch_channel(struct worker *worker)
@@ -422,12 +534,16 @@ static bool set_up(struct worker *worker, struct fault *fault)
     if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
     watch_channel(worker);
+    begin(worker);
     return sandbox_seal_worker(fault);
 }
 
 static void tear_down(struct worker *worker)
 {
     node_set_link(&worker->node, NULL, NULL);
+    look_free(worker->look);
+    continuing_end(&worker->continuing);
+    lane_free(worker->lane);
     tunnel_free(worker->tunnel); // its sessions end before the edges go
     node_fini(&worker->node);
     resolver_free(worker->resolver);

@@ -258,6 +258,17 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
         enter(own, CONNECTING, 0, why);
 }
 
+// Never: it has no control session, and so nobody tells it how to go on.
+static void tunnel_paused(void *owner, const char *why)
+{
+    (void)owner, (void)why;
+}
+
+static void tunnel_resumed(void *owner)
+{
+    (void)owner;
+}
+
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct own *own = owner;
@@ -313,7 +324,12 @@ static char *load(struct own *own)
 static bool begin_path(struct own *own, uv_loop_t *loop, struct fault *fault)
 {
     static const struct node_link link = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
-    static const struct path_ops ops = {.up = tunnel_came, .opened = session_came, .down = tunnel_went, .wake = wake};
+    static const struct path_ops ops = {.up = tunnel_came,
+                                        .opened = session_came,
+                                        .paused = tunnel_paused,
+                                        .resumed = tunnel_resumed,
+                                        .down = tunnel_went,
+                                        .wake = wake};
     const struct node_config node = {.hold_ms = (uint32_t)own->conf->hold, .turned = turned, .owner = own};
     node_init(&own->node, loop, &node);
     const struct handed_config handed = {
@@ -323,7 +339,8 @@ static bool begin_path(struct own *own, uv_loop_t *loop, struct fault *fault)
     };
     own->handed = handed_new(loop, &handed);
     exchange_add(own->node.exchange, handed_edge(own->handed));
-    const struct path_config path = portal_conf_path(own->conf, own->gates, own->identity);
+    struct path_config path = portal_conf_path(own->conf, own->gates, own->identity);
+    path.tunnel.resume_ms = 0;
     own->path = path_new(loop, &path, &ops, own, fault);
     if (own->path)
         node_set_link(&own->node, &link, own->path);

@@ -89,6 +89,16 @@ void node_session_came(struct node *node, struct usher_session *session, const s
     exchange_opened(node->exchange, session, open);
 }
 
+void node_tunnel_paused(struct node *node)
+{
+    exchange_pause(node->exchange);
+}
+
+void node_tunnel_resumed(struct node *node)
+{
+    exchange_go_on(node->exchange);
+}
+
 static void add(struct usher_counters *to, const struct usher_counters *from)
 {
 #define ADD(name, help) to->name += from->name;

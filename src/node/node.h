@@ -58,6 +58,8 @@ void node_wake(void *node);
 // What the link tells; its owner passes it on.
 void node_tunnel_came(struct node *node, struct tunnel *tunnel);
 void node_session_came(struct node *node, struct usher_session *session, const struct usher_open *open);
+void node_tunnel_paused(struct node *node);
+void node_tunnel_resumed(struct node *node);
 void node_tunnel_went(struct node *node);
 
 // Of all tunnels together.

@@ -311,6 +311,19 @@ bool socket_peer(int fd, struct endpoint *out)
     return getpeername(fd, (struct sockaddr *)&sa, &len) == 0 && endpoint_from_sockaddr(out, (struct sockaddr *)&sa);
 }
 
+bool socket_source_to(const struct endpoint *to, uint32_t mark, struct address *out)
+{
+    struct endpoint local;
+    int fd = socket_datagram(to->addr.version);
+    bool known =
+        fd >= 0 && (!mark || socket_set_mark(fd, mark)) && socket_connect(fd, to) == 0 && socket_local(fd, &local);
+    if (fd >= 0)
+        close(fd);
+    if (known)
+        *out = local.addr;
+    return known;
+}
+
 bool socket_may_bind(const struct address *addr)
 {
     int fd = socket_datagram(addr->version);
@@ -319,6 +332,13 @@ bool socket_may_bind(const struct address *addr)
     bool may = socket_bind(fd, addr);
     close(fd);
     return may;
+}
+
+bool socket_is_unacknowledged(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t len = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0 && info.tcpi_unacked > 0;
 }
 
 uint32_t socket_rtt_usec(int fd)

@@ -61,8 +61,11 @@ void socket_close_reset(int fd);    // with RST
 void socket_close_in_order(int fd); // with FIN
 bool socket_local(int fd, struct endpoint *out);
 bool socket_peer(int fd, struct endpoint *out);
+// The address of this host by which a packet with that mark would leave for `to` now. False when there is no way.
+bool socket_source_to(const struct endpoint *to, uint32_t mark, struct address *out);
 // Whether the kernel would let a socket have that address now; true also when it cannot be asked.
 bool socket_may_bind(const struct address *addr);
-uint32_t socket_rtt_usec(int fd); // smoothed round trip of a TCP socket (TCP_INFO), 0 when unknown
+bool socket_is_unacknowledged(int fd); // some of what a TCP socket has sent is (TCP_INFO)
+uint32_t socket_rtt_usec(int fd);      // smoothed round trip of a TCP socket (TCP_INFO), 0 when unknown
 
 #endif

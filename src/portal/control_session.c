@@ -6,8 +6,15 @@
 #include "portal/accept.h"
 #include "portal/portal.h"
 
+static void take_ticket(void *owner, const struct control_ticket *ticket)
+{
+    struct portal *portal = owner;
+    path_take_ticket(portal->path, ticket->number);
+}
+
 static bool take_session(struct portal *portal, struct fault *fault)
 {
+    static const struct control_session_ops ops = {.ticket = take_ticket};
     const struct control_session_config config = {
         .loop = portal->loop,
         .opens = true,
@@ -16,6 +23,9 @@ static bool take_session(struct portal *portal, struct fault *fault)
         .judge = exchange_judge(portal->node.exchange),
         .resolver = accept_resolver(portal),
         .tells_origin = portal->conf->tell_origin,
+        .confirms = portal->conf->link.resume_timeout > 0,
+        .ops = &ops,
+        .owner = portal,
     };
     (void)fault;
     portal->control_session = control_session_new(&config);

@@ -38,6 +38,7 @@ const char *portal_state_text(enum portal_state state)
     static const char *const texts[] = {
         [PORTAL_CONNECTING] = "connecting",
         [PORTAL_UP] = "up",
+        [PORTAL_PAUSED] = "paused",
         [PORTAL_DOWN] = "down",
     };
     return texts[state];
@@ -191,6 +192,26 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
     bound_log();
 }
 
+static void tunnel_paused(void *owner, const char *why)
+{
+    struct portal *portal = owner;
+    node_tunnel_paused(&portal->node);
+    if (portal->state == PORTAL_PAUSED)
+        return;
+    fault_set(&portal->last_error, "%s", why);
+    enter(portal, PORTAL_PAUSED);
+    log_warning("connection lost, the tunnel waits for another: %s", why);
+}
+
+static void tunnel_resumed(void *owner)
+{
+    struct portal *portal = owner;
+    node_tunnel_resumed(&portal->node);
+    if (portal->state == PORTAL_PAUSED)
+        enter(portal, PORTAL_UP);
+    log_info("the tunnel goes on over another connection");
+}
+
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct portal *portal = owner;
@@ -206,6 +227,8 @@ static void wake(void *owner)
 const struct path_ops PORTAL_PATH_OPS = {
     .up = tunnel_came,
     .opened = session_came,
+    .paused = tunnel_paused,
+    .resumed = tunnel_resumed,
     .down = tunnel_went,
     .wake = wake,
 };

@@ -17,7 +17,7 @@
 
 #include <time.h>
 
-enum portal_state { PORTAL_CONNECTING, PORTAL_UP, PORTAL_DOWN };
+enum portal_state { PORTAL_CONNECTING, PORTAL_UP, PORTAL_PAUSED, PORTAL_DOWN };
 
 struct portal {
     const struct portal_conf *conf;

@@ -31,6 +31,9 @@ static void print_status(FILE *out, const struct json_t *status)
         fprintf(out, "  cipher      %s\n", text(a, identity, "cipher"));
         fprintf(out, "  round trip  %s\n", query_text(a, VALUE_SIZE, status, "rtt_us", QUERY_MILLISECONDS));
     }
+    if (strcmp(query_text(a, sizeof(a), status, "pauses", QUERY_NUMBER), "-") && strcmp(a, "0"))
+        fprintf(out, "  pauses      %s, the last of %s\n", a,
+                query_text(b, sizeof(b), status, "last_pause_us", QUERY_MILLISECONDS));
     if (strcmp(text(a, status, "device"), "-"))
         fprintf(out, "  device      %s\n", a);
     query_lines(out, "  dns         ", query_part(status, "dns"));

@@ -61,9 +61,9 @@ static void tell_status(const void *part, struct facts *facts)
     const struct portal *portal = part;
     struct usher_counters counters; // of all tunnels so far
     node_counters(&portal->node, &counters);
-    const struct tunnel *tunnel = portal->state == PORTAL_UP && portal->path ? path_tunnel(portal->path) : NULL;
+    const struct tunnel *tunnel = portal->state != PORTAL_DOWN && portal->path ? path_tunnel(portal->path) : NULL;
     tell_name(portal, facts);
-    facts_text(facts, "state", "connecting, up or down", portal_state_text(portal->state));
+    facts_text(facts, "state", "connecting, up, paused or down", portal_state_text(portal->state));
     facts_text(facts, "file", "of the configuration", portal->conf->file);
     tell_gate(portal, tunnel, facts);
     facts_gauge(facts, "since", "when it came into this state", FACT_UNIX_SECONDS, (uint64_t)portal->since);

@@ -139,6 +139,24 @@ bool control_origin_decode(struct control_origin *out, const struct control_mess
     return !r.failed;
 }
 
+void control_ticket_encode(struct writer *w, const struct control_ticket *ticket)
+{
+    header_encode(w, CONTROL_TICKET, 0, sizeof ticket->number + 4);
+    writer_bytes(w, ticket->number, sizeof ticket->number);
+    writer_u32(w, ticket->seconds);
+}
+
+bool control_ticket_decode(struct control_ticket *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    const uint8_t *number = reader_bytes(&r, sizeof out->number);
+    out->seconds = reader_u32(&r);
+    if (r.failed)
+        return false;
+    memcpy(out->number, number, sizeof out->number);
+    return true;
+}
+
 static void endpoint_encode(struct writer *w, const struct endpoint *end)
 {
     static const uint8_t none[4];

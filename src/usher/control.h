@@ -20,6 +20,7 @@ enum {
     CONTROL_CRITICAL = 1,     // FLAGS: who does not know this type cannot go on
     CONTROL_VERSION_MAX = 63, // bytes of the version, without its NUL
     CONTROL_NAME_MAX = 255,   // bytes of a name, without its NUL
+    CONTROL_TICKET_SIZE = 16, // bytes of a ticket's number
 };
 
 enum control_type {
@@ -27,7 +28,8 @@ enum control_type {
     CONTROL_PROBE = 2,
     CONTROL_ANSWER = 3,
     CONTROL_ORIGIN = 4,
-    CONTROL_UNREACHABLE = 7
+    CONTROL_TICKET = 6,
+    CONTROL_UNREACHABLE = 7,
 };
 
 struct control_message {
@@ -102,11 +104,18 @@ struct control_origin {
     struct endpoint who; // behind an entrance; version 0: of a kind that is not known here
 };
 
+// What another connection shows that is to carry this tunnel on.
+struct control_ticket {
+    uint8_t number[CONTROL_TICKET_SIZE];
+    uint32_t seconds; // for which its sender keeps a tunnel whose connection is lost
+};
+
 // Encoders write header and body; on too little room `w->failed` is set. Texts are cut at their bounds.
 void control_hello_encode(struct writer *w, const struct control_hello *hello);
 void control_probe_encode(struct writer *w, const struct control_probe *probe);
 void control_answer_encode(struct writer *w, const struct control_answer *answer);
 void control_origin_encode(struct writer *w, const struct control_origin *origin);
+void control_ticket_encode(struct writer *w, const struct control_ticket *ticket);
 void control_unreachable_encode(struct writer *w, const struct control_unreachable *unreachable);
 
 // False means a protocol error.
@@ -114,6 +123,7 @@ bool control_hello_decode(struct control_hello *out, const struct control_messag
 bool control_probe_decode(struct control_probe *out, const struct control_message *message);
 bool control_answer_decode(struct control_answer *out, const struct control_message *message);
 bool control_origin_decode(struct control_origin *out, const struct control_message *message);
+bool control_ticket_decode(struct control_ticket *out, const struct control_message *message);
 bool control_unreachable_decode(struct control_unreachable *out, const struct control_message *message);
 
 #endif

@@ -50,6 +50,27 @@ static void make_known(struct admission *admission, struct address source, usec_
     admission_leave(admission, ticket, now);
 }
 
+// A portal whose connection comes from elsewhere now makes that source known, and is counted there.
+static void test_moved(void **state)
+{
+    (void)state;
+    struct admission *admission = admission_new(4, 4);
+    struct address home = addr("192.0.2.1"), hotel = addr("198.51.100.1");
+    struct ticket *portal = enter(admission, home, 0), *strangers[3];
+    admission_proved(admission, portal, 0);
+    for (int i = 0; i < 3; i++)
+        assert_non_null(strangers[i] = enter(admission, nth((unsigned)i), 0));
+    assert_null(enter(admission, hotel, 1)); // the last place is for known ones
+    admission_moved(admission, portal, &hotel, 2);
+    admission_moved(admission, portal, &hotel, 3); // it is there already
+    assert_true(is_admitted(admission, hotel, 4) && is_admitted(admission, home, 4));
+    admission_leave(admission, portal, 5);
+    assert_true(is_admitted(admission, hotel, 6));
+    for (int i = 0; i < 3; i++)
+        admission_leave(admission, strangers[i], 7);
+    admission_free(admission);
+}
+
 static void test_cap_per_source(void **state)
 {
     (void)state;
@@ -250,6 +271,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_what_it_tells),
+        cmocka_unit_test(test_moved),
         cmocka_unit_test(test_cap_per_source),
         cmocka_unit_test(test_v6_source_is_a_network),
         cmocka_unit_test(test_rate_of_a_source),

@@ -111,6 +111,22 @@ static void test_round_trips(void **state)
     in = (struct channel_message){.type = CHANNEL_NEWS, .news.size = 70000};
     assert_true(decode(room, encode()));
     assert_int_equal(out.news.size, 70000);
+
+    static const enum channel_type numbers[] = {CHANNEL_TICKET, CHANNEL_SHOWN};
+    for (size_t i = 0; i < COUNT(numbers); i++) {
+        in = (struct channel_message){.type = numbers[i], .ticket = "fifteen letters"};
+        assert_true(decode(room, encode()));
+        assert_memory_equal(out.ticket, in.ticket, sizeof(in.ticket));
+    }
+    in = (struct channel_message){.type = CHANNEL_SERVE};
+    assert_true(decode(room, encode()));
+    in = (struct channel_message){.type = CHANNEL_LANE, .lane = {.id = 70001, .ticket = "fifteen letters"}};
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.lane.id, 70001);
+    assert_memory_equal(out.lane.ticket, in.lane.ticket, sizeof(in.lane.ticket));
+    in = (struct channel_message){.type = CHANNEL_CARRIED, .carried = 70001};
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.carried, 70001);
 }
 
 static size_t count_descriptors(void)

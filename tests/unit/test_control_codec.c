@@ -17,6 +17,9 @@ static const struct {
     {"answer", {3, 0, 0, 10, 0, 0, 1, 2, 0, 3, 0, 0, 0, 60}, 14},
     {"origin", {4, 0, 0, 10, 1, 2, 0x13, 0x88, 0, 4, 10, 1, 0, 2}, 14},
     {"origin over IPv6", {4, 0, 0, 22, 1, 2, 0x13, 0x88, 0, 6, 0xfd, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2}, 26},
+    {"ticket",
+     {6, 0, 0, 20, 'f', 'i', 'f', 't', 'e', 'e', 'n', ' ', 'l', 'e', 't', 't', 'e', 'r', 's', 0, 0, 0, 0, 120},
+     24},
     {"unreachable",
      {7, 0, 0, 24, 1, 2, 10, 1, 0, 2, 0x13, 0x88, 10, 73, 0, 2, 0, 53, 'd', 'e', 'n', 'i', 'e', 'd', ':', ' ', 'x', 0},
      28},
@@ -37,6 +40,7 @@ static void check(const char *name, const struct control_message *message)
     struct control_answer answer;
     struct control_unreachable unreachable;
     struct control_origin origin;
+    struct control_ticket ticket;
     switch (message->type) {
     case CONTROL_HELLO:
         CASE(name, control_hello_decode(&hello, message));
@@ -47,6 +51,10 @@ static void check(const char *name, const struct control_message *message)
     case CONTROL_PROBE:
         CASE(name, control_probe_decode(&probe, message));
         CASE(name, probe.id == 0x102 && !strcmp(probe.name, "a.b"));
+        break;
+    case CONTROL_TICKET:
+        CASE(name, control_ticket_decode(&ticket, message));
+        CASE(name, !memcmp(ticket.number, "fifteen letters", sizeof ticket.number) && ticket.seconds == 120);
         break;
     case CONTROL_UNREACHABLE:
         CASE(name, control_unreachable_decode(&unreachable, message) && unreachable.session == 0x102);
@@ -77,6 +85,7 @@ static void bytes_of_each(void **state)
     const struct control_probe probe = {.id = 0x102, .name = "a.b"};
     const struct control_answer answer = {
         .id = 0x102, .status = CONTROL_EXISTS, .families = CONTROL_IPV4 | CONTROL_IPV6, .ttl = 60};
+    const struct control_ticket ticket = {.number = "fifteen letters", .seconds = 120};
     const struct control_unreachable unreachable = {
         .session = 0x102, .what = {.from = INSIDE, .to = OUTSIDE, .word = USHER_DENIED, .text = "x"}};
     const struct control_unreachable nameless = {.session = 0x102, .what = {.word = USHER_DENIED, .text = "x"}};
@@ -93,8 +102,10 @@ static void bytes_of_each(void **state)
             control_answer_encode(&w, &answer);
         else if (i <= 5)
             control_origin_encode(&w, &(struct control_origin){.session = 0x102, .who = i == 4 ? INSIDE : INSIDE6});
+        else if (i == 6)
+            control_ticket_encode(&w, &ticket);
         else
-            control_unreachable_encode(&w, i == 6 ? &unreachable : &nameless);
+            control_unreachable_encode(&w, i == 7 ? &unreachable : &nameless);
         CASE(VECTORS[i].name, !w.failed && sizeof room - writer_left(&w) == VECTORS[i].len);
         CASE(VECTORS[i].name, !memcmp(room, VECTORS[i].bytes, VECTORS[i].len));
     }

@@ -197,6 +197,27 @@ static void test_holds_until_there_is_a_tunnel(void **state)
     assert_false(exchange_is_holding(bench.exchange));
 }
 
+// While it stands still, what is open stays, and what is opened waits as without a tunnel.
+static void test_holds_while_it_is_paused(void **state)
+{
+    (void)state;
+    connect_tunnel();
+    open_one(&bench.flows[0]);
+    exchange_pause(bench.exchange);
+    open_one(&bench.flows[1]);
+    open_one(&bench.flows[2]);
+    assert_true(bench.flows[0].opening.session && !bench.flows[1].opening.session);
+    assert_true(exchange_is_holding(bench.exchange));
+    exchange_go_on(bench.exchange);
+    assert_true(bench.flows[1].opening.session && bench.flows[2].opening.session);
+    assert_false(exchange_is_holding(bench.exchange));
+    exchange_pause(bench.exchange);
+    open_one(&bench.flows[3]);
+    turn(HOLD_MS);
+    assert_true(bench.flows[3].refused && bench.flows[3].word == USHER_UNREACHABLE);
+    assert_false(bench.flows[0].refused);
+}
+
 static void test_refuses_in_the_end(void **state)
 {
     (void)state;
@@ -428,6 +449,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(test_opens_at_once),
         TEST(test_holds_until_there_is_a_tunnel),
+        TEST(test_holds_while_it_is_paused),
         TEST(test_refuses_in_the_end),
         TEST(test_alarm),
         TEST(test_no_room),

@@ -3,6 +3,7 @@
 // each lane brought.
 #include "unit.h"
 
+#include "link/lane/candidate.h"
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
 #include "os/socket.h"
@@ -31,8 +32,11 @@ struct peer {
 struct world {
     uv_loop_t loop;
     bool woken;
-    struct tls_identity *gate_identity, *other_identity, *portal_identity;
+    struct tls_identity *gate_identity, *portal_identity;
     struct tunnel *tunnel;
+    struct candidate *candidate; // of a lane that is not the first
+    int carried, refused;
+    char refused_why[640];
     struct peer peer;
     int ups, pauses, resumptions;
     bool down;
@@ -92,7 +96,32 @@ static const struct tunnel_config tunnel_config = {
     .batch_interactive = 64 * 1024,
 };
 
-static void peer_connect(struct world *world, struct tls_identity *identity)
+static const uint8_t ticket[TLS_TICKET_SIZE] = "what it is shown";
+
+static bool candidate_up(void *owner, struct candidate *candidate, struct lane *lane, usec_t now)
+{
+    struct world *world = owner;
+    if (!tunnel_go_on(world->tunnel, lane, now))
+        return false;
+    candidate_free(candidate);
+    world->candidate = NULL;
+    world->carried++;
+    return true;
+}
+
+static void candidate_over(void *owner, struct candidate *candidate)
+{
+    struct world *world = owner;
+    snprintf(world->refused_why, sizeof world->refused_why, "%s", candidate_why(candidate));
+    world->refused++;
+    candidate_free(candidate);
+    world->candidate = NULL;
+}
+
+static const struct candidate_ops candidate_ops = {.up = candidate_up, .over = candidate_over};
+
+// The first lane, or one that shows the ticket, which a peer that `knows` it agrees to.
+static void peer_connect(struct world *world, bool knows)
 {
     struct peer *peer = &world->peer;
     struct fault fault;
@@ -104,14 +133,19 @@ static void peer_connect(struct world *world, struct tls_identity *identity)
     assert_int_equal(poll(&ready, 1, 1000), 1);
     peer->fd = accept4(listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     close(listener);
-    peer->tls = tls_new(identity, NULL, &fault);
+    peer->tls = tls_new(world->gate_identity, NULL, &fault);
     peer->shaken = peer->closed = false;
     peer->len = 0;
     assert_true(peer->fd >= 0 && peer->tls);
     struct lane *lane =
         lane_new(&world->loop, fd, world->portal_identity, TLS_PORTAL, "gate.example.net", &tunnel_config.lane, &fault);
     assert_non_null(lane);
-    tunnel_carry(world->tunnel, lane);
+    if (!tunnel_engine(world->tunnel)) {
+        tunnel_carry(world->tunnel, lane);
+        return;
+    }
+    assert_true(lane_set_ticket(lane, ticket) && (!knows || tls_set_ticket(peer->tls, ticket)));
+    world->candidate = candidate_new(&world->loop, lane, tunnel_chunks(world->tunnel), &candidate_ops, world);
 }
 
 static void peer_flush(struct peer *peer)
@@ -169,23 +203,22 @@ static struct world *world_new(uint32_t resume_ms, uint32_t replay_size)
     config.replay_size = replay_size;
     uv_loop_init(&world->loop);
     world->gate_identity = certs_identity(TLS_GATE, (struct certs_case){.stem = "pki/gate.example.net"});
-    world->other_identity = certs_identity(TLS_GATE, (struct certs_case){.stem = "rsa-gate"});
     world->portal_identity = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
     world->peer.got = malloc(GOT_MAX);
     world->tunnel = tunnel_new(&world->loop, &config, &tunnel_ops, world);
-    peer_connect(world, world->gate_identity);
+    peer_connect(world, true);
     return world;
 }
 
 static void world_free(struct world *world)
 {
+    candidate_free(world->candidate);
     tunnel_free(world->tunnel);
     peer_is_gone(&world->peer);
     for (int i = 0; i < 10; i++)
         uv_run(&world->loop, UV_RUN_NOWAIT);
     assert_int_equal(uv_loop_close(&world->loop), 0);
     tls_identity_free(world->gate_identity);
-    tls_identity_free(world->other_identity);
     tls_identity_free(world->portal_identity);
     free(world->peer.got);
     free(world);
@@ -196,6 +229,8 @@ static bool run(struct world *world, bool (*done)(struct world *world), unsigned
     usec_t end = clock_now() + ms * USEC_PER_MSEC;
     while (!done(world) && clock_now() < end) {
         uv_run(&world->loop, UV_RUN_NOWAIT);
+        if (world->candidate)
+            candidate_turn(world->candidate, clock_now());
         if (!world->down && !tunnel_turn(world->tunnel, clock_now()))
             usleep(500);
         peer_turn(&world->peer);
@@ -339,9 +374,14 @@ static bool is_paused(struct world *world)
     return world->pauses == 1;
 }
 
-static bool is_paused_twice(struct world *world)
+static bool is_refused(struct world *world)
 {
-    return world->pauses == 2;
+    return world->refused == 1;
+}
+
+static bool is_carried(struct world *world)
+{
+    return world->carried == 1;
 }
 
 static bool is_resumed(struct world *world)
@@ -440,13 +480,15 @@ static void test_goes_on(void **state)
         run(world, never, 50);
         assert_int_equal(world->sent, WINDOW);
 
-        peer_connect(world, world->gate_identity);
-        assert_true(run(world, is_resumed, 1000));
+        peer_connect(world, true);
+        assert_true(run(world, is_carried, 1000));
         assert_true(!tunnel_is_blocked(world->tunnel) && world->ups == 1);
         take_greeting(world, 2);
         run(world, never, 10);
         assert_int_equal(peer->len, 0); // where to go on nobody knows yet
+        assert_true(world->resumptions == 0 && tunnel_is_paused(world->tunnel));
         greet(world, (uint16_t)confirmed);
+        assert_true(run(world, is_resumed, 1000) && !tunnel_is_paused(world->tunnel));
         peer_says(peer, say_room);
         assert_true(run(world, peer_got_stream, 1000) || from > 0);
         run(world, never, 20);
@@ -474,24 +516,84 @@ static void test_nobody_comes(void **state)
     world_free(world);
 }
 
-// Another gate's lane, and one that does not come up, are no reason to give up waiting.
+// A lane whose peer does not know the tunnel, and one that does not come up, are no reason to give up waiting.
 static void test_wrong_lane(void **state)
 {
     (void)state;
     struct world *world = world_in_use(2000);
     peer_is_gone(&world->peer);
     assert_true(run(world, is_paused, 1000));
-    peer_connect(world, world->other_identity);
-    assert_true(run(world, is_paused_twice, 2000));
-    CASE(world->paused_why, strstr(world->paused_why, "the gate is another than the one before"));
+    peer_connect(world, false);
+    assert_true(run(world, is_refused, 2000));
+    CASE(world->refused_why, strstr(world->refused_why, "the gate is another than the one before"));
     assert_int_equal(world->peer.len, 0);
-    assert_true(world->resumptions == 0 && !world->ended);
+    assert_true(world->resumptions == 0 && world->pauses == 1 && !world->ended);
     peer_is_gone(&world->peer);
-    peer_connect(world, world->gate_identity);
-    assert_true(run(world, is_resumed, 1000));
+    peer_connect(world, true);
+    assert_true(run(world, is_carried, 1000));
     greet(world, 0);
+    assert_true(run(world, is_resumed, 1000));
     run(world, never, 20);
     assert_false(world->down || world->ended);
+    world_free(world);
+}
+
+// One that seems to be alive gives way to one that comes.
+static void test_replaced(void **state)
+{
+    (void)state;
+    struct world *world = world_in_use(2000);
+    struct peer before = world->peer;
+    world->peer.got = malloc(GOT_MAX);
+    peer_connect(world, true);
+    assert_true(run(world, is_carried, 1000));
+    assert_true(world->pauses == 0 && tunnel_is_paused(world->tunnel));
+    take_greeting(world, 1);
+    greet(world, 0);
+    assert_true(run(world, is_resumed, 1000));
+    peer_says(&world->peer, say_room);
+    assert_true(run(world, peer_got_stream, 1000));
+    assert_int_equal(stream_of(world->peer.got, world->peer.len), STREAM);
+    peer_turn(&before);
+    assert_true(before.closed && !world->down && !world->ended);
+    peer_is_gone(&before);
+    free(before.got);
+    world_free(world);
+}
+
+// A peer that is let in and says nothing is not waited for: its lane goes, and the pause is still the same one.
+static void test_never_greets(void **state)
+{
+    (void)state;
+    struct world *world = world_in_use(15 * 1000);
+    peer_is_gone(&world->peer);
+    assert_true(run(world, is_paused, 1000));
+    peer_connect(world, true);
+    assert_true(run(world, is_carried, 1000));
+    usec_t later = clock_now() + 11 * USEC_PER_SEC;
+    tunnel_turn(world->tunnel, later);
+    assert_true(world->pauses == 2 && world->resumptions == 0 && !world->down);
+    CASE(world->paused_why, strstr(world->paused_why, "did not say within 10 s where it goes on"));
+    tunnel_turn(world->tunnel, later + 5 * USEC_PER_SEC);
+    assert_true(world->down && world->lost);
+    world_free(world);
+}
+
+// Who dials notices that nothing is heard, and tells it; a byte takes it back.
+static void test_silent(void **state)
+{
+    (void)state;
+    struct world *world = world_in_use(3600 * 1000);
+    assert_false(tunnel_is_silent(world->tunnel));
+    run(world, never, 100);
+    tunnel_turn(world->tunnel, clock_now() + 5 * USEC_PER_SEC); // the kernel has it all acknowledged
+    assert_false(tunnel_is_silent(world->tunnel));
+    tunnel_turn(world->tunnel, clock_now() + 14 * USEC_PER_SEC);
+    assert_true(tunnel_is_silent(world->tunnel) && world->pauses == 0);
+    say_count = 0;
+    peer_says(&world->peer, say_confirmed);
+    run(world, never, 20);
+    assert_false(tunnel_is_silent(world->tunnel));
     world_free(world);
 }
 
@@ -548,7 +650,9 @@ static void test_silence(void **state)
     tunnel_turn(world->tunnel, later + 60 * USEC_PER_SEC);
     assert_false(world->down || world->ended);
     peer_is_gone(&world->peer);
-    peer_connect(world, world->gate_identity);
+    peer_connect(world, true);
+    assert_true(run(world, is_carried, 1000));
+    greet(world, 0);
     assert_true(run(world, is_resumed, 1000));
     run(world, never, 20);
     assert_true(!tunnel_is_blocked(world->tunnel) && !world->ended);
@@ -591,7 +695,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_goes_on), cmocka_unit_test(test_nobody_comes), cmocka_unit_test(test_wrong_lane),
         cmocka_unit_test(test_ends),    cmocka_unit_test(test_off),          cmocka_unit_test(test_silence),
-        cmocka_unit_test(test_full),
+        cmocka_unit_test(test_full),    cmocka_unit_test(test_replaced),     cmocka_unit_test(test_never_greets),
+        cmocka_unit_test(test_silent),
     };
     struct fault fault;
     if (!tls_library_start(&fault))

@@ -6,6 +6,14 @@
 #include "edge/judge.h"
 #include "edge/translate.h"
 #include "os/resolver.h"
+#include "usher/control.h"
+
+struct control_session_ops {
+    // Both ends confirm what they take: the tunnel may go on over another connection. NULL: nobody is interested.
+    void (*confirms)(void *owner);
+    // The other end has told what another connection is to show. NULL: nobody is interested.
+    void (*ticket)(void *owner, const struct control_ticket *ticket);
+};
 
 struct control_session_config {
     uv_loop_t *loop;
@@ -18,6 +26,8 @@ struct control_session_config {
     const struct judge *judge;         // of what the other end may reach; borrowed
     const struct translate *translate; // as its exits have it; borrowed; NULL: names are where their addresses say
     struct resolver *resolver;         // borrowed; NULL: nobody can tell which names exist here
+    const struct control_session_ops *ops; // NULL: none
+    void *owner;
 };
 
 #define CONTROL_COUNTERS(X)                                                                                            \

@@ -80,6 +80,8 @@ struct control_session {
     bool can_unreachable;
     bool can_confirm;
     bool can_origin;
+    bool ticket_due; // `ticket` is to be told
+    struct control_ticket ticket;
     bool off;   // the tunnel has no such session, nor will it have one
     usec_t now; // of the last turn
     uv_timer_t alarm;

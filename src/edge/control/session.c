@@ -17,6 +17,8 @@ enum {
     WHY_SIZE = 100,
     STRANGE_PER_SECOND = 10, // messages that are not known here
     STRANGE_BURST = 100,
+    TICKETS_PER_SECOND = 10, // one for each connection that carries the tunnel on
+    TICKETS_BURST = 20,
 };
 
 static struct control_session *of_edge(struct edge *edge)
@@ -32,8 +34,13 @@ static struct control_session *of_opening(void *owner)
 // A confirmation must not come before the hello that agrees to it: both have gone the whole way.
 static void decide_confirming(struct control_session *control)
 {
-    if (control->hello_came && control->hello_gone)
-        usher_session_confirming(control->opening.session, control->config.confirms && control->can_confirm);
+    const struct control_session_ops *ops = control->config.ops;
+    bool agreed = control->config.confirms && control->can_confirm;
+    if (!control->hello_came || !control->hello_gone)
+        return;
+    usher_session_confirming(control->opening.session, agreed);
+    if (agreed && ops && ops->confirms)
+        ops->confirms(control->config.owner);
 }
 
 // What comes
@@ -59,6 +66,18 @@ static bool take_hello(struct control_session *control, const struct control_mes
     return true;
 }
 
+// Only who has accepted the connection has others to tell apart by it.
+static bool take_ticket(struct control_session *control, const struct control_message *message)
+{
+    const struct control_session_ops *ops = control->config.ops;
+    struct control_ticket ticket;
+    if (!control_ticket_decode(&ticket, message))
+        return false;
+    if (control->config.opens && ops && ops->ticket)
+        ops->ticket(control->config.owner, &ticket);
+    return true;
+}
+
 struct row {
     uint8_t type; // 0: those that are not known
     uint32_t per_second, burst;
@@ -69,6 +88,7 @@ static const struct row ROWS[] = {
     {CONTROL_HELLO, 1, 4, take_hello},
     {CONTROL_PROBE, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_probe},
     {CONTROL_ANSWER, 2 * ASK_PER_SECOND, 2 * ASK_BURST, control_take_answer},
+    {CONTROL_TICKET, TICKETS_PER_SECOND, TICKETS_BURST, take_ticket},
     {CONTROL_UNREACHABLE, 2 * TELL_PER_SECOND, 2 * TELL_BURST, control_take_unreachable},
     {CONTROL_ORIGIN, ORIGINS_PER_SECOND, ORIGINS_BURST, control_take_origin},
     {0, STRANGE_PER_SECOND, STRANGE_BURST, NULL},
@@ -146,11 +166,21 @@ static bool write_hello(struct control_session *control, struct writer *w)
     return true;
 }
 
+static bool write_ticket(struct control_session *control, struct writer *w)
+{
+    if (!control->ticket_due)
+        return false;
+    control->ticket_due = false;
+    control_ticket_encode(w, &control->ticket);
+    return true;
+}
+
 static bool write_next(struct control_session *control)
 {
     struct writer w = writer_over(control->out, sizeof control->out);
-    if (!write_hello(control, &w) && !control_originating_write(control, &w) && !control_telling_write(control, &w) &&
-        !control_answering_write(control, &w) && !control_asking_write(control, &w))
+    if (!write_hello(control, &w) && !write_ticket(control, &w) && !control_originating_write(control, &w) &&
+        !control_telling_write(control, &w) && !control_answering_write(control, &w) &&
+        !control_asking_write(control, &w))
         return false;
     control->out_len = (uint32_t)(sizeof control->out - writer_left(&w));
     control->out_at = 0;
@@ -220,6 +250,7 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
     control->opening.session = NULL;
     control->hello_came = control->can_probe = control->can_unreachable = false;
     control->hello_due = control->hello_gone = control->can_confirm = control->can_origin = false;
+    control->ticket_due = false;
     control->reader.len = control->out_len = control->out_at = 0;
     control_asking_lost(control);
     control_answering_lost(control);
@@ -412,4 +443,11 @@ struct edge *control_session_edge(struct control_session *control)
 struct prober *control_session_prober(struct control_session *control)
 {
     return &control->asking.prober;
+}
+
+void control_session_tell_ticket(struct control_session *control, const struct control_ticket *ticket)
+{
+    control->ticket = *ticket;
+    control->ticket_due = true;
+    control_ready(control);
 }

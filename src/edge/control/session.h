@@ -17,4 +17,7 @@ struct edge *control_session_edge(struct control_session *control);
 // Asks the other end, with whatever tunnel there is.
 struct prober *control_session_prober(struct control_session *control);
 
+// Tells the other end, in the tunnel that is there, what another connection is to show; of two the later one.
+void control_session_tell_ticket(struct control_session *control, const struct control_ticket *ticket);
+
 #endif

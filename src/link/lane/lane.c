@@ -126,15 +126,16 @@ static void lose(struct lane *lane, usec_t now, int error)
         fail(lane, now, "the %s closed the connection without ending the tunnel", role);
 }
 
-static void raise_up(struct lane *lane, usec_t now)
+static bool raise_up(struct lane *lane, usec_t now)
 {
     lane->state = UP;
     lane->deadline = USEC_NEVER;
     lane->expiry_at = now;
     if (lane->ops->up(lane->owner, now))
-        return;
+        return true;
     fail(lane, now, "the %s is another than the one before", peer_role(lane));
     lane->lost = false;
+    return false;
 }
 
 // Input
@@ -152,8 +153,8 @@ static bool shake(struct lane *lane, usec_t now)
         return false;
     }
     if (lane->role == TLS_GATE) {
-        tls_confirm(tls);
-        raise_up(lane, now);
+        if (raise_up(lane, now))
+            tls_confirm(tls); // before any record: those are pulled later
     } else if (tls_is_confirmed(tls)) {
         raise_up(lane, now);
     } else {
@@ -368,12 +369,29 @@ void lane_attach(struct lane *lane, struct chunk_pool *chunks, const struct lane
     lane->owner = owner;
 }
 
+bool lane_set_ticket(struct lane *lane, const uint8_t number[TLS_TICKET_SIZE])
+{
+    return tls_set_ticket(lane->pump.tls, number);
+}
+
+void lane_set_peer(struct lane *lane, const struct tls *before)
+{
+    tls_set_peer(lane->pump.tls, before);
+}
+
+struct tls *lane_free_but_tls(struct lane *lane)
+{
+    lane->state = OVER;
+    struct tls *tls = pump_close(&lane->pump, free);
+    tls_retire(tls);
+    return tls;
+}
+
 void lane_free(struct lane *lane)
 {
     if (!lane)
         return;
-    lane->state = OVER;
-    pump_close(&lane->pump, free);
+    tls_free(lane_free_but_tls(lane));
 }
 
 void lane_end(struct lane *lane, const char *why, usec_t now)
@@ -429,6 +447,11 @@ enum tls_role lane_role(const struct lane *lane)
 const struct tls *lane_tls(const struct lane *lane)
 {
     return lane->pump.tls;
+}
+
+bool lane_is_unheard(const struct lane *lane)
+{
+    return socket_is_unacknowledged(lane->pump.fd);
 }
 
 uint32_t lane_rtt_usec(const struct lane *lane)

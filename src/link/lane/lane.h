@@ -45,10 +45,16 @@ struct lane_ops {
 // Takes `fd` over: a connected TCP socket, or one of a pair (socketpair(2)). `peer_name` as in tls_new. NULL with a fault; `fd` is closed then.
 struct lane *lane_new(uv_loop_t *loop, int fd, struct tls_identity *identity, enum tls_role role, const char *peer_name,
                       const struct lane_config *config, struct fault *fault);
-// Before the first turn. Records are decrypted into chunks of `chunks`.
+// Before the first turn, and again when somebody else takes it over. Records are decrypted into chunks of `chunks`.
 void lane_attach(struct lane *lane, struct chunk_pool *chunks, const struct lane_ops *ops, void *owner);
+// As tls_set_ticket, before the first turn.
+bool lane_set_ticket(struct lane *lane, const uint8_t number[TLS_TICKET_SIZE]);
+// As tls_set_peer, the same.
+void lane_set_peer(struct lane *lane, const struct tls *before);
 // Closes the socket. The structure goes when libuv has closed its handle.
 void lane_free(struct lane *lane);
+// The same, and the caller keeps what is known of the peer (tls_retire).
+struct tls *lane_free_but_tls(struct lane *lane);
 
 // Ends it in order: what is still to be pulled and close_notify, as far as the socket takes them within 1 s. Before it is
 // up nothing is pulled. The first `why` stays.
@@ -70,6 +76,7 @@ const char *lane_why(const struct lane *lane); // one sentence
 
 enum tls_role lane_role(const struct lane *lane);
 const struct tls *lane_tls(const struct lane *lane);
+bool lane_is_unheard(const struct lane *lane); // what was sent waits to be acknowledged by the kernel at the other end
 uint32_t lane_rtt_usec(const struct lane *lane);
 bool lane_peer(const struct lane *lane, struct endpoint *out);
 bool lane_local(const struct lane *lane, struct endpoint *out);

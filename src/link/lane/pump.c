@@ -50,13 +50,13 @@ static void on_closed(uv_handle_t *handle)
     pump->closed(pump->owner);
 }
 
-void pump_close(struct pump *pump, void (*closed)(void *owner))
+struct tls *pump_close(struct pump *pump, void (*closed)(void *owner))
 {
     pump_disarm(pump);
-    tls_free(pump->tls);
     close(pump->fd);
     pump->closed = closed;
     uv_close((uv_handle_t *)&pump->poll, on_closed);
+    return pump->tls;
 }
 
 static enum pump_result judge(struct pump *pump, ssize_t got)

@@ -35,8 +35,8 @@ void pump_init(struct pump *pump, uv_loop_t *loop, int fd, struct tls *tls, void
 // Waits for exactly what is of use, until pump_disarm.
 void pump_arm(struct pump *pump);
 void pump_disarm(struct pump *pump);
-// Closes the socket; `closed` comes from the loop, and the structure may go then.
-void pump_close(struct pump *pump, void (*closed)(void *owner));
+// Closes the socket, and gives TLS back; `closed` comes from the loop, and the structure may go then.
+struct tls *pump_close(struct pump *pump, void (*closed)(void *owner));
 
 // From the socket into the input buffer of TLS.
 enum pump_result pump_receive(struct pump *pump);

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// What it is at is told by what it has: a reach, then a tunnel, then, with a command, only that, until it has ended too and
+// What it is at is told by what it has: a reach, then a candidate or a tunnel, then, with a command, only that, until it has ended too and
 // told why.
 #include "link/path/approach.h"
 
 #include "base/memory.h"
+#include "link/lane/candidate.h"
 #include "link/path/command.h"
 
 #include <stdio.h>
@@ -21,6 +22,7 @@ struct approach {
     void *owner;
     struct reach *reach;
     struct command *command;
+    struct candidate *candidate; // for the tunnel of `config.of`
     struct tunnel *tunnel;
     bool up, over, untrusted, refused;
     char why[WHY_SIZE];
@@ -68,17 +70,35 @@ static void on_command_ended(void *owner, const char *why)
     end(approach);
 }
 
-static void on_down(void *owner, const char *why)
+static void end_by(struct approach *approach, const char *why)
 {
-    struct approach *approach = owner;
-    approach->untrusted = tunnel_is_untrusted(approach->tunnel);
     snprintf(approach->why, sizeof approach->why, "%s", why);
-    tunnel_free(approach->tunnel);
-    approach->tunnel = NULL;
     if (approach->command)
         command_finish(approach->command, on_command_ended, approach);
     else
         end(approach);
+}
+
+static void on_down(void *owner, const char *why)
+{
+    struct approach *approach = owner;
+    struct tunnel *tunnel = approach->tunnel;
+    approach->untrusted = tunnel_is_untrusted(tunnel);
+    approach->tunnel = NULL;
+    end_by(approach, why);
+    tunnel_free(tunnel);
+}
+
+static void on_paused(void *owner, const char *why)
+{
+    struct approach *approach = owner;
+    approach->ops->paused(approach->owner, approach, why);
+}
+
+static void on_resumed(void *owner)
+{
+    struct approach *approach = owner;
+    approach->ops->resumed(approach->owner, approach);
 }
 
 static void on_wake(void *owner)
@@ -87,7 +107,52 @@ static void on_wake(void *owner)
     approach->ops->wake(approach->owner);
 }
 
-static const struct tunnel_ops tunnel_ops = {.up = on_up, .opened = on_opened, .down = on_down, .wake = on_wake};
+static const struct tunnel_ops tunnel_ops = {
+    .up = on_up, .opened = on_opened, .paused = on_paused, .resumed = on_resumed, .down = on_down, .wake = on_wake};
+
+static void begin_tunnel(struct approach *approach, struct lane *lane)
+{
+    approach->tunnel = tunnel_new(approach->loop, &approach->config.tunnel, &tunnel_ops, approach);
+    tunnel_carry(approach->tunnel, lane);
+}
+
+// A gate that does not know the tunnel any more has made a new one.
+static bool on_candidate_up(void *owner, struct candidate *candidate, struct lane *lane, usec_t now)
+{
+    struct approach *approach = owner;
+    bool goes_on = tls_is_going_on(lane_tls(lane));
+    if (goes_on && !tunnel_go_on(approach->config.of->tunnel, lane, now))
+        return false;
+    candidate_free(candidate);
+    approach->candidate = NULL;
+    if (goes_on)
+        approach->ops->through(approach->owner, approach);
+    else
+        begin_tunnel(approach, lane);
+    return true;
+}
+
+static void on_candidate_over(void *owner, struct candidate *candidate)
+{
+    struct approach *approach = owner;
+    approach->untrusted = candidate_is_untrusted(candidate);
+    approach->candidate = NULL;
+    end_by(approach, candidate_why(candidate));
+    candidate_free(candidate);
+}
+
+static const struct candidate_ops candidate_ops = {.up = on_candidate_up, .over = on_candidate_over};
+
+static bool offer(struct approach *approach, struct lane *lane, struct fault *fault)
+{
+    struct tunnel *tunnel = approach->config.of->tunnel;
+    if (!lane_set_ticket(lane, approach->config.ticket)) {
+        lane_free(lane);
+        return fault_set(fault, "wolfSSL cannot offer to go on with a tunnel");
+    }
+    approach->candidate = candidate_new(approach->loop, lane, tunnel_chunks(tunnel), &candidate_ops, approach);
+    return true;
+}
 
 static bool carry(struct approach *approach, int fd, struct fault *fault)
 {
@@ -95,8 +160,9 @@ static bool carry(struct approach *approach, int fd, struct fault *fault)
                                  &approach->config.tunnel.lane, fault);
     if (!lane)
         return false;
-    approach->tunnel = tunnel_new(approach->loop, &approach->config.tunnel, &tunnel_ops, approach);
-    tunnel_carry(approach->tunnel, lane);
+    if (approach->config.of)
+        return offer(approach, lane, fault);
+    begin_tunnel(approach, lane);
     return true;
 }
 
@@ -156,9 +222,11 @@ void approach_free(struct approach *approach)
     if (!approach)
         return;
     reach_cancel(approach->reach);
+    candidate_free(approach->candidate);
     tunnel_free(approach->tunnel);
     command_free(approach->command);
     approach->reach = NULL;
+    approach->candidate = NULL;
     approach->tunnel = NULL;
     approach->command = NULL;
     uv_close((uv_handle_t *)&approach->timer, on_closed);
@@ -166,7 +234,8 @@ void approach_free(struct approach *approach)
 
 bool approach_turn(struct approach *approach, usec_t now)
 {
-    return approach->tunnel && tunnel_turn(approach->tunnel, now);
+    bool more = approach->candidate && candidate_turn(approach->candidate, now);
+    return (approach->tunnel && tunnel_turn(approach->tunnel, now)) || more;
 }
 
 enum approach_stage approach_stage(const struct approach *approach)
@@ -201,4 +270,11 @@ bool approach_is_refused(const struct approach *approach)
 bool approach_was_up(const struct approach *approach)
 {
     return approach->up;
+}
+
+void approach_join(struct approach *approach, struct approach *through)
+{
+    command_free(approach->command);
+    approach->command = through->command;
+    through->command = NULL;
 }

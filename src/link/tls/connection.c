@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "base/chunk.h"
 #include "base/memory.h"
+#include "link/tls/client_hello.h"
 #include "link/tls/gcm.h"
 
 #include <assert.h>
@@ -122,6 +123,7 @@ struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct
         return NULL;
     }
     tls->identity = identity;
+    identity->uses++;
     if (peer_name)
         strcpy(tls->wanted, peer_name);
     if (wolfSSL_UseALPN(tls->ssl, (char *)protocol, sizeof(protocol) - 1, WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
@@ -131,6 +133,16 @@ struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct
     fault_set(fault, "wolfSSL cannot ask for %s", tls->wanted[0] ? tls->wanted : protocol);
     tls_free(tls);
     return NULL;
+}
+
+// wolfSSL puts what it is told later before what it knows.
+bool tls_set_ticket(struct tls *tls, const uint8_t number[TLS_TICKET_SIZE])
+{
+    char *at = tls->lane + sprintf(tls->lane, "%s", CLIENT_HELLO_LANE);
+    for (size_t i = 0; i < TLS_TICKET_SIZE; i++)
+        at += sprintf(at, "%02x", number[i]);
+    return wolfSSL_UseALPN(tls->ssl, tls->lane, (unsigned)strlen(tls->lane), WOLFSSL_ALPN_FAILED_ON_MISMATCH) ==
+           WOLFSSL_SUCCESS;
 }
 
 void tls_free(struct tls *tls)
@@ -143,6 +155,7 @@ void tls_free(struct tls *tls)
     cipher_buffer_fini(&tls->input);
     cipher_buffer_fini(&tls->output);
     blob_wipe(&tls->peer_chain);
+    tls_identity_free(tls->identity);
     free(tls);
 }
 
@@ -167,8 +180,9 @@ static bool check_agreement(struct tls *tls)
         return tls_fail(tls, "the %s's certificate was not checked", tls_peer_role(tls));
     char *name = NULL;
     unsigned short len = 0;
-    tls->alpn = wolfSSL_ALPN_GetProtocol(tls->ssl, &name, &len) == WOLFSSL_SUCCESS && len == sizeof(protocol) - 1 &&
-                memcmp(name, protocol, len) == 0;
+    bool agreed = wolfSSL_ALPN_GetProtocol(tls->ssl, &name, &len) == WOLFSSL_SUCCESS;
+    tls->going_on = agreed && len == strlen(tls->lane) && memcmp(name, tls->lane, len) == 0;
+    tls->alpn = tls->going_on || (agreed && len == sizeof(protocol) - 1 && memcmp(name, protocol, len) == 0);
     return true;
 }
 
@@ -303,6 +317,13 @@ void tls_trim(struct tls *tls)
     cipher_buffer_trim(&tls->output);
 }
 
+void tls_retire(struct tls *tls)
+{
+    tls->failed = true;
+    cipher_buffer_fini(&tls->input);
+    cipher_buffer_fini(&tls->output);
+}
+
 const char *tls_reason(const struct tls *tls)
 {
     return tls->reason;
@@ -336,4 +357,9 @@ const char *tls_cipher(const struct tls *tls)
 bool tls_alpn_agreed(const struct tls *tls)
 {
     return tls->alpn;
+}
+
+bool tls_is_going_on(const struct tls *tls)
+{
+    return tls->going_on;
 }

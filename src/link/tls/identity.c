@@ -194,6 +194,7 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, enum 
                                       struct fault *fault)
 {
     struct tls_identity *identity = memory_new(sizeof(*identity));
+    identity->uses = 1;
     identity->role = material->role;
     identity->allow_tls12 = material->allow_tls12;
     identity->earliest = USHER_BUILT * USEC_PER_SEC;
@@ -210,7 +211,7 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, enum 
 
 void tls_identity_free(struct tls_identity *identity)
 {
-    if (!identity)
+    if (!identity || --identity->uses > 0)
         return;
     if (identity->ctx)
         wolfSSL_CTX_free(identity->ctx);

@@ -29,6 +29,7 @@ enum {
 };
 
 struct tls_identity {
+    unsigned uses; // by its owner, and by connections
     WOLFSSL_CTX *ctx;
     enum tls_role role;
     bool allow_tls12;
@@ -43,6 +44,8 @@ struct tls {
     WOLFSSL *ssl;
     struct tls_identity *identity; // NULL for the attacker of the self-test
     enum tls_role role;
+    bool is_set;                // the peer's certificate has this digest, or is refused:
+    uint8_t peer_digest[32];    // SHA-256
     char wanted[TLS_NAME_SIZE]; // what the peer's certificate must carry; "" when any name will do
     struct cipher_buffer input;
     struct cipher_buffer output;
@@ -52,7 +55,9 @@ struct tls {
     size_t shaken;        // bytes it has taken for the handshake
     bool established;     // the handshake is done and the peer has passed every check
     bool confirmed;       // portal: the gate has accepted us
-    bool alpn;            // usher/1 was agreed
+    bool alpn;            // usher/1 was agreed, or `lane`
+    bool going_on;        // `lane`
+    char lane[48];        // what a connection that goes on is called; "": this one does not
     bool closing;         // close_notify is sent
     bool failed;          // `reason` says why
     bool untrusted;       // and it would again

@@ -5,7 +5,9 @@
 #include "link/tls/internal.h"
 
 #include "base/memory.h"
+#include "link/tls/sha256.h"
 
+#include <assert.h>
 #include <string.h>
 #include <time.h>
 
@@ -93,6 +95,15 @@ static bool check_name(struct tls *tls, const struct certificate *peer)
     return certificate_name(peer, tls->peer_name) || refuse(tls, peer, "carries no host name to know its holder by");
 }
 
+static bool is_meant(const struct tls *tls, const WOLFSSL_BUFFER_INFO *own)
+{
+    uint8_t digest[SHA256_SIZE];
+    if (!tls->is_set)
+        return true;
+    tls_sha256(digest, own->buffer, own->length);
+    return !memcmp(digest, tls->peer_digest, sizeof digest);
+}
+
 static bool judge(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
 {
     struct certificate peer;
@@ -104,6 +115,8 @@ static bool judge(struct tls *tls, const WOLFSSL_BUFFER_INFO *chain, int count)
                         TLS_CHAIN_MAX);
     if (!certificate_parse(&peer, chain[0].buffer, chain[0].length))
         return tls_fail(tls, "the %s's certificate cannot be parsed", tls_peer_role(tls));
+    if (!is_meant(tls, chain))
+        return refuse(tls, &peer, "is another than the one that the tunnel began with");
     if (!check_chain(tls, &peer, chain, count) || !check_purpose(tls, &peer) || !check_name(tls, &peer))
         return false;
     certificate_serial_text(&peer, tls->peer_serial);
@@ -133,6 +146,16 @@ bool tls_peer_is_trusted(const struct tls *tls, struct tls_identity *identity, s
         chain[count++] = (WOLFSSL_BUFFER_INFO){.buffer = (unsigned char *)certificate.whole.bytes,
                                                .length = (unsigned)certificate.whole.len};
     return judge(&again, chain, count) || fault_set(why, "%s", again.reason);
+}
+
+void tls_set_peer(struct tls *tls, const struct tls *before)
+{
+    struct span in = {before->peer_chain.bytes, before->peer_chain.len};
+    struct der_element own;
+    bool there = der_take(&in, DER_SEQUENCE, &own); // its own comes first
+    assert(there);
+    tls->is_set = true;
+    tls_sha256(tls->peer_digest, own.whole.bytes, own.whole.len);
 }
 
 int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)

@@ -20,6 +20,7 @@ enum tls_role { TLS_PORTAL, TLS_GATE };
 enum {
     TLS_NAME_SIZE = 256,
     TLS_SERIAL_SIZE = 64,
+    TLS_TICKET_SIZE = 16,       // bytes
     TLS_BATCH_MAX = 256 * 1024, // bytes of ciphertext that may be gathered for one send
 };
 
@@ -55,6 +56,7 @@ const char *tls_library_aes(void); // the library that encrypts records on this 
 // is wrong, or TLS_CERTIFICATE when it is none of them.
 struct tls_identity *tls_identity_new(const struct tls_material *material, enum tls_credential *at_fault,
                                       struct fault *fault);
+// Connections that it was used for keep what they need of it.
 void tls_identity_free(struct tls_identity *identity);
 // When each of TLS_CREDENTIALS is out of date, and of several in one text the first: Unix time, microseconds; USEC_NEVER of
 // what is not there, and of the key.
@@ -71,6 +73,12 @@ bool tls_list_may_follow(const struct blob *before, const struct blob *list, str
 // `peer_name`: what the peer's certificate must carry (portals); NULL for gates, which learn the name.
 struct tls *tls_new(struct tls_identity *identity, const char *peer_name, struct fault *fault);
 void tls_free(struct tls *tls);
+// Before the handshake: this connection is to carry on the tunnel that a peer knows by this number (doc/PROTOCOL.md section
+// 11). A portal offers that, and a new tunnel as well; a gate agrees to nothing else. False when the library cannot.
+bool tls_set_ticket(struct tls *tls, const uint8_t number[TLS_TICKET_SIZE]);
+// Before the handshake: nobody else is let in than who was at the other end of that established connection, by the hash of
+// his certificate.
+void tls_set_peer(struct tls *tls, const struct tls *before);
 
 enum tls_result {
     TLS_OK,     // made progress; for tls_read: plaintext was written
@@ -104,6 +112,8 @@ void tls_output_taken(struct tls *tls, size_t len);
 bool tls_output_room(const struct tls *tls, size_t limit);
 // Gives buffer memory back while idle.
 void tls_trim(struct tls *tls);
+// Nothing comes or goes any more; who the peer was stays known.
+void tls_retire(struct tls *tls);
 
 const char *tls_reason(const struct tls *tls); // why it failed: one sentence, peer text escaped
 // Whether it failed for what one of the ends is or has (certificate, version, cipher), and not by a mishap on the way:
@@ -116,6 +126,7 @@ usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds
 bool tls_peer_is_trusted(const struct tls *tls, struct tls_identity *identity, struct fault *why);
 const char *tls_cipher(const struct tls *tls);
 void tls_describe(const struct tls *tls, struct facts *facts); // who the peer is
-bool tls_alpn_agreed(const struct tls *tls);                   // usher/1
+bool tls_alpn_agreed(const struct tls *tls);                   // usher/1, or to go on with a tunnel
+bool tls_is_going_on(const struct tls *tls);                   // that one
 
 #endif

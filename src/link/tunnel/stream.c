@@ -52,7 +52,12 @@ void stream_decide(struct stream *stream, bool confirmed)
 
 bool stream_can_go_on(const struct stream *stream)
 {
-    return stream->ring.keep;
+    return stream->ring.keep && !stream->undecided;
+}
+
+bool stream_is_greeting(const struct stream *stream)
+{
+    return stream->greeting;
 }
 
 void stream_go_on(struct stream *stream)

@@ -29,10 +29,12 @@ void stream_fini(struct stream *stream);
 void stream_begin(struct stream *stream, struct usher_engine *engine, uint32_t max_sessions, bool kept);
 // It does, or does not.
 void stream_decide(struct stream *stream, bool confirmed);
-// Another lane can take over.
+// Another lane can take over: both have agreed to confirm, and nothing has ended.
 bool stream_can_go_on(const struct stream *stream);
 // One does. The engine has been told.
 void stream_go_on(struct stream *stream);
+// The peer has not greeted yet on the lane that did.
+bool stream_is_greeting(const struct stream *stream);
 
 // As the engine's functions of these names.
 enum usher_status stream_feed(struct stream *stream, const struct slice *in, usec_t now);

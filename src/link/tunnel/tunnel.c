@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 enum {
     CHUNKS_CACHED = 64,     // 1 MiB: what a burst of one batch each way and a few slow flows need
@@ -22,12 +23,17 @@ enum {
     WHY_SIZE = 640,
 };
 
-#define DECIDE_USEC (5 * USEC_PER_SEC) // what anybody waits for an answer in here
+#define DECIDE_USEC (5 * USEC_PER_SEC)  // what anybody waits for an answer in here
+#define GREET_USEC  (10 * USEC_PER_SEC) // as for a handshake
+// From something sent to no sign of it, neither a record nor the kernel's acknowledgement: retransmissions have been lost,
+// too. And a while after the peer's heartbeat was due.
+#define UNHEARD_USEC (4 * USEC_PER_SEC)
+#define SILENT_USEC  (HEARTBEAT_INTERVAL + 3 * USEC_PER_SEC)
 
 enum state {
     OPENING, // no lane has come up yet
     RUNNING, // it is carried, also while the last words go out
-    PAUSED,  // its lane is lost; another one may be shaking hands
+    PAUSED,  // its lane is lost
     OVER,    // `why` waits to be reported
     REPORTED,
 };
@@ -36,11 +42,18 @@ struct tunnel {
     uv_timer_t timer;
     usec_t wake_at; // when `timer` fires; USEC_NEVER while it does not run
     enum state state;
-    bool ending;                 // the engine does not run any more: without its lane the tunnel is over
-    bool untrusted;              // as the last lane ended
-    struct lane *lane;           // NULL while nothing carries it
-    usec_t heard_at;             // when records last came
-    usec_t resume_until;         // while PAUSED
+    bool ending;         // the engine does not run any more: without its lane the tunnel is over
+    bool untrusted;      // as the last lane ended
+    struct lane *lane;   // NULL while nothing carries it
+    struct tls *past;    // of the lane before, while there is none
+    usec_t heard_at;     // when records last came
+    usec_t asked_at;     // when something went first after that; USEC_NEVER: nothing has, or it is known to have come
+    bool silent;         // see tunnel_is_silent
+    usec_t paused_at;    // when the present pause began; USEC_NEVER: there is none
+    time_t paused_since; // the same by the wall clock
+    usec_t greet_until;  // when the peer of a lane that took over must have greeted
+    uint64_t pauses;
+    usec_t last_pause;           // how long the last one was that is over
     struct usher_engine *engine; // from the first lane that is up until the report
     struct stream stream;
     usec_t decided_at; // when a peer that has not said whether it confirms is taken not to
@@ -48,8 +61,6 @@ struct tunnel {
     struct tunnel_config config;
     const struct tunnel_ops *ops;
     void *owner;
-    char peer_name[TLS_NAME_SIZE]; // whom it belongs to
-    char peer_serial[TLS_SERIAL_SIZE];
     char why[WHY_SIZE];
 };
 
@@ -112,42 +123,37 @@ static void begin(struct tunnel *tunnel, const struct tls *tls, usec_t now)
     assert(tunnel->engine);
     stream_begin(&tunnel->stream, tunnel->engine, tunnel->config.engine.max_sessions, tunnel->config.engine.extended);
     tunnel->decided_at = now + DECIDE_USEC;
-    strcpy(tunnel->peer_name, tls_peer_name(tls));
-    strcpy(tunnel->peer_serial, tls_peer_serial(tls));
     tunnel->state = RUNNING;
     tunnel->ops->up(tunnel->owner);
-}
-
-static bool go_on(struct tunnel *tunnel, const struct tls *tls, usec_t now)
-{
-    if (strcmp(tunnel->peer_name, tls_peer_name(tls)) || strcmp(tunnel->peer_serial, tls_peer_serial(tls)) ||
-        tls_alpn_agreed(tls) != tunnel->config.engine.extended)
-        return false;
-    stream_go_on(&tunnel->stream);
-    usher_engine_resumed(tunnel->engine, now);
-    tunnel->state = RUNNING;
-    tunnel->ops->resumed(tunnel->owner);
-    return true;
 }
 
 static bool on_up(void *owner, usec_t now)
 {
     struct tunnel *tunnel = owner;
-    const struct tls *tls = lane_tls(tunnel->lane);
     tunnel->heard_at = now;
-    if (tunnel->engine)
-        return go_on(tunnel, tls, now);
-    begin(tunnel, tls, now);
+    begin(tunnel, lane_tls(tunnel->lane), now);
     return true;
+}
+
+static void end_pause(struct tunnel *tunnel, usec_t now)
+{
+    tunnel->last_pause = now - tunnel->paused_at;
+    tunnel->paused_at = USEC_NEVER;
+    tunnel->ops->resumed(tunnel->owner);
 }
 
 static void on_bytes(void *owner, const struct slice *slice, usec_t now)
 {
     struct tunnel *tunnel = owner;
     char reason[USHER_REASON_MAX * 2];
+    bool greeting = stream_is_greeting(&tunnel->stream);
     tunnel->heard_at = now;
+    tunnel->asked_at = USEC_NEVER;
+    tunnel->silent = false;
     if (stream_feed(&tunnel->stream, slice, now) != USHER_RUNNING)
         end(tunnel, text_escape(reason, sizeof reason, usher_engine_reason(tunnel->engine)), now);
+    else if (greeting && !stream_is_greeting(&tunnel->stream))
+        end_pause(tunnel, now);
 }
 
 static size_t on_batch(void *owner, usec_t now)
@@ -159,7 +165,10 @@ static size_t on_batch(void *owner, usec_t now)
 static const uint8_t *on_pull(void *owner, size_t *len, usec_t now)
 {
     struct tunnel *tunnel = owner;
-    return stream_pull(&tunnel->stream, len, now);
+    const uint8_t *bytes = stream_pull(&tunnel->stream, len, now);
+    if (bytes && tunnel->asked_at == USEC_NEVER)
+        tunnel->asked_at = now;
+    return bytes;
 }
 
 static bool on_has_more(void *owner)
@@ -208,6 +217,20 @@ static usec_t earlier(usec_t a, usec_t b)
     return a < b ? a : b;
 }
 
+// When to look whether the peer is heard: by who dials, since nobody else can do anything about it.
+static usec_t look_at(const struct tunnel *tunnel)
+{
+    if (!is_up(tunnel) || tunnel->config.engine.server || tunnel->silent || !tunnel_can_go_on(tunnel))
+        return USEC_NEVER;
+    usec_t unheard = tunnel->asked_at == USEC_NEVER ? USEC_NEVER : tunnel->asked_at + UNHEARD_USEC;
+    return earlier(unheard, tunnel->heard_at + SILENT_USEC);
+}
+
+static usec_t resume_until(const struct tunnel *tunnel)
+{
+    return tunnel->paused_at + tunnel->config.resume_ms * USEC_PER_MSEC;
+}
+
 // The timer is moved only when it would come too late; one that comes too early finds nothing to do and is set anew.
 static void arm_timer(struct tunnel *tunnel, usec_t now)
 {
@@ -217,7 +240,10 @@ static void arm_timer(struct tunnel *tunnel, usec_t now)
     if (tunnel->stream.undecided)
         at = earlier(at, tunnel->decided_at);
     if (tunnel->state == PAUSED)
-        at = earlier(at, tunnel->resume_until);
+        at = earlier(at, resume_until(tunnel));
+    if (stream_is_greeting(&tunnel->stream))
+        at = earlier(at, tunnel->greet_until);
+    at = earlier(at, look_at(tunnel));
     if (at >= tunnel->wake_at)
         return;
     uint64_t ms = at <= now ? 0 : (at - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
@@ -230,6 +256,12 @@ static bool is_waiting_in_vain(const struct tunnel *tunnel, usec_t now)
 {
     return stream_can_go_on(&tunnel->stream) && tunnel->config.engine.extended &&
            now >= tunnel->heard_at + HEARTBEAT_SILENCE;
+}
+
+static void look_whether_heard(struct tunnel *tunnel, usec_t now)
+{
+    tunnel->silent = now >= tunnel->heard_at + SILENT_USEC || lane_is_unheard(tunnel->lane);
+    tunnel->asked_at = tunnel->silent ? tunnel->asked_at : USEC_NEVER;
 }
 
 static void tick_engine(struct tunnel *tunnel, usec_t now)
@@ -247,22 +279,33 @@ static void give_up_waiting(struct tunnel *tunnel)
     tunnel->state = OVER;
 }
 
+// It began when what was sent then was not heard, if that is known.
+static void begin_pause(struct tunnel *tunnel, usec_t now)
+{
+    if (tunnel->paused_at != USEC_NEVER)
+        return; // nobody has greeted since
+    tunnel->paused_at = earlier(tunnel->asked_at, now);
+    tunnel->paused_since = time(NULL) - (time_t)((now - tunnel->paused_at) / USEC_PER_SEC);
+    tunnel->pauses++;
+}
+
 static void pause_without(struct tunnel *tunnel, struct lane *lane, usec_t now)
 {
-    if (tunnel->state == RUNNING)
-        tunnel->resume_until = now + tunnel->config.resume_ms * USEC_PER_MSEC;
+    char why[WHY_SIZE];
+    snprintf(why, sizeof why, "%s", lane_why(lane));
+    begin_pause(tunnel, now);
     tunnel->state = PAUSED;
     tunnel->lane = NULL;
-    tunnel->ops->paused(tunnel->owner, lane_why(lane));
-    lane_free(lane);
+    tunnel->silent = false;
+    tunnel->past = lane_free_but_tls(lane);
     on_idle(tunnel);
+    tunnel->ops->paused(tunnel->owner, why);
 }
 
 static void take_leave(struct tunnel *tunnel, usec_t now)
 {
     struct lane *lane = tunnel->lane;
-    bool lost = tunnel->state == PAUSED || (tunnel->state == RUNNING && lane_was_lost(lane));
-    if (lost && !tunnel->ending && stream_can_go_on(&tunnel->stream)) {
+    if (lane_was_lost(lane) && tunnel_can_go_on(tunnel)) {
         pause_without(tunnel, lane, now);
         return;
     }
@@ -290,13 +333,17 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now)
         lane_input(tunnel->lane, now);
     if (is_up(tunnel) && now >= usher_engine_deadline(tunnel->engine))
         tick_engine(tunnel, now);
+    if (now >= look_at(tunnel))
+        look_whether_heard(tunnel, now);
+    if (is_up(tunnel) && stream_is_greeting(&tunnel->stream) && now >= tunnel->greet_until)
+        lane_drop(tunnel->lane, "the other end did not say within 10 s where it goes on");
     if (tunnel->stream.undecided && now >= tunnel->decided_at)
         stream_decide(&tunnel->stream, false);
     if (tunnel->lane)
         more = lane_output(tunnel->lane, now);
     if (tunnel->lane && tunnel->state < OVER && lane_is_over(tunnel->lane))
         take_leave(tunnel, now);
-    if (tunnel->state == PAUSED && now >= tunnel->resume_until)
+    if (tunnel->state == PAUSED && now >= resume_until(tunnel))
         give_up_waiting(tunnel);
     if (tunnel->state == OVER) {
         report(tunnel);
@@ -314,6 +361,8 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
     struct tunnel *tunnel = memory_new(sizeof *tunnel);
     *tunnel = (struct tunnel){
         .wake_at = USEC_NEVER,
+        .asked_at = USEC_NEVER,
+        .paused_at = USEC_NEVER,
         .chunks = chunk_pool_new(CHUNKS_CACHED),
         .config = *config,
         .ops = ops,
@@ -325,14 +374,47 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
     return tunnel;
 }
 
-void tunnel_carry(struct tunnel *tunnel, struct lane *lane)
+static void take(struct tunnel *tunnel, struct lane *lane)
 {
-    assert(!tunnel->lane && tunnel->state < OVER);
     lane_attach(lane, tunnel->chunks, &lane_ops, tunnel);
     tunnel->lane = lane;
     // The first turn sends the ClientHello and arms the rest.
     uv_timer_start(&tunnel->timer, on_timer, 0, 0);
     tunnel->wake_at = clock_now();
+}
+
+void tunnel_carry(struct tunnel *tunnel, struct lane *lane)
+{
+    assert(!tunnel->lane && tunnel->state == OPENING);
+    take(tunnel, lane);
+    if (lane_is_up(lane))
+        on_up(tunnel, clock_now());
+}
+
+bool tunnel_can_go_on(const struct tunnel *tunnel)
+{
+    bool lives = tunnel->state == RUNNING || tunnel->state == PAUSED;
+    return lives && !tunnel->ending && stream_can_go_on(&tunnel->stream);
+}
+
+bool tunnel_go_on(struct tunnel *tunnel, struct lane *lane, usec_t now)
+{
+    assert(lane_is_up(lane));
+    if (!tunnel_can_go_on(tunnel) || !tls_is_going_on(lane_tls(lane)))
+        return false;
+    begin_pause(tunnel, now);
+    lane_free(tunnel->lane);
+    tls_free(tunnel->past);
+    tunnel->past = NULL;
+    take(tunnel, lane);
+    tunnel->state = RUNNING;
+    tunnel->heard_at = now;
+    tunnel->asked_at = USEC_NEVER;
+    tunnel->silent = false;
+    tunnel->greet_until = now + GREET_USEC;
+    stream_go_on(&tunnel->stream);
+    usher_engine_resumed(tunnel->engine, now);
+    return true;
 }
 
 static void on_timer_closed(uv_handle_t *handle)
@@ -362,7 +444,9 @@ void tunnel_free(struct tunnel *tunnel)
         usher_engine_free(tunnel->engine);
     tunnel->engine = NULL;
     lane_free(tunnel->lane);
+    tls_free(tunnel->past);
     tunnel->lane = NULL;
+    tunnel->past = NULL;
     stream_fini(&tunnel->stream);
     uv_unref((uv_handle_t *)&tunnel->timer);
     reclaim(&tunnel->timer);
@@ -406,7 +490,22 @@ struct usher_engine *tunnel_engine(const struct tunnel *tunnel)
 
 const struct tls *tunnel_tls(const struct tunnel *tunnel)
 {
-    return tunnel->lane ? lane_tls(tunnel->lane) : NULL;
+    return tunnel->lane ? lane_tls(tunnel->lane) : tunnel->past;
+}
+
+struct chunk_pool *tunnel_chunks(const struct tunnel *tunnel)
+{
+    return tunnel->chunks;
+}
+
+bool tunnel_is_paused(const struct tunnel *tunnel)
+{
+    return tunnel->paused_at != USEC_NEVER;
+}
+
+bool tunnel_is_silent(const struct tunnel *tunnel)
+{
+    return tunnel->silent;
 }
 
 static uint32_t rtt_usec(const struct tunnel *tunnel)
@@ -428,4 +527,10 @@ void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
 {
     facts_gauge(facts, "rtt_us", "round trip to the peer, as the kernel measures it", FACT_MICROSECONDS,
                 rtt_usec(tunnel));
+    facts_counter(facts, "pauses", "connections that were lost, and others carried the tunnel on or are to", FACT_COUNT,
+                  tunnel->pauses);
+    facts_gauge(facts, "last_pause_us", "how long the last one lasted that is over", FACT_MICROSECONDS,
+                tunnel->last_pause);
+    facts_gauge(facts, "paused_since", "when the present one began; 0: there is none", FACT_UNIX_SECONDS,
+                tunnel_is_paused(tunnel) ? (uint64_t)tunnel->paused_since : 0);
 }
