@@ -153,7 +153,9 @@ static const struct filter_rule allowed_portal[] = {
 // What a process that starts others refuses itself and them: other namespaces, the kernel's insides, others' memory. They are a
 // portal's ProxyCommand, a gate's workers and KeyCommand, and whatever those start: so no more than none of them needs.
 static const struct filter_rule refused[] = {
+#if !SANITIZED // whose leak check traces
     CALL(ptrace),
+#endif
     CALL(process_vm_readv),
     CALL(process_vm_writev),
     CALL(kcmp),

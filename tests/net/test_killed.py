@@ -137,7 +137,7 @@ def test_the_supervisor(lab, pki, tmp_path, rng, echo, churn, figure):
         for _ in range(KILLS):
             workers = gate.worker_pids()
             gate.kill()
-            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), 2, "the end of its workers")
+            wait_until(lambda: not any(os.path.exists(f"/proc/{pid}") for pid in workers), 5, "the end of its workers")
             begins(gate, rng, USHER_GATE, "run", gate.conf)
             gate.start()
             comes_back(lab, echo, worst)

