@@ -1,13 +1,15 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """Who asked for a flow, as a portal tells its gate if it may."""
 
+import errno
+import json
 import re
 
 import pytest
 
-from lab import SERVER4, SERVER6, run, wait_until
-from programs import USHER_TUN, Gate, Portal
-from traffic import Server, datagram, each_connection, listener, serve_datagram_echo, serve_echo, stream
+from lab import DENIED4, SERVER4, SERVER6, run, wait_until
+from programs import USHER_GATE, USHER_TUN, Gate, Portal
+from traffic import Server, connect_error, datagram, each_connection, listener, serve_datagram_echo, serve_echo, stream
 
 
 @pytest.fixture(scope="module")
@@ -57,6 +59,18 @@ def test_who_asked(lab, pki, tmp_path, gate, key):
         else:
             assert asked(gate, before) == []
             assert portal.status()["counters"]["origins_told"] == 0
+    finally:
+        portal.down()
+
+
+@pytest.mark.parametrize("key, who", (("no", None), ("yes", "10.1.0.2")))
+def test_who_was_refused(lab, pki, tmp_path, gate, key, who):
+    portal = Portal(lab, tmp_path, pki, extra=f"TellOrigin = {key}", name=f"refused{key}").start()
+    port = 1000 + len(key)
+    try:
+        assert connect_error(lab, DENIED4, port)[0] == errno.EHOSTUNREACH
+        told = json.loads(gate.host.run(USHER_GATE, "denials", gate.name, "--json").stdout)["denials"]
+        assert [one.get("from") for one in told if one["destination"] == f"{DENIED4}:{port}"] == [who]
     finally:
         portal.down()
 

@@ -30,6 +30,9 @@ static bool has_ports(const struct relay_flow *flow)
 static void tell_denied(const struct relay_flow *flow, const char *host, const struct address *addr)
 {
     struct judge_denial denial = {.protocol = flow->protocol, .host = host};
+    struct endpoint origin;
+    if (flow->opening.session && usher_session_origin(flow->opening.session, &origin))
+        denial.from = &origin.addr;
     if (addr)
         denial.to.addr = *addr;
     denial.to.port = has_ports(flow) ? flow->outside.port : 0;
