@@ -43,6 +43,7 @@ PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
 # Where it is installed: src/link/tls/gcm.c.
 IPSEC_MB := $(shell $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
+CURSES   := $(shell $(PKG_CONFIG) --exists ncursesw 2>/dev/null && echo ncursesw)
 BUILT    := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
 VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
 
@@ -106,7 +107,7 @@ $(BUILD)/usher-tun: $(BUILD)/obj/src/portal/main.o $(filter-out $(call lib,gate)
 $(BUILD)/usher-gate: $(BUILD)/obj/src/gate/main.o $(filter-out $(call lib,portal),$(ARCHIVES)) $(WOLFLIB)
 $(PROGRAMS):
 	$(call say,LINK,$@)
-	$(Q)$(link_all)
+	$(Q)$(link_all) $(if $(CURSES),$(shell $(PKG_CONFIG) --libs $(CURSES)))
 
 # The library: all of it one object of which nothing is to be seen but its interface, so that it stands no other wolfSSL or
 # lwIP in the way.
@@ -154,6 +155,8 @@ $(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
 $(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
   -DUSHER_LWIP_VERSION='"$(shell sed -n 's/^lwip //p' $(DEPS)/versions)"'
 $(BUILD)/obj/src/cli/version.o: $(BUILD)/version
+# Without ncurses, top prints once.
+$(BUILD)/obj/src/cli/top/%.o: FENCED = $(if $(CURSES),-DUSHER_CURSES $(shell $(PKG_CONFIG) --cflags ncursesw))
 $(BUILD)/obj/tests/%.o: FENCED = -Itests
 $(BUILD)/obj/tests/fuzz/%.o: FENCED = -Itests $(if $(FUZZING),-fno-sanitize=fuzzer-no-link)
 $(BUILD)/obj/tests/unit/test_tls_gcm.o: FENCED = $(WOLFSSL_CPPFLAGS)

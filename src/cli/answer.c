@@ -6,10 +6,15 @@
 #include <jansson.h>
 #include <stdlib.h>
 
+json_t *answer_read(const char *text)
+{
+    return json_loads(text, 0, NULL);
+}
+
 json_t *answer_ask(const char *path, const char *line, unsigned seconds, struct fault *fault)
 {
     char *text = control_ask_long(path, line, seconds, fault);
-    json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
+    json_t *answer = text ? answer_read(text) : NULL;
     if (text && !answer)
         fault_set(fault, "%s: no answer", path);
     free(text);

@@ -14,6 +14,8 @@ struct json_t;
 
 // Of the instance with that control socket, which may take so many seconds; NULL with a fault. The caller's.
 struct json_t *answer_ask(const char *path, const char *line, unsigned seconds, struct fault *fault);
+// The same of text that is here already; NULL when it is no object.
+struct json_t *answer_read(const char *text);
 void answer_free(struct json_t *answer);
 
 // Item `i` of an array (cli/query.h has their count); NULL when there is none.

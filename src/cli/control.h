@@ -37,6 +37,8 @@ void control_refuse(struct control_request *request, const char *why);
 // The other end, blocking for 10 s at most: sends `line` and returns the object as text, to be freed, or NULL with a
 // fault.
 char *control_ask(const char *path, const char *line, struct fault *fault);
+// Only asks: the descriptor from which the answer is to be read, to its end, or -1.
+int control_ask_begin(const char *path, const char *line, struct fault *fault);
 // The same for what takes so many seconds at most.
 char *control_ask_long(const char *path, const char *line, unsigned seconds, struct fault *fault);
 

@@ -56,16 +56,32 @@ static char *receive_all(int fd)
     return text;
 }
 
-char *control_ask_long(const char *path, const char *line, unsigned seconds, struct fault *fault)
+static int begin(const char *path, const char *line, unsigned seconds, struct fault *fault)
 {
     int fd = dial(path, seconds);
     if (fd < 0) {
         fault_errno(fault, errno, "%s", path);
-        return NULL;
+        return -1;
     }
     size_t len = strlen(line);
-    bool sent = send(fd, line, len, MSG_NOSIGNAL) == (ssize_t)len && send(fd, "\n", 1, MSG_NOSIGNAL) == 1;
-    char *answer = sent ? receive_all(fd) : memory_text("");
+    if (send(fd, line, len, MSG_NOSIGNAL) == (ssize_t)len && send(fd, "\n", 1, MSG_NOSIGNAL) == 1)
+        return fd;
+    close(fd);
+    fault_set(fault, "%s: no answer", path);
+    return -1;
+}
+
+int control_ask_begin(const char *path, const char *line, struct fault *fault)
+{
+    return begin(path, line, PATIENCE_S, fault);
+}
+
+char *control_ask_long(const char *path, const char *line, unsigned seconds, struct fault *fault)
+{
+    int fd = begin(path, line, seconds, fault);
+    if (fd < 0)
+        return NULL;
+    char *answer = receive_all(fd);
     close(fd);
     if (*answer == '{' && answer[strlen(answer) - 1] == '}')
         return answer;

@@ -6,6 +6,7 @@
 #include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
+#include "cli/top/top.h"
 #include "gate/explain.h"
 #include "gate/handout.h"
 #include "gate/load.h"
@@ -18,19 +19,20 @@
 #include <stdio.h>
 #include <string.h>
 
-static const char USAGE[] =
-    "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
-    "       usher-gate check NAME|FILE      judge a configuration\n"
-    "       usher-gate status [NAME] [--json]\n"
-    "       usher-gate denials [NAME] [--json]\n"
-    "                                       what portals were refused, and by which rule\n"
-    "       usher-gate explain PORTAL DESTINATION [tcp|udp|icmp] [--config NAME|FILE] [--json]\n"
-    "                                       what it would say to this portal, and why\n"
-    "       usher-gate reload [NAME]        read its files again\n"
-    "       usher-gate end PORTAL           end every tunnel of this portal now\n"
-    "       usher-gate --version\n"
-    "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
-    "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
+static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
+                            "       usher-gate check NAME|FILE      judge a configuration\n"
+                            "       usher-gate status [NAME] [--json]\n"
+                            "       usher-gate top [NAME] [--once]  portals, as they move data\n"
+                            "       usher-gate denials [NAME] [--json]\n"
+                            "                                       what rules refused, and which\n"
+                            "       usher-gate explain PORTAL HOST[:PORT] [tcp|udp|icmp] [--json]\n"
+                            "                                       what it would say, and why\n"
+                            "       usher-gate reload [NAME]        read its files again\n"
+                            "       usher-gate end PORTAL           end every tunnel of this portal now\n"
+                            "       usher-gate --version\n"
+                            "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
+                            "explain: --config NAME|FILE, whose rules, if not those of the gate that runs\n"
+                            "NAME stands for /etc/usher/NAME.conf. See usher-gate(8).\n";
 
 // Ports of a gate that runs are taken by itself, and who may only read the file may not listen everywhere.
 static bool check_forwards(const struct gate_conf *conf, const char *name_or_file)
@@ -139,6 +141,11 @@ static int denials(const struct command_line *line)
     return ask(line, "denials", denials_print);
 }
 
+static int top(const struct command_line *line)
+{
+    return top_run(line, "usher-gate", "gate");
+}
+
 static void print_reload(FILE *out, const struct json_t *answer)
 {
     (void)out;
@@ -209,6 +216,7 @@ static const struct command COMMANDS[] = {
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
     {"denials", denials, .takes_json = true, .takes_argument = true},
+    {"top", top, .takes_argument = true, .takes_once = true},
     {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
      .needs_more = 1, .takes_config = true},
     {"reload", reload, .takes_json = true, .takes_argument = true},

@@ -10,9 +10,10 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "                                        run it with the tunnel as its only network\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
+                            "       usher-tun top [NAME] [--once]    tunnels and flows, as they move\n"
                             "       usher-tun denials [NAME] [--json]\n"
                             "                                        what the gate's side was refused\n"
-                            "       usher-tun explain NAME|FILE DESTINATION [tcp|udp|icmp] [--json]\n"
+                            "       usher-tun explain NAME|FILE HOST[:PORT] [tcp|udp|icmp] [--json]\n"
                             "                                        what becomes of a flow, step by step\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
@@ -28,6 +29,7 @@ static const struct command COMMANDS[] = {
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
     {"denials", command_denials, .takes_json = true, .takes_argument = true},
+    {"top", command_top, .takes_argument = true, .takes_once = true},
     {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
      .needs_more = 1},
     {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},

@@ -5,6 +5,7 @@
 #include "cli/expiry.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
+#include "cli/top/top.h"
 #include "portal/commands.h"
 
 #include <stdio.h>
@@ -99,4 +100,9 @@ int command_flows(const struct command_line *line)
 int command_denials(const struct command_line *line)
 {
     return ask(line, "denials", denials_print);
+}
+
+int command_top(const struct command_line *line)
+{
+    return top_run(line, "usher-tun", "portal");
 }
