@@ -77,20 +77,23 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # --------------------------------------------------------------------------------------------------------- sources
 
-FLOORS := base usher packet stack os link edge exchange node config portal gate cli libusher
+# The console, where what it stands on is installed.
+CONSOLE  := $(shell $(PKG_CONFIG) --exists libmicrohttpd gnutls 2>/dev/null && echo console)
+WEB_LIBS := $(if $(CONSOLE),$(shell $(PKG_CONFIG) --libs libmicrohttpd gnutls))
+FLOORS := base usher packet stack os link edge exchange node config portal gate cli libusher $(CONSOLE)
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))
 
-UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+UNIT   := $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(filter-out $(if $(CONSOLE),,%/test_console.c),$(wildcard tests/unit/test_*.c)))
 SHARED := $(call objects,$(filter-out tests/unit/test_%.c,$(wildcard tests/unit/*.c)))
 SIM    := $(if $(wildcard tests/sim/*.c),$(BUILD)/usher-sim)
-FUZZ   := $(patsubst tests/fuzz/fuzz_%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ   := $(patsubst tests/fuzz/fuzz_%.c,%,$(filter-out $(if $(CONSOLE),,%/fuzz_form.c),$(wildcard tests/fuzz/fuzz_*.c)))
 REPLAY := $(FUZZ:%=$(BUILD)/replay/fuzz_%)
 TOOLS  := $(if $(wildcard tests/wan/*.c),$(BUILD)/wan) $(if $(wildcard tests/bench/*.c),$(BUILD)/bench/load)
 NET    := $(wildcard tests/net/test_*.py)
 
-PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate
+PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate $(if $(CONSOLE),$(BUILD)/usher-console)
 # For programs of others: libusher.a and libusher.so once installed. In here libusher.a is what stands in src/usher/.
 SONAME   := libusher.so.0
 LIBRARY  := $(BUILD)/$(SONAME) $(BUILD)/libusher-client.a $(BUILD)/usher-cat
@@ -105,13 +108,16 @@ link_all = $(CC) $(ALL_LDFLAGS) -o $@ $(filter %.o,$^) -Wl,--start-group $(filte
 
 $(BUILD)/usher-tun: $(BUILD)/obj/src/portal/main.o $(filter-out $(call lib,gate),$(ARCHIVES)) $(WOLFLIB)
 $(BUILD)/usher-gate: $(BUILD)/obj/src/gate/main.o $(filter-out $(call lib,portal),$(ARCHIVES)) $(WOLFLIB)
+$(BUILD)/usher-console: LIBS += $(WEB_LIBS)
+$(BUILD)/usher-console: $(BUILD)/obj/src/console/main.o $(filter-out $(foreach f,portal gate libusher,$(call lib,$(f))),$(ARCHIVES)) $(WOLFLIB)
+$(BUILD)/obj/src/console/assets.o: $(addprefix src/console/,style.css live.js icon.svg)
 $(PROGRAMS):
 	$(call say,LINK,$@)
 	$(Q)$(link_all) $(if $(CURSES),$(shell $(PKG_CONFIG) --libs $(CURSES)))
 
 # The library: all of it one object of which nothing is to be seen but its interface, so that it stands no other wolfSSL or
 # lwIP in the way.
-CLIENT := $(call lib,libusher) $(filter-out $(foreach f,portal gate stack libusher,$(call lib,$(f))) %/liblwip.a,$(ARCHIVES)) \
+CLIENT := $(call lib,libusher) $(filter-out $(foreach f,portal gate stack console libusher,$(call lib,$(f))) %/liblwip.a,$(ARCHIVES)) \
           $(WOLFLIB)
 MAP    := src/libusher/libusher.map
 $(BUILD)/$(SONAME): $(call floor_objects,libusher) $(CLIENT) $(MAP)
@@ -314,7 +320,9 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(NETWORKD)/network scripts/network/00-usher.network
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
 	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
-	for unit in $(notdir $(wildcard scripts/systemd/*.service)); do \
+	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d scripts/sysusers/usher-console.conf)
+	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/rules.d scripts/polkit/usher-console.rules)
+	for unit in $(filter-out $(if $(CONSOLE),,usher-console.service),$(notdir $(wildcard scripts/systemd/*.service))); do \
 	  sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
 
 clean:

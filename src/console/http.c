@@ -1,0 +1,480 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// The library waits in an epoll instance of its own, which is one descriptor for our loop. A request that waits for its
+// answer, and a stream that has nothing to say, are suspended; so they cost no time, and their ends are noticed when they
+// are written to.
+
+#include "console/http.h"
+
+#include "base/list.h"
+#include "base/memory.h"
+#include "console/peer.h"
+#include "os/clock.h"
+#include "os/socket.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    BACKLOG = 64,
+    URI_MAX = 2048,
+    IDLE_SECONDS = 60,
+    STREAM_PENDING_MAX = 64 * 1024, // of a client that does not read: it gets no more
+    SWEEP_MS = 1000,
+};
+
+struct http {
+    struct MHD_Daemon *daemon;
+    struct http_config config;
+    struct endpoint where;
+    uv_loop_t *loop;
+    uv_poll_t poll;
+    uv_timer_t timer, sweep;
+    struct list requests;
+    struct list lines; // connections
+    unsigned streams, handles;
+};
+
+// A TCP connection: when its present request must be whole.
+struct line {
+    struct list node;
+    int fd;
+    usec_t due; // 0: nothing has begun, or all is there
+};
+
+struct http_stream {
+    struct http_request *request;
+    struct markup pending;
+    void (*gone)(void *owner, struct http_stream *stream);
+    void *owner;
+};
+
+struct http_request {
+    struct list node;
+    struct http *http;
+    struct MHD_Connection *connection;
+    char *uri;
+    bool is_bad, is_post, begun, handled, suspended, stopping;
+    struct form query, form;
+    char body[FORM_MAX];
+    size_t body_len;
+    char peer_name[PEER_NAME_SIZE];
+    struct MHD_Response *response; // to be queued
+    unsigned status;
+    struct http_stream *stream;
+};
+
+// ------------------------------------------------------------------------------------------------------------- the loop
+
+static void ran_out(uv_timer_t *timer);
+
+static void run(struct http *http)
+{
+    MHD_UNSIGNED_LONG_LONG ms;
+    MHD_run(http->daemon);
+    if (MHD_get_timeout(http->daemon, &ms) == MHD_YES)
+        uv_timer_start(&http->timer, ran_out, ms, 0);
+}
+
+static void ran_out(uv_timer_t *timer)
+{
+    run(timer->data);
+}
+
+// The library looks at it in its next run.
+static void resume(struct http_request *request)
+{
+    request->suspended = false;
+    MHD_resume_connection(request->connection);
+    uv_timer_start(&request->http->timer, ran_out, 0, 0);
+}
+
+static void ready(uv_poll_t *poll, int status, int events)
+{
+    (void)status;
+    (void)events;
+    run(poll->data);
+}
+
+static void sweep(uv_timer_t *timer)
+{
+    struct http *http = timer->data;
+    usec_t now = clock_now();
+    list_for_each(node, &http->lines) {
+        struct line *line = container_of(node, struct line, node);
+        if (line->due && now > line->due)
+            shutdown(line->fd, SHUT_RDWR);
+    }
+    run(http); // whoever waited for a place: the library listens again only in the run after the one that freed it
+}
+
+// ---------------------------------------------------------------------------------------------------------- what is asked
+
+const char *http_path(const struct http_request *request)
+{
+    return request->uri;
+}
+
+bool http_is_post(const struct http_request *request)
+{
+    return request->is_post;
+}
+
+const struct form *http_query(const struct http_request *request)
+{
+    return &request->query;
+}
+
+const struct form *http_form(const struct http_request *request)
+{
+    return &request->form;
+}
+
+const char *http_header(const struct http_request *request, const char *name)
+{
+    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
+}
+
+struct endpoint http_peer(const struct http_request *request)
+{
+    struct endpoint peer = {0};
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    if (info)
+        socket_peer(info->connect_fd, &peer);
+    return peer;
+}
+
+const char *http_peer_name(struct http_request *request, struct fault *why)
+{
+    const union MHD_ConnectionInfo *info =
+        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+    if (*request->peer_name)
+        return request->peer_name;
+    if (!info || !request->http->config.judge) {
+        fault_set(why, "it came without TLS");
+        return NULL;
+    }
+    return peer_judge(request->http->config.judge, info->tls_session, request->peer_name, why) ? request->peer_name
+                                                                                               : NULL;
+}
+
+// -------------------------------------------------------------------------------------------------------------- answers
+
+static void add_headers(struct MHD_Response *response)
+{
+    static const char *const headers[][2] = {
+        {"Content-Security-Policy",
+         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src "
+         "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
+        {"X-Content-Type-Options", "nosniff"},
+        {"X-Frame-Options", "DENY"},
+        {"Referrer-Policy", "same-origin"}, // with none at all a form's Origin would be null
+        {"Cross-Origin-Opener-Policy", "same-origin"},
+        {"Cross-Origin-Resource-Policy", "same-origin"},
+    };
+    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
+        MHD_add_response_header(response, headers[i][0], headers[i][1]);
+}
+
+static void set_response(struct http_request *request, unsigned status, struct MHD_Response *response)
+{
+    add_headers(response);
+    request->status = status;
+    request->response = response;
+    if (request->suspended)
+        resume(request);
+}
+
+void http_reply(struct http_request *request, const struct http_reply *reply)
+{
+    struct MHD_Response *response =
+        MHD_create_response_from_buffer(reply->body.len, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
+    MHD_add_response_header(response, "Content-Type", reply->type ? reply->type : "text/html; charset=utf-8");
+    MHD_add_response_header(response, "Cache-Control", reply->may_keep ? "private, max-age=3600" : "no-store");
+    if (reply->location)
+        MHD_add_response_header(response, "Location", reply->location);
+    if (reply->cookie)
+        MHD_add_response_header(response, "Set-Cookie", reply->cookie);
+    set_response(request, reply->status, response);
+}
+
+static void refuse(struct http_request *request, unsigned status, const char *why)
+{
+    struct markup body = {0};
+    markup_raw(&body, why);
+    markup_raw(&body, "\n");
+    http_reply(request, &(struct http_reply){.status = status, .type = "text/plain; charset=utf-8", .body = body});
+}
+
+static ssize_t pull_stream(void *cls, uint64_t at, char *room, size_t size)
+{
+    struct http_request *request = cls;
+    struct markup *pending = &request->stream->pending;
+    (void)at;
+    if (request->stopping)
+        return MHD_CONTENT_READER_END_OF_STREAM;
+    if (!pending->len) {
+        request->suspended = true;
+        MHD_suspend_connection(request->connection);
+        return 0;
+    }
+    size_t len = pending->len < size ? pending->len : size;
+    memcpy(room, pending->bytes, len);
+    memmove(pending->bytes, pending->bytes + len, pending->len - len);
+    pending->len -= len;
+    return (ssize_t)len;
+}
+
+struct http_stream *http_begin_stream(struct http_request *request,
+                                      void (*gone)(void *owner, struct http_stream *stream), void *owner)
+{
+    struct http *http = request->http;
+    if (http->streams == HTTP_STREAMS_MAX) {
+        refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Too many pages are open.");
+        return NULL;
+    }
+    http->streams++;
+    struct http_stream *stream = memory_new(sizeof *stream);
+    *stream = (struct http_stream){.request = request, .gone = gone, .owner = owner};
+    request->stream = stream;
+    struct MHD_Response *response =
+        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, pull_stream, request, NULL);
+    MHD_add_response_header(response, "Content-Type", "text/event-stream");
+    MHD_add_response_header(response, "Cache-Control", "no-store");
+    set_response(request, MHD_HTTP_OK, response);
+    return stream;
+}
+
+void http_stream_send(struct http_stream *stream, const char *text)
+{
+    struct http_request *request = stream->request;
+    if (stream->pending.len > STREAM_PENDING_MAX)
+        return;
+    markup_raw(&stream->pending, text);
+    if (request->suspended)
+        resume(request);
+}
+
+// ------------------------------------------------------------------------------------------- what the library calls
+
+static struct line *line_of(struct MHD_Connection *connection)
+{
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_SOCKET_CONTEXT);
+    return info ? info->socket_context : NULL;
+}
+
+// Before anything else of a request; what it returns is the request's in the calls that follow.
+static void *begin(void *cls, const char *uri, struct MHD_Connection *connection)
+{
+    struct http *http = cls;
+    struct http_request *request = memory_new(sizeof *request);
+    request->http = http;
+    request->connection = connection;
+    request->uri = memory_text(strlen(uri) > URI_MAX ? "" : uri);
+    char *query = strchr(request->uri, '?');
+    if (query)
+        *query++ = '\0';
+    struct line *line = line_of(connection);
+    if (line && !line->due)
+        line->due = clock_now() + HTTP_REQUEST_SECONDS * USEC_PER_SEC;
+    request->is_bad = *request->uri != '/' || (query && !form_read(&request->query, query, strlen(query)));
+    list_push_back(&http->requests, &request->node);
+    return request;
+}
+
+static void take_body(struct http_request *request, const char *data, size_t len)
+{
+    if (len > sizeof request->body - request->body_len) {
+        request->is_bad = true;
+        return;
+    }
+    memcpy(request->body + request->body_len, data, len);
+    request->body_len += len;
+}
+
+static void handle(struct http_request *request, const char *method)
+{
+    request->is_post = !strcmp(method, MHD_HTTP_METHOD_POST);
+    if (request->is_post)
+        request->is_bad |= !form_read(&request->form, request->body, request->body_len);
+    if (request->is_bad)
+        refuse(request, MHD_HTTP_BAD_REQUEST, "That is no request of a page of this console.");
+    else if (!request->is_post && strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
+        refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "There is GET, HEAD and POST.");
+    else
+        request->http->config.handler(request->http->config.owner, request);
+}
+
+static enum MHD_Result asked(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
+                             const char *version, const char *data, size_t *len, void **context)
+{
+    struct http_request *request = *context;
+    struct line *line = line_of(connection);
+    (void)cls;
+    (void)url;
+    (void)version;
+    if (*len) {
+        take_body(request, data, *len);
+        *len = 0;
+        return MHD_YES;
+    }
+    if (!request->begun) {
+        request->begun = true; // the first call comes before the body: to answer now would end the connection
+        return MHD_YES;
+    }
+    if (line)
+        line->due = 0;
+    if (!request->handled) {
+        request->handled = true;
+        handle(request, method);
+    }
+    if (!request->response) {
+        request->suspended = true;
+        MHD_suspend_connection(connection);
+        return MHD_YES;
+    }
+    enum MHD_Result queued = MHD_queue_response(connection, request->status, request->response);
+    MHD_destroy_response(request->response);
+    request->response = NULL;
+    return queued;
+}
+
+static void completed(void *cls, struct MHD_Connection *connection, void **context, enum MHD_RequestTerminationCode how)
+{
+    struct http_request *request = *context;
+    struct line *line = line_of(connection);
+    (void)cls;
+    (void)how;
+    if (!request)
+        return;
+    *context = NULL;
+    if (line)
+        line->due = 0;
+    if (request->stream) {
+        request->http->streams--;
+        request->stream->gone(request->stream->owner, request->stream);
+        markup_free(&request->stream->pending);
+        free(request->stream);
+    }
+    if (request->response)
+        MHD_destroy_response(request->response);
+    list_remove(&request->node);
+    free(request->uri);
+    free(request);
+}
+
+// A connection begins or ends. One that has said nothing yet must say all of its first request in time.
+static void notice(void *cls, struct MHD_Connection *connection, void **context,
+                   enum MHD_ConnectionNotificationCode what)
+{
+    struct http *http = cls;
+    struct line *line = *context;
+    if (what == MHD_CONNECTION_NOTIFY_CLOSED) {
+        if (line)
+            list_remove(&line->node);
+        free(line);
+        *context = NULL;
+        return;
+    }
+    const union MHD_ConnectionInfo *info = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+    line = memory_new(sizeof *line);
+    line->fd = info ? info->connect_fd : -1;
+    line->due = clock_now() + HTTP_REQUEST_SECONDS * USEC_PER_SEC;
+    list_push_back(&http->lines, &line->node);
+    *context = line;
+}
+
+// ------------------------------------------------------------------------------------------------------- beginning, end
+
+static bool start_daemon(struct http *http, int fd, struct fault *fault)
+{
+    const struct http_config *config = &http->config;
+    unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (config->key ? MHD_USE_TLS : 0);
+    struct MHD_OptionItem tls[] = {
+        {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)config->certificate},
+        {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)config->key},
+        {MHD_OPTION_HTTPS_MEM_TRUST, 0, config->judge ? (void *)peer_judge_authorities(config->judge) : NULL},
+        {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"SECURE128:-VERS-ALL:+VERS-TLS1.3"},
+        {MHD_OPTION_END, 0, NULL},
+    };
+    struct MHD_OptionItem none[] = {{MHD_OPTION_END, 0, NULL}};
+    http->daemon =
+        MHD_start_daemon(flags, 0, NULL, NULL, asked, http, MHD_OPTION_LISTEN_SOCKET, fd, MHD_OPTION_URI_LOG_CALLBACK,
+                         begin, http, MHD_OPTION_NOTIFY_COMPLETED, completed, http, MHD_OPTION_NOTIFY_CONNECTION,
+                         notice, http, MHD_OPTION_CONNECTION_LIMIT, HTTP_CONNECTIONS_MAX, MHD_OPTION_CONNECTION_TIMEOUT,
+                         IDLE_SECONDS, MHD_OPTION_CONNECTION_MEMORY_LIMIT, (size_t)HTTP_HEADER_MAX, MHD_OPTION_ARRAY,
+                         config->key ? tls : none, MHD_OPTION_END);
+    return http->daemon || fault_set(fault, "the web server does not start%s",
+                                     config->key ? ": Certificate and Key do not fit, or are none" : "");
+}
+
+static void closed(uv_handle_t *handle)
+{
+    struct http *http = handle->data;
+    if (!--http->handles)
+        free(http);
+}
+
+static bool watch(struct http *http)
+{
+    const union MHD_DaemonInfo *info = MHD_get_daemon_info(http->daemon, MHD_DAEMON_INFO_EPOLL_FD);
+    if (!info || uv_poll_init(http->loop, &http->poll, info->listen_fd) < 0)
+        return false;
+    uv_timer_init(http->loop, &http->timer);
+    uv_timer_init(http->loop, &http->sweep);
+    http->handles = 3;
+    http->poll.data = http->timer.data = http->sweep.data = http;
+    uv_poll_start(&http->poll, UV_READABLE, ready);
+    uv_timer_start(&http->timer, ran_out, 0, 0);
+    uv_timer_start(&http->sweep, sweep, SWEEP_MS, SWEEP_MS);
+    return true;
+}
+
+struct http *http_new(uv_loop_t *loop, const struct http_config *config, struct fault *fault)
+{
+    struct http *http = memory_new(sizeof *http);
+    http->config = *config;
+    http->loop = loop;
+    list_init(&http->requests);
+    list_init(&http->lines);
+    int fd = socket_listen(&config->listen, BACKLOG, fault);
+    bool ok = fd >= 0 && socket_local(fd, &http->where) && start_daemon(http, fd, fault);
+    if (fd >= 0 && !ok)
+        close(fd);
+    if (ok && !watch(http)) {
+        MHD_stop_daemon(http->daemon);
+        ok = fault_set(fault, "the web server cannot be watched");
+    }
+    if (ok)
+        return http;
+    free(http);
+    return NULL;
+}
+
+struct endpoint http_where(const struct http *http)
+{
+    return http->where;
+}
+
+void http_free(struct http *http)
+{
+    if (!http)
+        return;
+    uv_poll_stop(&http->poll);
+    list_for_each(node, &http->requests) {
+        struct http_request *request = container_of(node, struct http_request, node);
+        request->stopping = true;
+        if (request->suspended && !request->stream)
+            refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "This console is ending.");
+        else if (request->suspended)
+            resume(request);
+    }
+    MHD_run(http->daemon);
+    MHD_stop_daemon(http->daemon);
+    uv_close((uv_handle_t *)&http->poll, closed);
+    uv_close((uv_handle_t *)&http->timer, closed);
+    uv_close((uv_handle_t *)&http->sweep, closed);
+}
