@@ -321,6 +321,7 @@ install: all
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
 	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d scripts/sysusers/usher-console.conf)
+	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/usher/monitoring $(addprefix doc/monitoring/,usher.rules.yml grafana-usher.json))
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/rules.d scripts/polkit/usher-console.rules)
 	for unit in $(filter-out $(if $(CONSOLE),,usher-console.service),$(notdir $(wildcard scripts/systemd/*.service))); do \
 	  sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
