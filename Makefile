@@ -6,7 +6,8 @@
 #   make demo         the main job in four network namespaces, step by step (root)
 #   make check        every test; SAN=1 the same with ASan and UBSan, in build-san
 #   make bench        against other tunnels; bench-quick in two minutes; bench-held with 30,000 flows
-#   make install      into PREFIX, below DESTDIR
+#   make install      into PREFIX, below DESTDIR; RUN_AS=usher: with a user of their own in the place of nobody
+#   make deb          Debian packages, in build/deb
 #   make format       lays the sources out again
 #
 # and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz,
@@ -20,14 +21,27 @@ INCLUDEDIR ?= $(PREFIX)/include
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
 NETWORKD   ?= $(PREFIX)/lib/systemd
+SYSUSERS   ?= $(PREFIX)/lib/sysusers.d
+TMPFILES   ?= $(PREFIX)/lib/tmpfiles.d
 BASHDIR    ?= $(PREFIX)/share/bash-completion/completions
 ZSHDIR     ?= $(PREFIX)/share/zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)
 FISHDIR    ?= $(PREFIX)/share/fish/vendor_completions.d
+# Where the system's policy knows of it.
+APPARMOR   ?= $(if $(wildcard /etc/apparmor.d/abi/4.0),/etc/apparmor.d)
 NMDIR      ?= $(if $(filter /usr,$(PREFIX)),/usr/lib,/etc)/NetworkManager/conf.d
+# CROSS=aarch64-linux-gnu- BUILD=build/arm64 for another machine, whose headers and libraries are below SYSROOT.
+ifneq ($(CROSS),)
+CC         := $(CROSS)gcc $(if $(SYSROOT),--sysroot=$(abspath $(SYSROOT)))
+AR         := $(CROSS)ar
+OBJCOPY    := $(CROSS)objcopy
+PKG_CONFIG := $(if $(SYSROOT),PKG_CONFIG_SYSROOT_DIR=$(abspath $(SYSROOT)) PKG_CONFIG_LIBDIR=$(abspath \
+  $(SYSROOT))/usr/lib/$(CROSS:-=)/pkgconfig) pkg-config
+endif
 CC         ?= cc
 AR         ?= ar
 OBJCOPY    ?= objcopy
 PKG_CONFIG ?= pkg-config
+MACHINE    := $(firstword $(subst -, ,$(shell $(CC) -dumpmachine)))
 PYTHON     ?= /usr/bin/python3
 BUILD      ?= $(if $(SAN),build-san,build)
 
@@ -41,11 +55,12 @@ LWIP    := $(or $(LWIP_DIR),$(DEPS)/lwip)
 
 PACKAGES := libuv libcares libnl-3.0 inih jansson libseccomp libcap-ng
 # Where it is installed: src/link/tls/gcm.c.
-IPSEC_MB := $(shell $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
+IPSEC_MB := $(shell [ $(MACHINE) = x86_64 ] && $(CC) -E -include intel-ipsec-mb.h -x c /dev/null >/dev/null 2>&1 && echo -lIPSec_MB)
 OPTIONAL := $(shell $(PKG_CONFIG) --exists libsystemd 2>/dev/null && echo libsystemd)
 CURSES   := $(shell $(PKG_CONFIG) --exists ncursesw 2>/dev/null && echo ncursesw)
 BUILT    := $(or $(SOURCE_DATE_EPOCH),$(shell git log -1 --format=%ct 2>/dev/null),0)
-VERSION  := 0.1.0$(shell git describe --always --dirty --exclude='*' 2>/dev/null | sed 's/^/+g/')
+# Of a tree without its history: VERSION=, SOURCE_DATE_EPOCH=.
+VERSION  := $(or $(VERSION),$(shell scripts/version))
 
 # ---------------------------------------------------------------------------------------------------------- flags
 
@@ -55,14 +70,14 @@ try = $(shell $(CC) -Werror $(1) -x c -c /dev/null -o /dev/null 2>/dev/null && e
 FORTIFY  := -U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3
 # One set of objects serves programs and library: nobody outside may replace our functions, so PIC costs nothing.
 HARDEN   := -fPIC -fvisibility=hidden -fstack-protector-strong \
-            $(call try,-fstack-clash-protection) $(call try,-fcf-protection) $(call try,-ftrivial-auto-var-init=zero)
+            -ffile-prefix-map=$(CURDIR)=. $(call try,-fstack-clash-protection) $(call try,-fcf-protection) $(call try,-ftrivial-auto-var-init=zero)
 SANITIZE := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all -fno-omit-frame-pointer)
 
 CFLAGS  ?= -O2 -g
 WARN    := -Wall -Wextra -Werror
 # Only what a floor may see is on its path, so a header used outside its fence does not even compile.
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE $(CFLAGS) $(HARDEN) $(if $(SAN)$(FUZZING),,$(FORTIFY)) $(SANITIZE) \
-             $(EXTRA_CFLAGS) -MD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD)
+             $(EXTRA_CFLAGS) -MD -MP -Isrc $(if $(OPTIONAL),-DUSHER_SYSTEMD) $(if $(RUN_AS),-DUSHER_RUN_AS=$(RUN_AS))
 WOLFSSL_CPPFLAGS = -Isrc/link/tls/wolfssl -DWOLFSSL_USER_SETTINGS -isystem $(WOLFSSL)
 LWIP_CPPFLAGS    = -Ilwip-port -isystem $(LWIP)/src/include
 NL_CPPFLAGS     := $(shell $(PKG_CONFIG) --cflags libnl-3.0 2>/dev/null)
@@ -100,7 +115,8 @@ LIBRARY  := $(BUILD)/$(SONAME) $(BUILD)/libusher-client.a $(BUILD)/usher-cat
 
 # All floors and what they stand on; the group lets them be searched until nothing is missing.
 ARCHIVES  := $(foreach f,$(FLOORS),$(call lib,$(f))) $(BUILD)/liblwip.a
-WOLFLIB   := $(DEPS)/libwolfssl.a
+WOLFDIR   := $(if $(CROSS),$(BUILD)/wolfssl,$(DEPS))
+WOLFLIB   := $(WOLFDIR)/libwolfssl.a
 .PHONY: all
 all: $(PROGRAMS) $(LIBRARY) $(ARCHIVES) $(WOLFLIB)
 
@@ -177,24 +193,24 @@ $(DEPS)/fetched: scripts/fetch-deps $(DEPS)/where
 # One library serves every build, so it has neither their sanitisers nor what only one compiler knows.
 WOLFSSL_C := $(addprefix src/,crl internal keys ssl tls tls13 wolfio) $(addprefix wolfcrypt/src/,aes asn chacha \
   chacha20_poly1305 coding cpuid cryptocb curve25519 ecc ed25519 ed448 error fe_448 fe_operations ge_448 ge_operations hash \
-  hmac kdf logging memory misc poly1305 pwdbased random rsa sha256 sha3 sha512 signature sp_c64 sp_int sp_x86_64 \
+  hmac kdf logging memory misc poly1305 pwdbased random rsa sha256 sha3 sha512 signature sp_c32 sp_c64 sp_int sp_x86_64 \
   wc_encrypt wc_port wolfmath)
-WOLFSSL_S := $(if $(filter x86_64,$(shell uname -m)),$(addprefix wolfcrypt/src/,aes_asm aes_gcm_asm chacha_asm \
+WOLFSSL_S := $(if $(filter x86_64,$(MACHINE)),$(addprefix wolfcrypt/src/,aes_asm aes_gcm_asm chacha_asm \
   fe_x25519_asm poly1305_asm sha256_asm sha3_asm sha512_asm sp_x86_64_asm))
-WOLFSSL_CFLAGS := -O2 -g -w -fPIC -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
-wolfssl_object = $(DEPS)/obj/$(1).o
+WOLFSSL_CFLAGS := -O2 -g -w -fPIC -ffile-prefix-map=$(CURDIR)=. -fvisibility=hidden -fstack-protector-strong -fstack-clash-protection $(FORTIFY) $(WOLFSSL_CPPFLAGS)
+wolfssl_object = $(WOLFDIR)/obj/$(1).o
 WOLFSSL_CO := $(foreach f,$(WOLFSSL_C),$(call wolfssl_object,$(f)))
 WOLFSSL_SO := $(foreach f,$(WOLFSSL_S),$(call wolfssl_object,$(f)))
 
-$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(DEPS)/flags src/link/tls/wolfssl/user_settings.h
-$(call wolfssl_object,wolfcrypt/src/aes): MACHINE := $(if $(WOLFSSL_S),-maes -mpclmul -msse4.1)
+$(WOLFSSL_CO) $(WOLFSSL_SO): $(DEPS)/fetched $(WOLFDIR)/flags src/link/tls/wolfssl/user_settings.h
+$(call wolfssl_object,wolfcrypt/src/aes): WITH := $(if $(WOLFSSL_S),-maes -mpclmul -msse4.1)
 $(WOLFSSL_CO):
 	@mkdir -p $(@D)
-	$(Q)$(CC) $(WOLFSSL_CFLAGS) $(MACHINE) -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.c) -o $@
+	$(Q)$(CC) $(WOLFSSL_CFLAGS) $(WITH) -c $(WOLFSSL)/$(@:$(WOLFDIR)/obj/%.o=%.c) -o $@
 $(WOLFSSL_SO):
 	@mkdir -p $(@D)
 	$(Q)$(CC) $(WOLFSSL_CPPFLAGS) -include src/link/tls/wolfssl/user_settings.h -Wa,--noexecstack \
-	  -c $(WOLFSSL)/$(@:$(DEPS)/obj/%.o=%.S) -o $@
+	  -c $(WOLFSSL)/$(@:$(WOLFDIR)/obj/%.o=%.S) -o $@
 $(WOLFLIB): $(WOLFSSL_CO) $(WOLFSSL_SO)
 	$(call say,AR,$@)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
@@ -217,7 +233,7 @@ $(1): FORCE
 	@mkdir -p $$(@D)
 	@echo '$(2)' | cmp -s - $$@ || echo '$(2)' >$$@
 endef
-$(eval $(call stamp,$(DEPS)/flags,$(subst ','\'',$(WOLFSSL_CFLAGS))))
+$(eval $(call stamp,$(WOLFDIR)/flags,$(subst ','\'',$(WOLFSSL_CFLAGS))))
 $(eval $(call stamp,$(DEPS)/where,$(WOLFSSL) $(LWIP)))
 $(eval $(call stamp,$(BUILD)/version,$(VERSION)))
 $(BUILD)/flags: FLAGS_NOW = $(CC) $(ALL_CFLAGS) $(PKG_CPPFLAGS) $(LWIP_CPPFLAGS) $(WOLFSSL_CPPFLAGS)
@@ -316,15 +332,29 @@ install: all
 	sed -e 's|@PREFIX@|$(PREFIX)|' -e 's|@LIBDIR@|$(LIBDIR)|' -e 's|@INCLUDEDIR@|$(INCLUDEDIR)|' \
 	  -e 's|@VERSION@|$(VERSION)|' -e 's|@PRIVATE@|$(LIBS)|' src/libusher/libusher.pc.in \
 	  >$(DESTDIR)$(LIBDIR)/pkgconfig/libusher.pc
-	for page in $(wildcard doc/man/*.[1-8]); do install -D -m 644 -t $(DESTDIR)$(MANDIR)/man$${page##*.} $$page; done
+	for page in $(notdir $(wildcard doc/man/*.[1-8])); do \
+	  install -d $(DESTDIR)$(MANDIR)/man$${page##*.}; \
+	  sed 's|^\.Os$$|.Os usher-tun $(VERSION)|; $(if $(RUN_AS),s|^\.Ql nobody \.$$|.Ql $(RUN_AS) .|)' doc/man/$$page \
+	    >$(DESTDIR)$(MANDIR)/man$${page##*.}/$$page; done
 	install -D -m 644 -t $(DESTDIR)$(NETWORKD)/network scripts/network/00-usher.network
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
 	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d scripts/sysusers/usher-console.conf)
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/usher/monitoring $(addprefix doc/monitoring/,usher.rules.yml grafana-usher.json))
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/rules.d scripts/polkit/usher-console.rules)
+	install -D -m 644 -t $(DESTDIR)$(TMPFILES) scripts/tmpfiles/usher.conf
+	$(if $(RUN_AS),install -d $(DESTDIR)$(SYSUSERS) && sed 's|@USER@|$(RUN_AS)|' scripts/sysusers/usher.conf \
+	  >$(DESTDIR)$(SYSUSERS)/usher.conf)
+	$(if $(APPARMOR),install -d $(DESTDIR)$(APPARMOR) && sed 's|@BINDIR@|$(BINDIR)|' scripts/apparmor/usher-tun \
+	  >$(DESTDIR)$(APPARMOR)/usher-tun)
 	for unit in $(filter-out $(if $(CONSOLE),,usher-console.service),$(notdir $(wildcard scripts/systemd/*.service))); do \
 	  sed 's|@BINDIR@|$(BINDIR)|' scripts/systemd/$$unit >$(DESTDIR)$(UNITDIR)/$$unit; done
+
+# ------------------------------------------------------------------------------------------------------------ packages
+
+.PHONY: deb
+deb: $(DEPS)/fetched
+	$(Q)scripts/build-deb '$(VERSION)'
 
 clean:
 	rm -rf build-san $(filter-out $(DEPS),$(wildcard build/*)) $(DEPS)/obj $(WOLFLIB)

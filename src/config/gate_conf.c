@@ -3,6 +3,8 @@
 
 #include "config/gate_conf.h"
 
+#include "config/run_as.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -23,7 +25,7 @@ static bool parse_duplicate(void *field, const struct config_entry *entry, const
 
 static const struct config_key KEYS[] = {
     {"Gate", "Listen", value_endpoints, FIELD(listen), .fallback = "0.0.0.0:4433, [::]:4433", .list = true},
-    {"Gate", "User", value_word, FIELD(user), .fallback = "nobody"},
+    {"Gate", "User", value_word, FIELD(user), .fallback = RUN_AS},
     {"Gate", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     {"Gate", "DNS", value_servers, FIELD(dns), .list = true},
     {"Gate", "Duplicate", parse_duplicate, FIELD(replace), .fallback = "replace"},

@@ -4,6 +4,7 @@
 #include "config/portal_conf.h"
 
 #include "base/memory.h"
+#include "config/run_as.h"
 #include "os/routes.h"
 
 #include <errno.h>
@@ -26,7 +27,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
     {"Portal", "Forward", value_forwards, FIELD(forwards), .list = true},
-    {"Portal", "User", value_word, FIELD(user), .fallback = "nobody"},
+    {"Portal", "User", value_word, FIELD(user), .fallback = RUN_AS},
     {"Portal", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     CONFIG_BOUNDED("Portal", "UpTimeout", value_duration, FIELD(up_timeout), "15s", 0, 3600000),
     CONFIG_BOUNDED("Portal", "HoldTimeout", value_duration, FIELD(hold), "5s", 100, 60000),
