@@ -30,7 +30,7 @@ struct source {
     struct sample sample; // so far
 };
 
-struct source *source_new(const char *role, const char *name)
+struct source *top_source_new(const char *role, const char *name)
 {
     struct fault fault;
     struct source *source = memory_new(sizeof *source);
@@ -42,7 +42,7 @@ struct source *source_new(const char *role, const char *name)
     return source;
 }
 
-void source_free(struct source *source)
+void top_source_free(struct source *source)
 {
     if (source->fd >= 0)
         close(source->fd);
@@ -75,7 +75,7 @@ static bool ask(struct source *source)
     return false;
 }
 
-void source_begin(struct source *source)
+void top_source_begin(struct source *source)
 {
     if (source->fd >= 0)
         return;
@@ -88,7 +88,7 @@ void source_begin(struct source *source)
     ask(source);
 }
 
-int source_fd(const struct source *source)
+int top_source_fd(const struct source *source)
 {
     return source->fd;
 }
@@ -126,7 +126,7 @@ static ssize_t receive(struct source *source)
     return recv(source->fd, source->answer + source->len, source->size - source->len - 1, MSG_DONTWAIT);
 }
 
-bool source_read(struct source *source, struct sample *out)
+bool top_source_read(struct source *source, struct sample *out)
 {
     if (source->fd < 0)
         return is_whole(source, out); // nobody runs

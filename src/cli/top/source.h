@@ -8,14 +8,14 @@
 struct source;
 
 // `name` NULL: all instances of that role, "portal" or "gate".
-struct source *source_new(const char *role, const char *name);
-void source_free(struct source *source);
+struct source *top_source_new(const char *role, const char *name);
+void top_source_free(struct source *source);
 
 // Begins to ask for a new sample, unless one is being made.
-void source_begin(struct source *source);
+void top_source_begin(struct source *source);
 // To be polled for reading while a sample is being made; -1: none is.
-int source_fd(const struct source *source);
+int top_source_fd(const struct source *source);
 // There is something to be read, or time has passed. True when the sample is whole: it is the callee's.
-bool source_read(struct source *source, struct sample *out);
+bool top_source_read(struct source *source, struct sample *out);
 
 #endif

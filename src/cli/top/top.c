@@ -61,10 +61,10 @@ static bool turn(struct top *top)
 {
     struct sample sample;
     if (!top->asking && clock_now() >= top->due) {
-        source_begin(top->source);
+        top_source_begin(top->source);
         top->asking = true;
     }
-    if (!top->asking || !source_read(top->source, &sample))
+    if (!top->asking || !top_source_read(top->source, &sample))
         return false;
     take(top, &sample);
     return true;
@@ -75,7 +75,7 @@ static void wait(const struct top *top, bool input)
 {
     usec_t now = clock_now();
     int ms = PATIENCE_MS;
-    struct pollfd ready[2] = {{.fd = source_fd(top->source), .events = POLLIN},
+    struct pollfd ready[2] = {{.fd = top_source_fd(top->source), .events = POLLIN},
                               {.fd = input ? STDIN_FILENO : -1, .events = POLLIN}};
     if (!top->asking && top->due < now + PATIENCE_MS * USEC_PER_MSEC)
         ms = top->due > now ? (int)((top->due - now) / USEC_PER_MSEC) + 1 : 0;
@@ -232,13 +232,13 @@ int top_run(const struct command_line *line, const char *program, const char *ro
         fprintf(stderr, "%s: %s\n", program, fault.text);
         return EXIT_WRONG;
     }
-    top.source = source_new(role, *top.name ? top.name : NULL);
+    top.source = top_source_new(role, *top.name ? top.name : NULL);
 #ifdef USHER_CURSES
     int code = line->once || !may_draw() ? print_once(&top) : guard_run(draw, &top);
 #else
     int code = print_once(&top);
 #endif
-    source_free(top.source);
+    top_source_free(top.source);
     sample_fini(&top.sample);
     return code;
 }
