@@ -105,6 +105,7 @@ static void add_control_session(struct worker *worker, const struct translate *t
         .translate = translate,
         .resolver = worker->resolver,
         .keeps_origin = true,
+        .tells_origin = worker->conf->tell_origin,
         .confirms = worker->conf->link.resume_timeout > 0,
         .ops = &ops,
         .owner = worker,

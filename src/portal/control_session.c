@@ -23,6 +23,7 @@ static bool take_session(struct portal *portal, struct fault *fault)
         .judge = exchange_judge(portal->node.exchange),
         .resolver = accept_resolver(portal),
         .tells_origin = portal->conf->tell_origin,
+        .keeps_origin = portal->conf->accept.count,
         .confirms = portal->conf->link.resume_timeout > 0,
         .ops = &ops,
         .owner = portal,

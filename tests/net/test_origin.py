@@ -8,7 +8,8 @@ import re
 import pytest
 
 from lab import DENIED4, SERVER4, SERVER6, run, wait_until
-from programs import USHER_GATE, USHER_TUN, Gate, Portal
+from programs import ALLOW_ALL, USHER_GATE, USHER_TUN, Gate, Portal
+from sites import await_exports
 from traffic import Server, connect_error, datagram, each_connection, listener, serve_datagram_echo, serve_echo, stream
 
 
@@ -73,6 +74,26 @@ def test_who_was_refused(lab, pki, tmp_path, gate, key, who):
         assert [one.get("from") for one in told if one["destination"] == f"{DENIED4}:{port}"] == [who]
     finally:
         portal.down()
+
+
+def test_the_other_way(lab, pki, tmp_path):
+    """Who asked for a flow into what a portal exports, as a gate tells that."""
+    access = ALLOW_ALL + "Export = 10.1.0.0/24\n"
+    gate = Gate(lab, tmp_path, pki, access=access, extra="TellOrigin = yes", listen="0.0.0.0:4444", name="exporting").start()
+    portal = Portal(lab, tmp_path, pki, name="exports", address="10.3.0.2:4444")
+    portal.conf.write_text(portal.conf.read_text() + "[Accept]\nAllow = 10.1.0.0/24\n")
+    try:
+        portal.start()
+        await_exports(gate)
+        with Server(listener(lab.client, "10.1.0.2"), each_connection(serve_echo)) as where, stream(lab.server)(where[0]) as sock:
+            sock.connect(where)
+            sock.sendall(b"x")
+            assert sock.recv(1) == b"x"
+            [flow] = [one for one in portal.flows() if one["via"] == "dial"]
+            assert flow["asked_by"] == shown(sock.getsockname())
+    finally:
+        portal.down()
+        gate.stop()
 
 
 def test_a_wrong_value(lab, pki, tmp_path):

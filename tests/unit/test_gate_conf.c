@@ -78,6 +78,7 @@ static void test_refused(void **state)
     static const struct {
         const char *gate, *access, *words;
     } cases[] = {
+        {"TellOrigin = maybe", "", "gate.conf:5: TellOrigin: \"maybe\" is neither yes nor no"},
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
         {"LogLevel = loud", "", "gate.conf:5: LogLevel"},
