@@ -120,13 +120,24 @@ static const char *class_of(const struct listing_column *column)
     return column->wide ? is_number(column) ? "num wide" : "wide" : is_number(column) ? "num" : "";
 }
 
-static void heads(struct page *page, const struct listing *listing, const struct order *order)
+// Whether the column says nothing: of all rows, so that no page of the table looks different from another.
+static bool is_void(const struct listing *listing, const struct listing_column *column)
+{
+    for (size_t i = 0; column->optional && i < listing->row_count; i++) {
+        const char *text = text_of(&listing->rows[i], column);
+        if (text && *text)
+            return false;
+    }
+    return column->optional;
+}
+
+static void heads(struct page *page, const struct listing *listing, const struct order *order, const bool *hidden)
 {
     markup_raw(page->out, "<thead><tr>");
     for (size_t i = 0; i < listing->column_count; i++) {
         const struct listing_column *column = &listing->columns[i];
         bool is_by = column == order->by;
-        if (column->hidden)
+        if (hidden[i])
             continue;
         bool falling = is_by ? !order->falling : is_number(column);
         markup_form(page->out, "<th scope=\"col\" class=\"%s\"", class_of(column));
@@ -170,7 +181,7 @@ static void cell(struct page *page, const struct listing_row *row, const struct 
     }
 }
 
-static void body(struct page *page, const struct listing *listing, size_t from, size_t to)
+static void body(struct page *page, const struct listing *listing, size_t from, size_t to, const bool *hidden)
 {
     markup_raw(page->out, "<tbody>");
     for (size_t r = from; r < to; r++) {
@@ -179,7 +190,7 @@ static void body(struct page *page, const struct listing *listing, size_t from, 
         markup_raw(page->out, "<tr>");
         for (size_t i = 0; i < listing->column_count; i++) {
             const struct listing_column *column = &listing->columns[i];
-            if (column->hidden)
+            if (hidden[i])
                 continue;
             markup_form(page->out, first ? "<th scope=\"row\" class=\"%s\">" : "<td class=\"%s\">", class_of(column));
             if (first && row->link)
@@ -230,6 +241,9 @@ void listing_write(struct page *page, struct listing *listing)
 {
     char all[UNITS_SIZE], some[UNITS_SIZE];
     struct order order = order_of(listing, page->query);
+    bool hidden[LISTING_COLUMNS];
+    for (size_t i = 0; i < listing->column_count; i++)
+        hidden[i] = is_void(listing, &listing->columns[i]);
     size_t total = listing->row_count, count = search(listing, form_value(page->query, "q"));
     size_t pages = count ? (count + LISTING_PAGE - 1) / LISTING_PAGE : 1;
     size_t at = strtoul(form_value(page->query, "page"), NULL, 10);
@@ -251,8 +265,8 @@ void listing_write(struct page *page, struct listing *listing)
                     " %s</p><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"%s\"><table>"
                     "<caption class=\"unseen\">%s</caption>",
                     listing->caption, listing->caption, listing->caption);
-        heads(page, listing, &order);
-        body(page, listing, from, to);
+        heads(page, listing, &order, hidden);
+        body(page, listing, from, to, hidden);
         markup_raw(page->out, "</table></div>");
     }
     pager(page, listing, &order, at, pages);

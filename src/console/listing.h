@@ -7,7 +7,7 @@
 #include "console/page.h"
 #include "console/told.h"
 
-enum { LISTING_PAGE = 100 }; // rows
+enum { LISTING_PAGE = 100, LISTING_COLUMNS = 12 }; // rows of a page, columns at most
 
 enum listing_kind {
     LISTING_TEXT,
@@ -34,8 +34,8 @@ struct listing_column {
     const char *title;
     const char *key; // of the item, "part.key" within a part of it
     enum listing_kind kind;
-    bool wide;   // left out on a narrow screen
-    bool hidden; // not shown here
+    bool wide;     // left out on a narrow screen
+    bool optional; // left out where no row has a text in it
 };
 
 struct listing {

@@ -12,9 +12,9 @@ static void table(struct page *page, const struct told *flows)
 {
     static const struct listing_column columns[] = {
         {.title = "Inside", .key = "inside"},
-        {.title = "Protocol", .key = "protocol"},
+        {.title = "Protocol", .key = "protocol", .wide = true},
         {.title = "Far", .key = "far"},
-        {.title = "Leads to", .key = "leads_to", .wide = true},
+        {.title = "Leads to", .key = "leads_to", .wide = true, .optional = true},
         {.title = "Via", .key = "via", .wide = true},
         {.title = "State", .key = "state", .wide = true},
         {.title = "Out", .key = "bytes_out", .kind = LISTING_BYTES},

@@ -57,13 +57,13 @@ void denials_page(struct page *page)
 {
     static const struct listing_column columns[] = {
         {.title = "At", .key = ""},
-        {.title = "Portal", .key = "portal"},
-        {.title = "From", .key = "from", .wide = true},
+        {.title = "Portal", .key = "portal", .optional = true},
+        {.title = "From", .key = "from", .wide = true, .optional = true},
         {.title = "Protocol", .key = "protocol", .wide = true},
         {.title = "Destination", .key = "destination"},
-        {.title = "Address", .key = "address", .wide = true},
+        {.title = "Address", .key = "address", .wide = true, .optional = true},
         {.title = "Rule", .key = "rule"},
-        {.title = "Place", .key = "place", .wide = true},
+        {.title = "Place", .key = "place", .wide = true, .optional = true},
         {.title = "Times", .key = "count", .kind = LISTING_NUMBER},
         {.title = "Last", .key = "last", .kind = LISTING_MOMENT},
     };

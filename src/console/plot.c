@@ -90,7 +90,7 @@ static void path(struct markup *out, const struct history *history, enum history
 static void grid(struct markup *out, const struct plot *plot, double scale)
 {
     char room[UNITS_SIZE];
-    static const char *const times[] = {"an hour ago", "45", "30", "15", "now"};
+    static const char *const times[] = {"-60 min", "-45", "-30", "-15", "now"};
     for (int i = 0; i <= GRID; i++) {
         double y = BOTTOM - (double)(BOTTOM - TOP) * i / GRID;
         double x = LEFT + (double)(RIGHT - LEFT) * i / GRID;

@@ -140,7 +140,7 @@ def serve(root, portals, flows):
         Instance(root, "gate", {"status": lambda: {**gate(), "denials": denials()}, "end": {"name": "gate", "ended": 1},
                                 "reload": {"name": "gate", "done": True, "messages": ["nothing has changed since it was last read"]},
                                 "down": {"name": "gate", "role": "gate"}}),
-        Instance(root, "branch", {"status": branch, "flows": lambda: flows_of("branch", flows),
+        Instance(root, "branch", {"status": branch, "flows": json.dumps(flows_of("branch", flows)).encode(),
                                   "down": {"name": "branch"}, "reload": {"name": "branch", "done": True, "messages": []}}),
         Instance(root, "warehouse", {"status": portal_status("warehouse", days=9), "flows": flows_of("warehouse", 3)}),
         Instance(root, "laptop", {"status": portal_status("laptop", state="connecting", flows=0, rate=lambda: 0,
