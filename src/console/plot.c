@@ -26,10 +26,10 @@ static const char *value_text(char room[UNITS_SIZE], enum plot_unit unit, double
                                : units_number(room, value);
 }
 
-// The least of 1, 2, 2.5, 5, 10 by a power of ten that is not below.
+// The least of 1, 2, 4, 5, 10 by a power of ten that is not below.
 static double round_up(double value)
 {
-    static const double steps[] = {1, 2, 2.5, 5, 10};
+    static const double steps[] = {1, 2, 4, 5, 10};
     double power = pow(10, floor(log10(value)));
     for (size_t i = 0; i < sizeof steps / sizeof steps[0]; i++)
         if (steps[i] * power >= value)

@@ -388,6 +388,35 @@ def test_real_instances(lab, pki, tmp_path, may):
         gate.stop()
 
 
+def busy_us(pid):
+    return int(pathlib.Path(f"/proc/{pid}/schedstat").read_text().split()[0]) / 1000
+
+
+def test_what_it_costs_them(lab, pki, tmp_path, figure):
+    """Processor time of a portal, a gate and its worker for each time that they are asked."""
+    keys = f"ControlGroup = {grp.getgrgid(GAMES).gr_name}"
+    gate, portal = Gate(lab, tmp_path, pki, extra=keys).start(), Portal(lab, tmp_path, pki, extra=keys).start()
+    try:
+        pids = {"portal": portal.pid(), "gate": gate.pid(), "worker": gate.worker_pids()[0]}
+
+        def spent(seconds):
+            before = {name: busy_us(pid) for name, pid in pids.items()}
+            time.sleep(seconds)
+            return {name: busy_us(pid) - before[name] for name, pid in pids.items()}
+
+        alone = spent(4)
+        with serving(groups=[GAMES]) as console:
+            console.log_in()
+            wait_until(lambda: console.ask("/").text.count('class="state good"') >= 2, 10, "both are up")
+            asked = spent(4)
+        each = {name: max(0, asked[name] - alone[name]) / 8 for name in pids}
+        figure("console, processor time each time that it asks: " + ", ".join(f"{name} {us:.0f} us" for name, us in each.items()))
+        assert all(us < patience(20000) for us in each.values())
+    finally:
+        portal.down(check=False)
+        gate.stop()
+
+
 def test_a_group_that_is_none(lab, pki, tmp_path):
     gate = Gate(lab, tmp_path, pki, extra="ControlGroup = there-is-none")
     gate.launch(gate.host and USHER_CONSOLE.with_name("usher-gate"), "run", gate.conf)
