@@ -8,7 +8,7 @@
 
 #include <stdio.h>
 
-enum { CALM_USEC = 1 * USEC_PER_SEC }; // a lane that lives for less does not get the next one at once
+enum { CALM_USEC = 500 * USEC_PER_MSEC }; // a lane that lives for less does not get the next one at once
 
 // What has the tunnel steps aside for an attempt at another lane for it, which begins at once.
 void holding_begin(struct path *path)

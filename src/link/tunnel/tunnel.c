@@ -531,6 +531,8 @@ void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
                   tunnel->pauses);
     facts_gauge(facts, "last_pause_us", "how long the last one lasted that is over", FACT_MICROSECONDS,
                 tunnel->last_pause);
-    facts_gauge(facts, "paused_since", "when the present one began; 0: there is none", FACT_UNIX_SECONDS,
-                tunnel_is_paused(tunnel) ? (uint64_t)tunnel->paused_since : 0);
+    facts_gauge(facts, "resumable", "another connection may carry it on if this one is lost", FACT_SWITCH,
+                tunnel_can_go_on(tunnel));
+    if (tunnel_is_paused(tunnel))
+        facts_gauge(facts, "paused_since", "when the pause began", FACT_UNIX_SECONDS, (uint64_t)tunnel->paused_since);
 }
