@@ -95,7 +95,7 @@ say   = $(if $(V),,@printf '  %-7s %s\n' '$(1)' '$(2)')
 # The console, where what it stands on is installed.
 CONSOLE  := $(shell $(PKG_CONFIG) --exists libmicrohttpd gnutls 2>/dev/null && echo console)
 WEB_LIBS := $(if $(CONSOLE),$(shell $(PKG_CONFIG) --libs libmicrohttpd gnutls))
-FLOORS := base usher packet stack os link edge exchange node config portal gate cli libusher $(CONSOLE)
+FLOORS := base usher packet stack os link edge exchange node config enrol portal gate pki cli libusher $(CONSOLE)
 lib     = $(BUILD)/lib$(1).a
 objects = $(patsubst %.c,$(BUILD)/obj/%.o,$(1))
 floor_objects = $(call objects,$(filter-out %/main.c,$(wildcard src/$(1)/*.c src/$(1)/*/*.c src/$(1)/*/*/*.c)))
@@ -108,7 +108,7 @@ REPLAY := $(FUZZ:%=$(BUILD)/replay/fuzz_%)
 TOOLS  := $(if $(wildcard tests/wan/*.c),$(BUILD)/wan) $(if $(wildcard tests/bench/*.c),$(BUILD)/bench/load)
 NET    := $(wildcard tests/net/test_*.py)
 
-PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate $(if $(CONSOLE),$(BUILD)/usher-console)
+PROGRAMS := $(BUILD)/usher-tun $(BUILD)/usher-gate $(BUILD)/usher-pki-serve $(if $(CONSOLE),$(BUILD)/usher-console)
 # For programs of others: libusher.a and libusher.so once installed. In here libusher.a is what stands in src/usher/.
 SONAME   := libusher.so.0
 LIBRARY  := $(BUILD)/$(SONAME) $(BUILD)/libusher-client.a $(BUILD)/usher-cat
@@ -127,13 +127,14 @@ $(BUILD)/usher-gate: $(BUILD)/obj/src/gate/main.o $(filter-out $(call lib,portal
 $(BUILD)/usher-console: LIBS += $(WEB_LIBS)
 $(BUILD)/usher-console: $(BUILD)/obj/src/console/main.o $(filter-out $(foreach f,portal gate libusher,$(call lib,$(f))),$(ARCHIVES)) $(WOLFLIB)
 $(BUILD)/obj/src/console/assets.o: $(addprefix src/console/,style.css live.js icon.svg)
+$(BUILD)/usher-pki-serve: $(BUILD)/obj/src/pki/main.o $(filter-out $(call lib,portal) $(call lib,gate),$(ARCHIVES)) $(WOLFLIB)
 $(PROGRAMS):
 	$(call say,LINK,$@)
 	$(Q)$(link_all) $(if $(CURSES),$(shell $(PKG_CONFIG) --libs $(CURSES)))
 
 # The library: all of it one object of which nothing is to be seen but its interface, so that it stands no other wolfSSL or
 # lwIP in the way.
-CLIENT := $(call lib,libusher) $(filter-out $(foreach f,portal gate stack console libusher,$(call lib,$(f))) %/liblwip.a,$(ARCHIVES)) \
+CLIENT := $(call lib,libusher) $(filter-out $(foreach f,portal gate pki stack console libusher,$(call lib,$(f))) %/liblwip.a,$(ARCHIVES)) \
           $(WOLFLIB)
 MAP    := src/libusher/libusher.map
 $(BUILD)/$(SONAME): $(call floor_objects,libusher) $(CLIENT) $(MAP)

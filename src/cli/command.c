@@ -73,7 +73,13 @@ static int run(const struct command_program *program, const struct command *comm
             line.anonymous = true;
         else if (command->takes_once && !strcmp(arg, "--once"))
             line.once = true;
-        else if (*arg == '-')
+        else if (command->takes_joining && !strcmp(arg, "--no-up"))
+            line.no_up = true;
+        else if (command->takes_joining && !strcmp(arg, "--as")) {
+            line.as = ++i < argc ? argv[i] : NULL;
+            if (!line.as)
+                return refuse(program, "--as needs a NAME", "");
+        } else if (*arg == '-' && (arg[1] || !command->takes_joining))
             return refuse(program, "unknown option", arg);
         else if (command->takes_argument && !line.argument)
             line.argument = arg;

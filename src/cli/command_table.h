@@ -18,6 +18,8 @@ struct command_line {
     const char *config;                 // --config; NULL: not given
     bool anonymous;                     // --anonymous
     bool once;                          // --once
+    bool no_up;                         // --no-up
+    const char *as;                     // --as NAME; NULL: not given
     char **command;                     // what stands behind "--", with NULL at its end; NULL when there is none
 };
 
@@ -34,6 +36,7 @@ struct command {
     bool takes_config;
     bool takes_anonymous;
     bool takes_once;
+    bool takes_joining; // --no-up and --as
 };
 
 struct command_program {

@@ -5,10 +5,12 @@
 #include "config/access.h"
 
 #include "base/memory.h"
+#include "config/invitation.h"
 #include "config/value.h"
 #include "os/routes.h"
 
 #include <assert.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -37,14 +39,43 @@ void access_fini(struct access *access)
     }
     free(access->lines);
     free(access->portals);
+    free(access->enrol);
     *access = (struct access){0};
+}
+
+static bool may_have_rights(const char *name, struct fault *fault)
+{
+    return !invitation_is(name) ||
+           fault_set(fault, "%.100s is the name of an invitation, which has no other right than to be accepted", name);
+}
+
+static bool is_rule(bool allow, const char *rules, struct fault *fault)
+{
+    struct policy *scratch = policy_new();
+    bool ok = policy_add(scratch, allow, rules, fault);
+    policy_free(scratch);
+    return ok;
+}
+
+bool access_enrol(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct access *access = field;
+    struct value_targets targets = {0};
+    char rule[512];
+    bool ok = value_targets(&targets, entry, key, fault);
+    value_targets_fini(&targets);
+    snprintf(rule, sizeof rule, "tcp:%s", entry->value);
+    if (!ok || !is_rule(true, rule, fault))
+        return ok && fault_set(fault, "is not a host and its port, such as 127.0.0.1:4434");
+    free(access->enrol);
+    access->enrol = memory_text(rule);
+    access->enrol_line = entry->line;
+    return true;
 }
 
 static bool parse(struct access *access, const struct config_entry *entry, bool allow, struct fault *fault)
 {
-    struct policy *scratch = policy_new();
-    bool ok = policy_add(scratch, allow, entry->value, fault);
-    policy_free(scratch);
+    bool ok = may_have_rights(entry->argument, fault) && is_rule(allow, entry->value, fault);
     if (ok && access->count == ACCESS_RULES_MAX)
         ok = fault_set(fault, "is one line too many: there may be %d", ACCESS_RULES_MAX);
     if (ok)
@@ -78,6 +109,8 @@ static struct access_portal *portal_of(struct access *access, const char *name, 
     const struct access_portal *found = find_portal(access, name);
     if (found)
         return &access->portals[found - access->portals];
+    if (!may_have_rights(name, fault))
+        return NULL;
     if (access->portal_count == ACCESS_PORTALS_MAX) {
         fault_set(fault, "is one too many: there may be %d", ACCESS_PORTALS_MAX);
         return NULL;
@@ -239,6 +272,11 @@ static void add_of(struct policy *policy, const struct access *access, const cha
 struct policy *access_policy(const struct access *access, const char *name)
 {
     struct policy *policy = policy_new();
+    struct fault fault;
+    if (access->enrol)
+        policy_add_line(policy, true, access->enrol, access->enrol_line, &fault);
+    if (invitation_is(name))
+        return policy;
     if (strcmp(name, "*")) // a certificate for "*" is nobody in particular
         add_of(policy, access, name);
     add_of(policy, access, "*");
@@ -247,6 +285,8 @@ struct policy *access_policy(const struct access *access, const char *name)
 
 bool access_lists(const struct access *access, const char *name)
 {
+    if (invitation_is(name))
+        return access->enrol;
     if (find_portal(access, name) || find_portal(access, "*"))
         return true;
     for (size_t i = 0; i < access->count; i++)
@@ -257,6 +297,8 @@ bool access_lists(const struct access *access, const char *name)
 
 bool access_is_local(const struct access *access, const char *name)
 {
+    if (invitation_is(name))
+        return false;
     const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
     const struct access_portal *said = own && own->says_local ? own : all;
     return said && said->local;

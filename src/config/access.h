@@ -32,6 +32,9 @@ struct access_portal {
 };
 
 struct access {
+    char *
+        enrol; // "tcp:HOST:PORT", where every portal and every invitation may go, and an invitation nowhere else; NULL: none
+    unsigned enrol_line;
     struct access_line *lines;
     size_t count;
     struct access_portal *portals;
@@ -44,11 +47,13 @@ config_parse access_local; // once for each name
 config_parse access_forward;
 config_parse access_export;
 config_parse access_source;
-config_parse access_map; // exports what it maps
+config_parse access_map;   // exports what it maps
+config_parse access_enrol; // once
 void access_fini(struct access *access);
 
-// The policy of the portal that is called `name`: the lines of its own section, then those of [Access *]. First match
-// wins, so a portal's own section can take back, and add to, what everybody may.
+// The policy of the portal that is called `name`: the way to the authority, the lines of its own section, then those of
+// [Access *]. First match wins, so a portal's own section can take back, and add to, what everybody may. Of all this an
+// invitation (config/invitation.h) has the first alone, and of what is below nothing.
 struct policy *access_policy(const struct access *access, const char *name);
 // Whether anything is said of the portal, or of everybody.
 bool access_lists(const struct access *access, const char *name);

@@ -40,6 +40,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Gate", "UdpTimeout", value_duration, FIELD(udp_idle), "120s", 1000, 86400000),
     CONFIG_BOUNDED("Gate", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     {"Gate", "TellOrigin", value_switch, FIELD(tell_origin), .fallback = "no"},
+    {"Gate", "Enrol", access_enrol, FIELD(access), .fallback = NULL},
     CREDENTIAL_KEYS("Gate", struct gate_conf, credentials),
     LINK_TUNING_KEYS("Gate", struct gate_conf, link),
     CONTROL_GROUP_KEYS("Gate", struct gate_conf, control_group),

@@ -8,6 +8,8 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "       usher-tun down NAME|FILE         take it down\n"
                             "       usher-tun run NAME|FILE -- COMMAND [ARGUMENT...]\n"
                             "                                        run it with the tunnel as its only network\n"
+                            "       usher-tun join [--no-up] [--as NAME] TOKEN|-\n"
+                            "                                        make a portal by a token of usher-pki invite\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun top [NAME] [--once]    tunnels and flows, as they move\n"
@@ -26,6 +28,7 @@ static const struct command COMMANDS[] = {
     {"down", command_down, .takes_argument = true, .needs_argument = true},
     {"run", command_run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true,
      .needs_command = true},
+    {"join", command_join, .takes_joining = true, .takes_argument = true, .needs_argument = true},
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
     {"denials", command_denials, .takes_json = true, .takes_argument = true},

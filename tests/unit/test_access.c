@@ -129,6 +129,55 @@ static void test_whose_forwards_they_are(void **state)
     access_fini(&access);
 }
 
+static bool say_enrol(struct access *access, const char *value, struct fault *fault)
+{
+    const struct config_entry entry = {.argument = "", .value = value};
+    return access_enrol(access, &entry, NULL, fault);
+}
+
+// An invitation has one right, whatever everybody has; everybody has that one too.
+static void test_invitations(void **state)
+{
+    static const char *const wrong[] = {"127.0.0.1", "127.0.0.1:0",       "ca.example",
+                                        ":4434",     "tcp:10.0.0.1:4434", "10.0.0.0/8:1"};
+    static const struct {
+        const char *name, *to;
+        uint16_t port;
+        bool allowed;
+    } cases[] = {
+        {"branch.enrol.invalid", "10.9.0.5", 4434, true},
+        {"branch.enrol.invalid", "10.9.0.5", 4433, false},
+        {"branch.enrol.invalid", "10.1.0.1", 22, false},
+        {"BRANCH.ENROL.INVALID", "10.1.0.1", 22, false},
+        {"branch.Enrol.Invalid", "10.9.0.5", 4434, true},
+        {"enrol.invalid", "10.1.0.1", 22, false},
+        {"branch", "10.9.0.5", 4434, true},
+        {"branch", "10.9.0.5", 4433, false},
+        {"stranger", "10.9.0.5", 4434, true},
+        {"xenrol.invalid", "10.1.0.1", 22, true},
+    };
+    (void)state;
+    struct access access = sections();
+    struct fault fault;
+    assert_false(allows(&access, "branch.enrol.invalid", "10.9.0.5", 4434));
+    assert_false(allows(&access, "branch.enrol.invalid", "10.1.0.1", 22));
+    assert_false(access_lists(&access, "branch.enrol.invalid"));
+    assert_true(say_enrol(&access, "10.9.0.5:4434", &fault));
+    assert_true(access_lists(&access, "branch.enrol.invalid"));
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CASE(cases[i].name, allows(&access, cases[i].name, cases[i].to, cases[i].port) == cases[i].allowed);
+    assert_true(say_local(&access, "*", "yes", &fault));
+    assert_false(access_is_local(&access, "branch.enrol.invalid"));
+    assert_false(say_local(&access, "x.enrol.invalid", "yes", &fault));
+    const struct config_entry rule = {.argument = "x.enrol.invalid", .value = "10.0.0.0/8"};
+    assert_false(access_allow(&access, &rule, NULL, &fault));
+    assert_string_equal(fault.text,
+                        "x.enrol.invalid is the name of an invitation, which has no other right than to be accepted");
+    for (size_t i = 0; i < COUNT(wrong); i++)
+        CASE(wrong[i], !say_enrol(&access, wrong[i], &fault) && *fault.text);
+    access_fini(&access);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -136,6 +185,7 @@ int main(void)
         cmocka_unit_test(test_nothing_allows_nothing),
         cmocka_unit_test(test_whose_sessions_stay_here),
         cmocka_unit_test(test_whose_forwards_they_are),
+        cmocka_unit_test(test_invitations),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -75,12 +75,83 @@ static void test_steps(void **state)
         {"$PKI list $D/a | grep -c ' revoked$'", 0, "1"},
         {"$PKI list $D/a | grep -c ' valid$'", 0, "3"},
         {"$PKI list $D/a 2>/dev/null | grep gate.example.net | grep -q ' gate '", 0, ""},
-        {"mkdir $D/a/books/lock; $PKI crl $D/a; code=$?; rmdir $D/a/books/lock; exit $code", 1, "in use by another"},
+        {"{ flock 8; $PKI crl $D/a 8>&-; } 8>$D/a/books/lock", 1, "in use by another"},
+        {"mkdir $D/a/books/scratch.x; $PKI crl $D/a; ls $D/a/books | grep -c scratch", 1,
+         "0"}, // of one that was killed
+        {"$PKI issue $D/a portal x.enrol.invalid", 2, "those of invitations"},
         {"mv $D/a/lost.crt $D/a/lost.key $D/a/books; $PKI issue $D/a portal lost", 0, "issued"},
     };
     (void)state;
     for (size_t i = 0; i < COUNT(steps); i++) {
         char said[4096];
+        int code = run(steps[i].command, said, sizeof(said));
+        if (code != steps[i].code || !strstr(said, steps[i].says))
+            fail_msg("%s: exit %d, \"%s\"", steps[i].command, code, said);
+    }
+}
+
+// A key, a request for it (which is none of ours, and will do for openssl), and what invites them.
+static void test_invitations(void **state)
+{
+    static const struct {
+        const char *command;
+        int code;
+        const char *says;
+    } steps[] = {
+        {"$PKI init $D/c", 0, "made"},
+        {"$PKI invite $D/c", 2, "usage:"},
+        {"$PKI invite $D/c new --route 10.0.0.0/8", 2, "--gate HOST[:PORT] is missing"},
+        {"$PKI invite $D/c new --gate g", 2, "--route NET,..."},
+        {"$PKI invite $D/c new --gate", 2, "--gate needs a value"},
+        {"$PKI invite $D/c new --gate g --root r", 2, "unknown option --root"},
+        {"$PKI invite $D/c new --gate 'g;x' --route 10.0.0.0/8", 2, "is no value for --gate"},
+        {"$PKI invite $D/c new --gate g --route \"10.0.0.0/8\nKey = x\"", 2, "is no value for --route"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8 --for 1y", 2, "is no time"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8 --for 0h", 2, "is no time"},
+        {"$PKI invite $D/c 10.0.0.1 --gate g --route 10.0.0.0/8; $PKI invite $D/c fd::1 --gate g --route 10.0.0.0/8", 2,
+         "is an address"},
+        {"$PKI invite $D/c a23456789.123456789.123456789.123456789.1 --gate g --route 10.0.0.0/8", 2, "longer than 40"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8 | grep -c '^usher1-[A-Za-z0-9_-]*$'", 0, "1"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8 --for 1h", 0, "within 1h"}, // two are none too many
+        {"$PKI list $D/c | grep -c '^new.enrol.invalid *invitation .* valid$'", 0, "2"},
+        {"openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $D/k -subj /CN=gate/OU=gate "
+         "-addext "
+         "subjectAltName=DNS:gate -addext basicConstraints=CA:TRUE -outform DER -out $D/r",
+         0, ""},
+        {"$PKI grant $D/c new 0A aa \"$(openssl base64 -A -in $D/r)\" 3600 >$D/1; head -n 1 $D/1", 0,
+         "BEGIN CERTIFICATE"},
+        {"openssl x509 -in $D/1 -noout -subject -ext subjectAltName,basicConstraints,extendedKeyUsage | tr -d '\n'", 0,
+         "subject=OU = portal, CN = newX509v3 Basic Constraints: critical    CA:FALSEX509v3 Extended Key Usage:     "
+         "TLS Web "
+         "Client AuthenticationX509v3 Subject Alternative Name:     DNS:new"},
+        // The same key again, whatever has become of the answer; another one no more.
+        {"$PKI grant $D/c new 0A aa \"$(openssl base64 -A -in $D/r)\" 3600 | cmp - $D/1", 0, ""},
+        {"$PKI grant $D/c new 0A ab \"$(openssl base64 -A -in $D/r)\" 3600", 0,
+         "refused: the invitation was used already"},
+        {"$PKI grant $D/c new 0B ab \"$(openssl base64 -A -in $D/r)\" 3600", 0,
+         "refused: new has a certificate already"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8", 1, "new has a certificate (serial "},
+        {"$PKI grant $D/c new - ac \"$(openssl base64 -A -in $D/r)\" 3600", 0, "BEGIN CERTIFICATE"}, // renewal
+        {"$PKI grant $D/c '../x' - ad \"$(openssl base64 -A -in $D/r)\" 3600", 2, "neither a host name"},
+        {"$PKI grant $D/c new ../../x ad \"$(openssl base64 -A -in $D/r)\" 3600", 2, "usage:"},
+        {"$PKI grant $D/c new 0C ../x \"$(openssl base64 -A -in $D/r)\" 3600", 2, "usage:"},
+        {"$PKI grant $D/c other 0C ae AAAA 3600", 1, "cannot issue other"}, // which is no request
+        {"ls $D/c/books/keys", 0, "aa.crt\nac.crt\n"},
+        {"$PKI revoke $D/c new; $PKI list $D/c | grep -c revoked", 0, "4"}, // its invitations, too
+        {"$PKI grant $D/c new 0A aa \"$(openssl base64 -A -in $D/r)\" 3600", 0,
+         "refused: the certificate of new was withdrawn"},
+        {"$PKI invite $D/c new --gate g --route 10.0.0.0/8", 0, "usher1-"},
+        {"$PKI setup $D/c gate --deny x", 2, "unknown option --deny"},
+        {"cd $D; $OLDPWD/$PKI setup c gate", 2, "from the root on"},
+        {"$PKI tend $D/c; touch -d '8 days ago' $D/c/crl.pem; $PKI tend $D/c", 0, "renewed"},
+        {"$PKI tend $D/c 2>&1 | wc -c", 0, "0"},
+        {"$PKI serve $D/c --life x", 2, "is no time"},
+        {"$PKI serve $D/c nowhere", 2, "no address with its port"},
+        {"$PKI serve $D/none", 1, "holds no authority"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        char said[8192];
         int code = run(steps[i].command, said, sizeof(said));
         if (code != steps[i].code || !strstr(said, steps[i].says))
             fail_msg("%s: exit %d, \"%s\"", steps[i].command, code, said);
@@ -106,7 +177,7 @@ static void test_results(void **state)
         "openssl x509 -in $D/a/gate.example.net.crt -noout -checkip 10.0.0.1 | grep -q 'does match'",
         "openssl x509 -in $D/a/gate.example.net.crt -noout -checkip fd00::1 | grep -q 'does match'",
         "openssl x509 -in $D/a/ca.crt -noout -subject | grep -q 'Some CA'",
-        "test ! -e $D/a/books/lock",
+        "! ls $D/a/books | grep scratch",
     };
     (void)state;
     for (size_t i = 0; i < COUNT(files); i++) {
@@ -127,6 +198,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_results),
+        cmocka_unit_test(test_invitations),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }

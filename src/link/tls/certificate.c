@@ -190,6 +190,7 @@ static bool parse_body(struct certificate *out, struct span in)
     out->strong = is_strong(algorithm.content);
     out->issuer = issuer.whole;
     out->subject = subject.whole;
+    out->key = key.whole;
     // issuerUniqueID and subjectUniqueID, which nobody uses.
     der_take(&in, DER_CONTEXT(1), &skipped);
     der_take(&in, DER_CONTEXT(2), &skipped);

@@ -14,10 +14,11 @@ enum {
 
 struct certificate {
     struct span serial;              // content of the INTEGER
-    struct span signature_algorithm; // these five whole, with tag and length
+    struct span signature_algorithm; // these six whole, with tag and length
     struct span issuer;
     struct span validity;
     struct span subject;
+    struct span key; // the whole SubjectPublicKeyInfo
     struct span signature;
     struct span common_name;       // "" when there is none
     struct span alternative_names; // the GeneralNames inside subjectAltName; empty without

@@ -184,7 +184,7 @@ static bool set_up(struct tls_identity *identity, const struct tls_material *mat
     bool filled = tls_identity_may_judge(identity, (usec_t)time(NULL) * USEC_PER_SEC, &unset)
                       ? tls_store_fill(wolfSSL_CTX_GetCertManager(identity->ctx), identity, at_fault, fault)
                       : tls_store_fill_undated(identity->ctx, identity, at_fault, fault);
-    if (!filled || !load_own(identity, material, at_fault, fault))
+    if (!filled || (material->certificate && !load_own(identity, material, at_fault, fault)))
         return false;
     *at_fault = TLS_CERTIFICATE;
     return !material->key || tls_selftest(identity, fault);

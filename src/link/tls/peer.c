@@ -158,6 +158,18 @@ void tls_set_peer(struct tls *tls, const struct tls *before)
     tls_sha256(tls->peer_digest, own.whole.bytes, own.whole.len);
 }
 
+bool tls_certificate_is_trusted(struct tls_identity *identity, const uint8_t *der, size_t len, char name[TLS_NAME_SIZE],
+                                char serial[TLS_SERIAL_SIZE], struct fault *why)
+{
+    const WOLFSSL_BUFFER_INFO alone = {.buffer = (unsigned char *)der, .length = (unsigned)len};
+    struct tls holder = {.identity = identity, .role = TLS_GATE};
+    if (!judge(&holder, &alone, 1))
+        return fault_set(why, "%s", holder.reason);
+    strcpy(name, holder.peer_name);
+    strcpy(serial, holder.peer_serial);
+    return true;
+}
+
 int tls_peer_verify(int preverify, WOLFSSL_X509_STORE_CTX *store)
 {
     struct tls *tls = store->userCtx;

@@ -2,8 +2,10 @@
 // A block's text is first rid of headers and white space, so that the decoder sees base64 and nothing else.
 #include "link/tls/pem.h"
 
+#include "base/base64.h"
 #include "base/memory.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include <wolfssl/wolfcrypt/settings.h>
@@ -115,6 +117,22 @@ enum pem_result pem_next(struct span *in, struct pem_block *out)
         return PEM_BLOCK;
     blob_wipe(&out->der);
     return PEM_BROKEN;
+}
+
+struct blob pem_text(const char *label, const struct span *der)
+{
+    enum { LINE = 64 }; // RFC 7468 section 2
+    struct blob base64 = {.bytes = memory_new(BASE64_SIZE(der->len)), .len = BASE64_SIZE(der->len) - 1};
+    struct blob out = {.bytes = memory_new(base64.len + base64.len / LINE + 2 * strlen(label) + 64)};
+    base64_encode((char *)base64.bytes, der->bytes, der->len);
+    char *at = (char *)out.bytes;
+    at += sprintf(at, "%s%s%s\n", begin_mark, label, close_mark);
+    for (size_t i = 0; i < base64.len; i += LINE)
+        at += sprintf(at, "%.*s\n", LINE, (const char *)base64.bytes + i);
+    at += sprintf(at, "%s%s%s\n", end_mark, label, close_mark);
+    out.len = (size_t)(at - (char *)out.bytes);
+    blob_wipe(&base64);
+    return out;
 }
 
 bool pem_is(const struct pem_block *block, const char *label)

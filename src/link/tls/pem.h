@@ -21,6 +21,8 @@ enum pem_result {
 
 // Takes the next block off `in`.
 enum pem_result pem_next(struct span *in, struct pem_block *out);
+// A structure in DER as such a block: "PRIVATE KEY", with a line's end behind it. As much of a secret as `der` is.
+struct blob pem_text(const char *label, const struct span *der);
 bool pem_is(const struct pem_block *block, const char *label);
 // Whether a text is in UTF-16, as some editors save it: no block can be found in it.
 bool pem_is_wide(const struct span *text);

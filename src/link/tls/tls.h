@@ -27,8 +27,8 @@ enum {
 // The texts that make an identity, to say which of them is at fault.
 enum tls_credential { TLS_CA, TLS_CERTIFICATE, TLS_KEY, TLS_CRL, TLS_CREDENTIALS };
 
-// PEM texts, or DER; `crl` may be NULL. Without `key`, which a judge may not have, the rest is judged, and the identity is of
-// no use for a connection. Borrowed during the call only.
+// PEM texts, or DER; `crl` may be NULL. Without `key`, which a judge may not have, or without `certificate` as well, the rest is
+// judged, and the identity is of no use for a connection. Borrowed during the call only.
 struct tls_material {
     const uint8_t *ca, *certificate, *key, *crl;
     size_t ca_len, certificate_len, key_len, crl_len;
@@ -124,6 +124,10 @@ const char *tls_peer_serial(const struct tls *tls);
 usec_t tls_peer_expires(const struct tls *tls); // Unix time, microseconds
 // Whether the peer of an established connection would be let in now, by `identity`, which may be one without a key.
 bool tls_peer_is_trusted(const struct tls *tls, struct tls_identity *identity, struct fault *why);
+// Whether the holder of a certificate (DER) would be let in by a gate with this `identity`, which may be one without a key. The
+// name that it would be known by, and its serial number.
+bool tls_certificate_is_trusted(struct tls_identity *identity, const uint8_t *der, size_t len, char name[TLS_NAME_SIZE],
+                                char serial[TLS_SERIAL_SIZE], struct fault *why);
 const char *tls_cipher(const struct tls *tls);
 void tls_describe(const struct tls *tls, struct facts *facts); // who the peer is
 bool tls_alpn_agreed(const struct tls *tls);                   // usher/1, or to go on with a tunnel
