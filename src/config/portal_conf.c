@@ -27,6 +27,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Portal", "QueueLength", value_number, FIELD(queue_length), "2000", 1, 100000),
     {"Portal", "RouteCongestion", value_word, FIELD(route_congestion), .max = 15},
     {"Portal", "Forward", value_forwards, FIELD(forwards), .list = true},
+    {"Portal", "Renew", value_targets, FIELD(renew), .fallback = NULL},
     {"Portal", "User", value_word, FIELD(user), .fallback = RUN_AS},
     {"Portal", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     CONFIG_BOUNDED("Portal", "UpTimeout", value_duration, FIELD(up_timeout), "15s", 0, 3600000),
@@ -113,6 +114,15 @@ static void check_program(const struct portal_conf *conf, struct config *config)
         config_mistake(config, "Portal", "KeyCommand", text, "KeyCommand");
 }
 
+// Two files cannot be replaced at one moment, and a certificate with another's key is none.
+static void check_renewal(const struct portal_conf *conf, struct config *config)
+{
+    const struct credential_keys *keys = &conf->credentials;
+    if (conf->renew.count && (!keys->key || !keys->certificate || strcmp(keys->key, keys->certificate)))
+        config_mistake(config, "Portal", "Renew",
+                       "Renew: Certificate and Key must be one file, which is replaced as a whole");
+}
+
 static unsigned count_lengths(const struct value_prefixes *prefixes, uint8_t version)
 {
     bool seen[129] = {false};
@@ -150,6 +160,7 @@ bool portal_conf_parse(struct portal_conf *conf, struct config *config, const st
     if (config_has(config, "Accept", "Source") && !config_has(config, "Accept", "Allow"))
         config_mistake(config, "Accept", "Source", "Source is of use only with Allow: without it nothing is accepted");
     credential_keys_check(&conf->credentials, config, "Portal");
+    check_renewal(conf, config);
     link_tuning_check(&conf->link, config, "Portal");
     socks_keys_check(&conf->socks, config, "Portal");
     proxy_keys_check(&conf->proxy, config, "Gate", &conf->gates);
@@ -307,6 +318,7 @@ void portal_conf_free(struct portal_conf *conf)
     names_keys_fini(&conf->names);
     value_endpoints_fini(&conf->ask);
     value_targets_fini(&conf->gates);
+    value_targets_fini(&conf->renew);
     proxy_keys_fini(&conf->proxy);
     value_prefixes_fini(&conf->addresses);
     value_prefixes_fini(&conf->routes);

@@ -45,6 +45,8 @@ struct portal_conf {
     struct value_forwards forwards;
     struct access accept; // what the gate's side may open towards us; its lines are nobody's in particular
 
+    struct value_targets renew; // where the authority is asked for the next certificate; none or one
+
     char *user;
     enum log_level log_level;
     uint64_t up_timeout;     // ms; 0 is forever

@@ -125,6 +125,11 @@ bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
     return true;
 }
 
+bool sandbox_bare(struct fault *fault)
+{
+    return give_up_capabilities(fault) && set_no_new_privs(fault);
+}
+
 // What root's programs need for their work on files, with users and on sockets; nothing over mounts and networks.
 static const int CONFINED[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH,  CAP_FOWNER,  CAP_FSETID,
                                CAP_KILL,    CAP_SETGID,       CAP_SETUID,           CAP_SETFCAP, CAP_SETPCAP,

@@ -20,6 +20,8 @@ void sandbox_limits(unsigned descriptors);
 // no_new_privs. Not run as root, it stays who it is, keeps no capability at all, and sets no_new_privs. The process is not
 // dumpable after.
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
+// Stays who it is, without any capability, and gets none by a program that has them: root is then whose files are root's.
+bool sandbox_bare(struct fault *fault);
 // For a command in a namespace of its own: it keeps none of the rights that could change that namespace, and gets none by a
 // program that has them. Root keeps those over files and users, as in a container. The process is not dumpable until it
 // runs another program.

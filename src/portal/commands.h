@@ -11,6 +11,7 @@ int command_run(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_flows(const struct command_line *line);
 int command_join(const struct command_line *line);
+int command_renew(const struct command_line *line);
 int command_check(const struct command_line *line);
 int command_top(const struct command_line *line);
 int command_denials(const struct command_line *line);

@@ -10,6 +10,7 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "                                        run it with the tunnel as its only network\n"
                             "       usher-tun join [--no-up] [--as NAME] TOKEN|-\n"
                             "                                        make a portal by a token of usher-pki invite\n"
+                            "       usher-tun renew NAME|FILE        get the next certificate now\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun top [NAME] [--once]    tunnels and flows, as they move\n"
@@ -29,6 +30,7 @@ static const struct command COMMANDS[] = {
     {"run", command_run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true,
      .needs_command = true},
     {"join", command_join, .takes_joining = true, .takes_argument = true, .needs_argument = true},
+    {"renew", command_renew, .takes_foreground = true, .takes_argument = true, .needs_argument = true},
     {"status", command_status, .takes_json = true, .takes_argument = true},
     {"flows", command_flows, .takes_json = true, .takes_argument = true},
     {"denials", command_denials, .takes_json = true, .takes_argument = true},

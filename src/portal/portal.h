@@ -21,6 +21,7 @@ enum portal_state { PORTAL_CONNECTING, PORTAL_UP, PORTAL_PAUSED, PORTAL_DOWN };
 
 struct portal {
     const struct portal_conf *conf;
+    const char *name_or_file; // of it
     struct tls_identity *identity;
     struct background *background;
     uv_loop_t *loop;
@@ -36,6 +37,7 @@ struct portal {
     struct system_dns *system_dns; // portal/system_dns.h; NULL: there are no names
     struct listening socks, ask;   // until their entrances take them
     int *forward_fds;              // one for each port of conf->forwards, until the node has them
+    int renewer;                   // whose process ends when this does; -1: none
     struct accept *accept;         // portal/accept.h; NULL: the gate's side may open nothing
     struct node node;
     struct handed *handed;                     // the node's

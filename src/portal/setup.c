@@ -15,6 +15,7 @@
 #include "portal/forwarding.h"
 #include "portal/handing.h"
 #include "portal/naming.h"
+#include "portal/renewer.h"
 #include "portal/socks.h"
 #include "portal/status.h"
 #include "portal/system_dns.h"
@@ -185,6 +186,7 @@ static const struct step *const WITH_TUN[] = {
     &ASKING_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
+    &RENEWER,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,
@@ -212,6 +214,7 @@ static const struct step *const WITHOUT_TUN[] = {
     &ASKING_SOCKETS,
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
+    &RENEWER,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,

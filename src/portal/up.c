@@ -23,10 +23,10 @@ int command_check(const struct command_line *line)
 }
 
 // In the process that stays.
-static int run(const struct portal_conf *conf, struct tls_identity *identity, struct background *background,
-               struct fault *fault)
+static int run(const struct portal_conf *conf, const char *name_or_file, struct tls_identity *identity,
+               struct background *background, struct fault *fault)
 {
-    struct portal portal = {.conf = conf, .identity = identity, .background = background};
+    struct portal portal = {.conf = conf, .name_or_file = name_or_file, .identity = identity, .background = background};
     int code = portal_run(&portal);
     *fault = portal.failure;
     return code;
@@ -81,7 +81,7 @@ int command_up(const struct command_line *line)
 
     bool stays = line->foreground || background_start(&background, &code, &fault);
     if (stays)
-        code = run(conf, identity, &background, &fault);
+        code = run(conf, line->argument, identity, &background, &fault);
     // A child has told the command that waits, which tells the person.
     if (*fault.text && (line->foreground || !stays))
         fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);

@@ -14,7 +14,7 @@ import time
 import pytest
 
 from lab import BUILD, ROOT, SERVER4, patience, wait_until
-from traffic import PAGE, Server, each_connection, fetch, listener, serve_page
+from traffic import PAGE, Server, each_connection, fetch, listener, serve_page, stream
 
 USHER_PKI = ROOT / "scripts/usher-pki"
 SERVE = "127.0.0.1:4434"
@@ -315,3 +315,97 @@ def test_the_authority_is_not_moved(lab, site):
     for connection in silent:
         connection.close()
     assert os.path.exists(f"/proc/{site.serve.pid}")
+
+
+def serial(path):
+    return subprocess.run(["openssl", "x509", "-in", path, "-noout", "-serial"], capture_output=True, text=True,
+                          check=True).stdout.strip()
+
+
+def test_renewal(lab, site):
+    """By itself, with a third of its life left, under a connection that goes on; new key, same name; and after it is lost."""
+    site.set_up(options="--life 16s")
+    site.join(site.invite())
+    own, ends = site.branch.etc / "pki/branch/portal.pem", time.monotonic() + 16
+    before, first = own.read_text(), serial(own)
+    with listener(lab.server, SERVER4, 80) as listening, stream(lab.client)(SERVER4) as client:
+        client.connect((SERVER4, 80))
+        far = listening.accept()[0]
+        while serial(own) == first:
+            assert time.monotonic() < ends, site.gate.log() + site.branch.log()
+            client.sendall(b"x")
+            assert far.recv(1) == b"x"
+            time.sleep(0.1)
+        assert time.monotonic() > ends - patience(9)
+        client.sendall(b"y")
+        assert far.recv(1) == b"y"
+        far.close()
+    after = own.read_text()
+    key = re.compile("BEGIN EC PRIVATE KEY-----(.*?)-----END", re.S)
+    assert key.search(after).group(1) != key.search(before).group(1) and own.stat().st_mode & 0o7777 == 0o600
+    assert "usher-pki: branch: renewed its certificate" in site.gate.log()
+    log = (site.branch.run_directory / "branch/log").read_text()
+    assert "usher-tun branch: the certificate is renewed" in log, log
+    # The process beside the portal has no right of root's, and goes with it.
+    pids = lab.portal.run("pgrep", "-f", f"usher-tun renew -f").stdout.split()
+    ours = [pid for pid in pids if os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{site_pid(site)}/ns/net")]
+    assert len(ours) == 1
+    status = pathlib.Path(f"/proc/{ours[0]}/status").read_text()
+    assert re.search(r"CapEff:\s0+\n", status) and re.search(r"CapPrm:\s0+\n", status) and "NoNewPrivs:\t1" in status
+    site.branch.type("usher-tun down branch")
+    wait_until(lambda: not os.path.exists(f"/proc/{ours[0]}"), 5, "it has ended")
+    site.branch.type("usher-tun up branch")
+    assert serial(own)[7:] in site.gate.log()
+
+
+def site_pid(site):
+    return int((site.branch.run_directory / "branch/pid").read_text())
+
+
+def test_renewal_by_hand(site):
+    """What is withdrawn is not renewed; what cannot be is as it was; the list comes along."""
+    site.set_up()
+    site.join(site.invite())
+    own, crl = site.branch.etc / "pki/branch/portal.pem", site.branch.etc / "pki/branch/crl.pem"
+    first, list_before = serial(own), crl.read_text()
+    site.gate.type("usher-pki issue /etc/usher/pki portal lost")
+    site.gate.type("usher-pki revoke /etc/usher/pki lost")
+    done = site.branch.type("usher-tun renew branch")
+    assert done.stderr == "usher-tun: branch: certificate and list are renewed\n" and done.stdout == ""
+    second = serial(own)
+    assert second != first and crl.read_text() != list_before
+    assert crl.read_text() == (site.gate.etc / "pki/crl.pem").read_text()
+    site.serve.kill()
+    site.serve.wait()
+    done = site.branch.type("usher-tun renew branch", check=False)
+    assert done.returncode == 1 and "cannot be reached at 127.0.0.1:4434, as the gate sees it" in done.stderr
+    assert serial(own) == second and sorted(path.name for path in own.parent.iterdir()) == ["ca.crt", "crl.pem", "portal.pem"]
+    site.start_serve()
+    site.branch.type("usher-tun down branch")
+    done = site.branch.type("usher-tun renew branch", check=False)
+    assert done.returncode == 1 and "branch is not running: it renews through its own tunnel" in done.stderr
+    conf = site.branch.etc / "branch.conf"
+    text = conf.read_text()
+    conf.write_text(text.replace("Renew", "#Renew"))
+    done = site.branch.type("usher-tun renew branch", check=False)
+    assert done.returncode == 2 and done.stderr == "usher-tun: branch: its configuration does not say where: Renew = HOST:PORT\n"
+    conf.write_text(text.replace("Certificate = /etc/usher/pki/branch/portal.pem", "Certificate = /etc/usher/pki/branch/other.pem"))
+    (own.parent / "other.pem").write_text(own.read_text())
+    done = site.branch.type("usher-tun check branch", check=False)
+    assert done.returncode == 2
+    assert done.stderr == "/etc/usher/branch.conf:7: Renew: Certificate and Key must be one file, which is replaced as a whole\n"
+
+
+def test_an_old_certificate_is_no_invitation_for_ever(site):
+    """Withdrawn while its portal is up and the list has not come round at the gate: the authority knows."""
+    site.set_up()
+    site.join(site.invite())
+    own = site.branch.etc / "pki/branch/portal.pem"
+    first = serial(own)
+    gate_conf = site.gate.etc / "gate.conf"
+    gate_conf.write_text(gate_conf.read_text().replace("CRL", "#CRL"))  # a gate that hears of nothing
+    site.gate.type("usher-gate reload gate")
+    site.gate.type("usher-pki revoke /etc/usher/pki branch")
+    done = site.branch.type("usher-tun renew branch", check=False)
+    assert done.returncode == 1 and re.search("the authority refuses: .*revoked", done.stderr), done.stderr
+    assert serial(own) == first

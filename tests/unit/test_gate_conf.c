@@ -79,12 +79,18 @@ static void test_refused(void **state)
         const char *gate, *access, *words;
     } cases[] = {
         {"TellOrigin = maybe", "", "gate.conf:5: TellOrigin: \"maybe\" is neither yes nor no"},
+        {"Enrol = 127.0.0.1", "", "gate.conf:5: Enrol: \"127.0.0.1\" is not host:port"},
+        {"Enrol = 127.0.0.1:1\nEnrol = 127.0.0.1:1", "", "gate.conf:6: Enrol was given before, in line 5"},
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
         {"LogLevel = loud", "", "gate.conf:5: LogLevel"},
         {"ControlGroupMay = all", "", "gate.conf:5: ControlGroupMay: \"all\" is neither ask nor act"},
         {"ControlGroup = a b", "", "gate.conf:5: ControlGroup: \"a b\""},
         {"", "Allow = 10.0.0.1/8", "gate.conf:10: Allow: "},
+        {"", "[Access x.enrol.invalid]\nAllow = 10.0.0.0/8",
+         "gate.conf:11: Allow: x.enrol.invalid is the name of an invitation"},
+        {"", "[Access x.enrol.invalid]\nLocal = yes",
+         "gate.conf:11: Local: x.enrol.invalid is the name of an invitation"},
         {"", "Deny = sctp:10.0.0.0/8", "gate.conf:10: Deny: "},
         {"", "Allow = tcp:10.0.0.0/8:0", "gate.conf:10: Allow: "},
         {"", "Forward = 10.73.0.1:80 -> web:80", "gate.conf:10: Forward: \"10.73.0.1:80 -> web:80\" begins neither"},

@@ -154,6 +154,15 @@ bool fetch_certificate(struct fetched *out, usher_t *usher, const char *at, cons
     return good;
 }
 
+bool fetch_list(struct fetched *out, usher_t *usher, const char *at, struct fault *fault)
+{
+    struct blob request = enrol_list_request_write();
+    *out = (struct fetched){0};
+    bool good = converse(out, usher, at, &request, false, fault);
+    blob_wipe(&request);
+    return good;
+}
+
 static bool is_holder(struct tls_identity *identity, const struct blob *certificate, const char *name,
                       struct fault *why)
 {
@@ -186,6 +195,15 @@ bool fetched_judge(const struct fetched *fetched, const struct blob *ca, const s
     bool good = identity && is_holder(identity, &fetched->certificate, name, &why);
     tls_identity_free(identity);
     return good || fault_set(fault, "what the authority sent is of no use: %.400s", why.text);
+}
+
+struct blob fetched_own(const struct fetched *fetched, const struct blob *key)
+{
+    const struct blob *certificate = &fetched->certificate;
+    struct blob out = {.bytes = memory_new(key->len + certificate->len + 1), .len = key->len + certificate->len};
+    memcpy(out.bytes, key->bytes, key->len);
+    memcpy(out.bytes + key->len, certificate->bytes, certificate->len);
+    return out;
 }
 
 void fetched_wipe(struct fetched *fetched)

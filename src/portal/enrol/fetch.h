@@ -16,9 +16,12 @@ struct fetched {
 // right form, and is yet to be judged.
 bool fetch_certificate(struct fetched *out, usher_t *usher, const char *at, const struct blob *certificate,
                        const struct blob *key, const struct blob *new_key, struct fault *fault);
+bool fetch_list(struct fetched *out, usher_t *usher, const char *at, struct fault *fault);
 // Whether what came is for `key`, for the portal `name`, and by the authority `ca`, in date and not withdrawn.
 bool fetched_judge(const struct fetched *fetched, const struct blob *ca, const struct blob *key, const char *name,
                    struct fault *fault);
+// Key and certificate as one text: one file, which is replaced by one rename. A secret, and the caller's.
+struct blob fetched_own(const struct fetched *fetched, const struct blob *key);
 void fetched_wipe(struct fetched *fetched);
 
 #endif

@@ -4,7 +4,6 @@
 // pki/NAME by one rename, and the configuration, which is what counts, comes last.
 #include "portal/enrol/join.h"
 
-#include "base/memory.h"
 #include "enrol/token.h"
 #include "link/tls/pem.h"
 #include "link/tls/request.h"
@@ -75,7 +74,7 @@ static struct blob write_conf(const struct token *token, const char *dir, const 
     fprintf(file, "# Made by usher-tun join.\n[Portal]\n");
     fprintf(file, "CA = %s/ca.crt\nCertificate = %s/%s\nKey = %s/%s\n", dir, dir, own, dir, key);
     if (done)
-        fprintf(file, "CRL = %s/crl.pem\n", dir);
+        fprintf(file, "CRL = %s/crl.pem\nRenew = %s\n", dir, token->serve);
     add(file, "Route", token->routes);
     add(file, "Dns", token->dns);
     add(file, "Domains", token->domains);
@@ -183,18 +182,9 @@ static bool fetch(const struct joining *joining, struct fetched *out, struct fau
     return good;
 }
 
-// Key and certificate in one file: so they are renewed by one rename.
-static struct blob both(const struct blob *key, const struct blob *certificate)
-{
-    struct blob out = {.bytes = memory_new(key->len + certificate->len + 1), .len = key->len + certificate->len};
-    memcpy(out.bytes, key->bytes, key->len);
-    memcpy(out.bytes + key->len, certificate->bytes, certificate->len);
-    return out;
-}
-
 static bool settle(const struct joining *joining, const struct fetched *fetched, struct fault *fault)
 {
-    struct blob own = both(&joining->key, &fetched->certificate);
+    struct blob own = fetched_own(fetched, &joining->key);
     bool good = write_in(joining->draft, "portal.pem", 0600, &own, fault) &&
                 write_in(joining->draft, "crl.pem", 0644, &fetched->list, fault);
     blob_wipe(&own);
