@@ -8,6 +8,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "config/block.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -169,10 +170,30 @@ static void skip_to_end_of_line(FILE *in)
     while (c != EOF && c != '\n');
 }
 
+// What opened it becomes "Name = <Name>", in its own line.
+static void start_block(struct config *config, const char *name, char *room, int size)
+{
+    if (block_take(&config->block, config->in, name, &config->in_block)) {
+        snprintf(room, (size_t)size, "%s = <%s>\n", name, name);
+        return;
+    }
+    config_mistake_at(config, config->line, "<%s> is not closed by </%s>", name, name);
+    *room = '\0';
+}
+
+static void end_block(struct config *config)
+{
+    config->line += config->in_block;
+    config->in_block = 0;
+    blob_wipe(&config->block);
+}
+
 // inih's fgets: one line of the file; what is no "key = value" is dealt with here and reaches inih as an empty line.
 static char *next_line(char *room, int size, void *user)
 {
     struct config *config = user;
+    char block[BLOCK_NAME_SIZE];
+    end_block(config);
     if (!fgets(room, size, config->in))
         return NULL;
     config->line++;
@@ -184,6 +205,10 @@ static char *next_line(char *room, int size, void *user)
     if (config->line == 1 && !strncmp(room, "\xef\xbb\xbf", 3)) // a byte order mark, as some editors leave
         memmove(room, room + 3, strlen(room + 3) + 1);
     char *line = trim(room);
+    if (block_opens(line, block)) {
+        start_block(config, block, room, size);
+        return room;
+    }
     if (*line == '[') {
         start_section(config, line);
         *line = '\0';
@@ -197,7 +222,8 @@ static char *next_line(char *room, int size, void *user)
 
 static void parse_value(struct config *config, const struct config_key *key, const char *value, unsigned line)
 {
-    struct config_entry entry = {.argument = config->argument, .value = value, .line = line};
+    const struct blob *block = config->block.bytes ? &config->block : NULL;
+    struct config_entry entry = {.argument = config->argument, .value = value, .block = block, .line = line};
     struct fault fault = {""};
     if (key->parse((char *)config->into + key->offset, &entry, key, &fault))
         return;
@@ -248,7 +274,9 @@ static int take(void *user, const char *section, const char *name, const char *v
         return 1;
     }
     config->lines[i] = config->line;
-    if (!*value)
+    if (config->block.bytes && !key->block)
+        config_mistake_at(config, config->line, "%s is given in a line, and not as a block", key->name);
+    else if (!*value)
         config_mistake_at(config, config->line, "%s has no value", key->name);
     else if (key->list)
         parse_list(config, key, value, config->line);
@@ -305,6 +333,7 @@ bool config_read(struct config *config, const struct blob *text)
         return false;
     }
     int line = ini_parse_stream(next_line, config, take, config);
+    end_block(config);
     fclose(config->in);
     if (line && !config->mistakes) // what only inih finds wrong, such as a NUL byte before the "="
         config_mistake_at(config, line > 0 ? (unsigned)line : 0, "not understood");

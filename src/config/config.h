@@ -20,6 +20,8 @@ struct config_key;
 struct config_entry {
     const char *argument; // what stands behind the section's name: "branch" of [Access branch]; "" for none
     const char *value;
+    const struct blob
+        *block; // of more lines, if the key takes one (config/block.h): then the value is no more than "<CA>"
     unsigned line;
 };
 
@@ -38,6 +40,7 @@ struct config_key {
     bool list;            // comma separated, and may be given again: `parse` is called for every item
     bool repeats;         // may be given again, each line a whole value
     bool required;
+    bool block; // may be one: `parse` sees what is in it
 };
 
 // A row of the table for a number, size or duration with a default and bounds.
@@ -71,6 +74,8 @@ struct config {
     const struct config_section *section; // the one being read; NULL: none, or one we do not know
     bool skipping;                        // inside a section that was complained about already
     char argument[256];
+    struct blob block; // that was just read; empty: none
+    unsigned in_block; // lines of it, which have been read already
 };
 
 // Takes in the whole file at config->path; a mistake when that fails. The blob is the caller's in any case.

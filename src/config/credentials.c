@@ -3,6 +3,7 @@
 
 #include "config/credentials.h"
 
+#include "base/memory.h"
 #include "config/secret_file.h"
 #include "os/terminal.h"
 
@@ -18,6 +19,35 @@ enum {
 static const char *const KEY_OF[] = {
     [TLS_CA] = "CA", [TLS_CERTIFICATE] = "Certificate", [TLS_KEY] = "Key", [TLS_CRL] = "CRL"};
 
+static char **path_of(struct credential_keys *keys, enum tls_credential which)
+{
+    char **const paths[] = {
+        [TLS_CA] = &keys->ca, [TLS_CERTIFICATE] = &keys->certificate, [TLS_KEY] = &keys->key, [TLS_CRL] = &keys->crl};
+    return paths[which];
+}
+
+bool credential_file(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
+{
+    struct credential_keys *keys = field;
+    enum tls_credential which = TLS_CA;
+    while (strcmp(KEY_OF[which], key->name))
+        which++;
+    char **path = path_of(keys, which);
+    if (!entry->block)
+        return value_path(path, entry, key, fault);
+    free(*path);
+    *path = memory_text(entry->value);
+    keys->inlined[which] = blob_copy(entry->block);
+    return true;
+}
+
+void credential_keys_refuse_blocks(const struct credential_keys *keys, struct config *config, const char *section)
+{
+    for (size_t i = 0; i < TLS_CREDENTIALS; i++)
+        if (keys->inlined[i].bytes)
+            config_mistake(config, section, KEY_OF[i], "%s is a file here: blocks are for portals", KEY_OF[i]);
+}
+
 bool credential_minimum_tls(void *field, const struct config_entry *entry, const struct config_key *key,
                             struct fault *fault)
 {
@@ -30,12 +60,17 @@ bool credential_minimum_tls(void *field, const struct config_entry *entry, const
 }
 
 static bool read_one(struct blob *out, struct config *config, const char *section, enum tls_credential which,
-                     const char *path)
+                     const struct credential_keys *keys)
 {
     struct fault fault;
     const char *key = KEY_OF[which];
+    const char *path = *path_of((struct credential_keys *)keys, which);
     if (!path)
         return true;
+    if (keys->inlined[which].bytes) {
+        *out = blob_copy(&keys->inlined[which]);
+        return true;
+    }
     if (blob_read(out, path, CREDENTIAL_MAX, &fault))
         return true;
     config_mistake(config, section, key, "%s: %s", key, fault.text);
@@ -129,11 +164,25 @@ static bool open_key(struct blob *key, struct config *config, const char *sectio
     return false;
 }
 
+// Where the key stands in the configuration, that is to be as private as a key.
+static bool read_key_file(struct blob *out, struct config *config, const char *section,
+                          const struct credential_keys *keys)
+{
+    struct blob text;
+    if (!keys->inlined[TLS_KEY].bytes)
+        return secret_file_read(out, config, section, "Key", keys->key);
+    if (!secret_file_read(&text, config, section, "Key", config->path))
+        return false;
+    blob_wipe(&text);
+    *out = blob_copy(&keys->inlined[TLS_KEY]);
+    return true;
+}
+
 // A command is not run again, and nobody is asked again: what was opened then is taken.
 static bool read_or_keep(struct blob *out, struct config *config, const char *section,
                          const struct credential_keys *keys, const struct blob *kept)
 {
-    if (keys->key && !secret_file_read(out, config, section, "Key", keys->key))
+    if (keys->key && !read_key_file(out, config, section, keys))
         return false;
     if (keys->key && !tls_key_is_locked(out->bytes, out->len))
         return true;
@@ -149,7 +198,7 @@ static bool read_key(struct blob *out, struct config *config, const char *sectio
         return false;
     if (opening->kept)
         return read_or_keep(out, config, section, keys, opening->kept);
-    if (keys->key && !secret_file_read(out, config, section, "Key", keys->key))
+    if (keys->key && !read_key_file(out, config, section, keys))
         return false;
     bool mistaken = config->mistakes; // then nobody is asked in vain, and what else is wrong is told all the same
     if (!keys->key && !mistaken && !read_by_command(out, config, section, keys->key_command, opening->asking))
@@ -166,9 +215,9 @@ bool credentials_read(struct credentials *out, struct config *config, const char
                       const struct credential_keys *keys, const struct credential_opening *opening)
 {
     bool ok = keys->ca && keys->certificate;
-    ok &= read_one(&out->ca, config, section, TLS_CA, keys->ca);
-    ok &= read_one(&out->certificate, config, section, TLS_CERTIFICATE, keys->certificate);
-    ok &= read_one(&out->crl, config, section, TLS_CRL, keys->crl);
+    ok &= read_one(&out->ca, config, section, TLS_CA, keys);
+    ok &= read_one(&out->certificate, config, section, TLS_CERTIFICATE, keys);
+    ok &= read_one(&out->crl, config, section, TLS_CRL, keys);
     ok &= read_key(&out->key, config, section, keys, opening);
     return ok;
 }
@@ -237,4 +286,6 @@ void credential_keys_fini(struct credential_keys *keys)
     free(keys->key);
     free(keys->crl);
     free(keys->key_command);
+    for (size_t i = 0; i < TLS_CREDENTIALS; i++)
+        blob_wipe(&keys->inlined[i]);
 }

@@ -13,8 +13,10 @@
 
 struct credential_keys {
     char *ca, *certificate, *key, *crl; // paths; crl may be NULL, and so may key where there is a command
-    char *key_command;                  // KeyCommand; NULL: none
-    bool allow_tls12;                   // MinimumTLS = 1.2
+    struct blob inlined
+        [TLS_CREDENTIALS]; // what stands in the configuration itself, instead of a path; the paths are "<CA>" then
+    char *key_command;     // KeyCommand; NULL: none
+    bool allow_tls12;      // MinimumTLS = 1.2
 };
 
 // What the paths hold. The key is a secret, and clear; empty when it was not opened, because there was nobody to ask.
@@ -22,20 +24,24 @@ struct credentials {
     struct blob ca, certificate, key, crl;
 };
 
+config_parse credential_file;        // struct credential_keys: of the file's kind
 config_parse credential_minimum_tls; // bool: whether "1.2" is the least
 
 #define CREDENTIAL_KEYS(SECTION, TYPE, KEYS)                                                                           \
-    {SECTION, "CA", value_path, offsetof(TYPE, KEYS.ca), .required = true},                                            \
-        {SECTION, "Certificate", value_path, offsetof(TYPE, KEYS.certificate), .required = true},                      \
-        {SECTION, "Key", value_path, offsetof(TYPE, KEYS.key), .fallback = NULL},                                      \
+    {SECTION, "CA", credential_file, offsetof(TYPE, KEYS), .required = true, .block = true},                           \
+        {SECTION, "Certificate", credential_file, offsetof(TYPE, KEYS), .required = true, .block = true},              \
+        {SECTION, "Key", credential_file, offsetof(TYPE, KEYS), .block = true},                                        \
         {SECTION, "KeyCommand", key_command_parse, offsetof(TYPE, KEYS.key_command), .fallback = NULL},                \
-        {SECTION, "CRL", value_path, offsetof(TYPE, KEYS.crl), .fallback = NULL},                                      \
+        {SECTION, "CRL", credential_file, offsetof(TYPE, KEYS), .block = true},                                        \
     {                                                                                                                  \
         SECTION, "MinimumTLS", credential_minimum_tls, offsetof(TYPE, KEYS.allow_tls12), .fallback = "1.3"             \
     }
 
 // What a table cannot say: Key or KeyCommand is there.
 void credential_keys_check(const struct credential_keys *keys, struct config *config, const char *section);
+
+// Where files are read again while it runs, and handed on by their names.
+void credential_keys_refuse_blocks(const struct credential_keys *keys, struct config *config, const char *section);
 
 // How an encrypted key is opened: whom to ask for its passphrase, for which instance, and who decrypts.
 struct credential_opening {

@@ -62,6 +62,7 @@ bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct
     config->into = conf;
     config_read(config, text);
     credential_keys_check(&conf->credentials, config, "Gate");
+    credential_keys_refuse_blocks(&conf->credentials, config, "Gate");
     link_tuning_check(&conf->link, config, "Gate");
     return !config->mistakes;
 }

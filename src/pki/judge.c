@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "config/invitation.h"
+#include "config/run_as.h"
 #include "enrol/conversation.h"
 #include "os/sandbox.h"
 
@@ -67,7 +68,7 @@ void judge_hear(struct judge_verdict *out, int fd, const struct tls_material *ma
     struct tls_identity *identity = tls_identity_new(material, &at_fault, &fault);
     if (!identity)
         say(out, JUDGE_REFUSED, fault.text);
-    else if (!sandbox_drop("nobody", false, &fault) || !sandbox_seal_worker(&fault) ||
+    else if (!sandbox_drop(RUN_AS, false, &fault) || !sandbox_seal_worker(&fault) ||
              !conversation_hear(fd, &message, ENROL_REQUEST_MAX, PATIENCE_S, &fault))
         say(out, JUDGE_SILENT, fault.text);
     else {

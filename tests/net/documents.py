@@ -41,7 +41,7 @@ mkdir -p /etc/usher && rm -rf /etc/usher/*
 echo ready
 exec sleep infinity
 """
-PROGRAMS = (BUILD / "usher-tun", BUILD / "usher-gate", ROOT / "scripts/usher-pki")
+PROGRAMS = (BUILD / "usher-tun", BUILD / "usher-gate", BUILD / "usher-pki-serve", ROOT / "scripts/usher-pki")
 
 
 class Machine:

@@ -85,8 +85,8 @@ class Site:
         self.gate_process = self.gate.begin("usher-gate run gate")
         wait_until(lambda: self.gate.type("usher-gate status gate", check=False).returncode == 0, 10, "the gate")
 
-    def start_serve(self, options=""):
-        self.serve = self.gate.begin(f"usher-pki serve /etc/usher/pki {options}")
+    def start_serve(self, options="", within=""):
+        self.serve = self.gate.begin(f"{within} usher-pki serve /etc/usher/pki {options}")
         wait_until(lambda: "LISTEN" in self.lab.gate.run("ss", "-tlnH", "src", SERVE).stdout, 10, "usher-pki serve")
 
     def invite(self, name="branch", options=""):
@@ -290,8 +290,11 @@ def test_killed_at_any_moment(site, figure):
 
 
 def test_the_authority_is_not_moved(lab, site):
-    """What reaches its port without a right: silence, noise, too much; and nobody waits for them."""
-    site.set_up()
+    """What reaches its port without a right: silence, noise, too much; and nobody waits for them. All that with no more than
+    its unit leaves it."""
+    words = re.search(r"^CapabilityBoundingSet=(.*)$", (ROOT / "scripts/systemd/usher-pki.service").read_text(), re.M)[1]
+    bounds = "-all," + ",".join("+" + word.lower().removeprefix("cap_") for word in words.split())
+    site.set_up(serve=False).start_serve(within=f"setpriv --bounding-set {bounds} --no-new-privs")
     token = site.invite()
     with lab.gate.enter():
         import socket
@@ -394,6 +397,37 @@ def test_renewal_by_hand(site):
     done = site.branch.type("usher-tun check branch", check=False)
     assert done.returncode == 2
     assert done.stderr == "/etc/usher/branch.conf:7: Renew: Certificate and Key must be one file, which is replaced as a whole\n"
+
+
+def test_one_file(lab, site):
+    """A profile: everything in one file, wherever it is put; and drawn for a telephone, or refused in a sentence."""
+    site.set_up(serve=False)
+    site.gate.type("usher-pki issue /etc/usher/pki portal laptop")
+    command = "usher-pki profile /etc/usher/pki laptop --gate 10.3.0.2 --name gate.example.net --route 10.73.0.0/24"
+    text = site.gate.type(command).stdout
+    conf = site.branch.etc / "laptop.conf"
+    conf.write_text(text)
+    conf.chmod(0o644)
+    line = text.splitlines().index("<Key>") + 1
+    done = site.branch.type("usher-tun up laptop", check=False)
+    assert done.returncode == 2 and done.stderr.startswith(f"/etc/usher/laptop.conf:{line}: Key: /etc/usher/laptop.conf: ")
+    assert "chmod" in done.stderr and done.stderr.count("\n") == 1
+    conf.chmod(0o600)
+    site.branch.type("usher-tun up laptop")
+    with web_server(lab):
+        assert fetch(lab.client, f"http://{SERVER4}/") == PAGE
+    status = site.branch.type("usher-tun status laptop").stdout
+    assert re.search(r"^Certificate .* <Certificate>$", status, re.M) and re.search(r"^CRL .* <CRL>$", status, re.M)
+    site.branch.type("usher-tun down laptop")
+    # What is wrong inside is told at the line where it begins.
+    conf.write_text(text.replace("BEGIN CERTIFICATE", "BEGIN CERTIFICAT", 1))
+    conf.chmod(0o600)
+    done = site.branch.type("usher-tun check laptop", check=False)
+    assert done.stderr.startswith("/etc/usher/laptop.conf:4: CA certificate: "), done.stderr
+    drawn = site.gate.type(f"{command} --qr").stdout
+    assert "BEGIN" not in drawn and len(drawn.splitlines()) > 40
+    token = site.gate.type("usher-pki invite /etc/usher/pki phone --gate 10.3.0.2 --route 10.73.0.0/24 --qr").stdout
+    assert "usher1-" not in token and len(token.splitlines()) > 40
 
 
 def test_an_old_certificate_is_no_invitation_for_ever(site):

@@ -79,6 +79,7 @@ static void test_refused(void **state)
         const char *gate, *access, *words;
     } cases[] = {
         {"TellOrigin = maybe", "", "gate.conf:5: TellOrigin: \"maybe\" is neither yes nor no"},
+        {"<CRL>\nx\n</CRL>", "", "gate.conf:5: CRL is a file here: blocks are for portals"},
         {"Enrol = 127.0.0.1", "", "gate.conf:5: Enrol: \"127.0.0.1\" is not host:port"},
         {"Enrol = 127.0.0.1:1\nEnrol = 127.0.0.1:1", "", "gate.conf:6: Enrol was given before, in line 5"},
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},

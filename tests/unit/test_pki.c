@@ -141,6 +141,8 @@ static void test_invitations(void **state)
         {"$PKI grant $D/c new 0A aa \"$(openssl base64 -A -in $D/r)\" 3600", 0,
          "refused: the certificate of new was withdrawn"},
         {"$PKI invite $D/c new --gate g --route 10.0.0.0/8", 0, "usher1-"},
+        {"$PKI profile $D/c other --gate g --route 10.0.0.0/8", 1, "issue it first"},
+        {"$PKI profile $D/c other --gate g --route 10.0.0.0/8 --for 1h", 2, "--for means nothing for a profile"},
         {"$PKI setup $D/c gate --deny x", 2, "unknown option --deny"},
         {"cd $D; $OLDPWD/$PKI setup c gate", 2, "from the root on"},
         {"$PKI tend $D/c; touch -d '8 days ago' $D/c/crl.pem; $PKI tend $D/c", 0, "renewed"},
