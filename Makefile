@@ -321,7 +321,7 @@ format:
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
 	install $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
-	for program in $(filter-out usher-console,$(notdir $(PROGRAMS))) usher-pki; do \
+	for program in $(filter-out usher-console usher-pki-serve,$(notdir $(PROGRAMS))) usher-pki; do \
 	  install -m 644 scripts/completion/usher.bash $(DESTDIR)$(BASHDIR)/$$program; \
 	  sed "s|@PROGRAM@|$$program|" scripts/completion/usher.zsh >$(DESTDIR)$(ZSHDIR)/_$$program; \
 	  sed "s|@PROGRAM@|$$program|; s|@FUNCTION@|$${program#usher-}|" scripts/completion/usher.fish \

@@ -74,6 +74,10 @@ static void offer_options(const struct completion *to, const struct command *com
         offer(to, "--json", NULL, 0);
     if (command->takes_passphrase_fd)
         offer(to, "--passphrase-fd", NULL, 0);
+    if (command->takes_joining) {
+        offer(to, "--no-up", NULL, 0);
+        offer(to, "--as", NULL, 0);
+    }
     if (command->needs_command && may_end)
         offer(to, "--", NULL, 0);
 }
