@@ -43,6 +43,37 @@ void access_fini(struct access *access)
     *access = (struct access){0};
 }
 
+// Whose a section is, as seen by one portal. In this order it is asked what they say.
+enum whose { ITS_OWN, ITS_GROUP, EVERYBODYS, OTHERS };
+
+// Names of certificates are DNS names: case does not count. A certificate for "*" is nobody in particular.
+static enum whose whose(const char *section, const char *name)
+{
+    const char *star = strchr(section, '*');
+    if (!star)
+        return strcasecmp(section, name) ? OTHERS : ITS_OWN;
+    size_t head = (size_t)(star - section), tail = strlen(star + 1), len = strlen(name);
+    if (head + tail == 0)
+        return EVERYBODYS;
+    return len > head + tail && !strncasecmp(section, name, head) && !strcasecmp(name + len - tail, star + 1)
+               ? ITS_GROUP
+               : OTHERS;
+}
+
+static bool is_section(const char *section, struct fault *fault)
+{
+    const char *star = strchr(section, '*');
+    return !star || !strchr(star + 1, '*') ||
+           fault_set(fault, "is of [Access %.100s], which has more than one *", section);
+}
+
+// What is said once for one portal cannot be said of many.
+static bool is_one(const char *section, const char *what, struct fault *fault)
+{
+    return !strchr(section, '*') || fault_set(fault, "%s one portal, but [Access %.100s] is %s", what, section,
+                                              strcmp(section, "*") ? "a group of them" : "all of them");
+}
+
 static bool may_have_rights(const char *name, struct fault *fault)
 {
     return !invitation_is(name) ||
@@ -75,7 +106,8 @@ bool access_enrol(void *field, const struct config_entry *entry, const struct co
 
 static bool parse(struct access *access, const struct config_entry *entry, bool allow, struct fault *fault)
 {
-    bool ok = may_have_rights(entry->argument, fault) && is_rule(allow, entry->value, fault);
+    bool ok = is_section(entry->argument, fault) && may_have_rights(entry->argument, fault) &&
+              is_rule(allow, entry->value, fault);
     if (ok && access->count == ACCESS_RULES_MAX)
         ok = fault_set(fault, "is one line too many: there may be %d", ACCESS_RULES_MAX);
     if (ok)
@@ -109,7 +141,7 @@ static struct access_portal *portal_of(struct access *access, const char *name, 
     const struct access_portal *found = find_portal(access, name);
     if (found)
         return &access->portals[found - access->portals];
-    if (!may_have_rights(name, fault))
+    if (!is_section(name, fault) || !may_have_rights(name, fault))
         return NULL;
     if (access->portal_count == ACCESS_PORTALS_MAX) {
         fault_set(fault, "is one too many: there may be %d", ACCESS_PORTALS_MAX);
@@ -148,9 +180,8 @@ static const struct access_portal *find_rival(const struct access *access, const
 bool access_forward(void *field, const struct config_entry *entry, const struct config_key *key, struct fault *fault)
 {
     struct access *access = field;
-    if (!strcmp(entry->argument, "*"))
-        return fault_set(fault, "leads to one portal, but [Access *] is all of them");
-    struct access_portal *portal = portal_of(access, entry->argument, fault);
+    struct access_portal *portal =
+        is_one(entry->argument, "leads to", fault) ? portal_of(access, entry->argument, fault) : NULL;
     if (!portal || !value_forwards(&portal->forwards, entry, key, fault))
         return false;
     const struct access_portal *rival = find_rival(access, portal);
@@ -185,10 +216,7 @@ static unsigned export_lengths(const struct access *access, uint8_t version)
 // What lies behind one portal only.
 static struct access_portal *one_portal(struct access *access, const char *name, struct fault *fault)
 {
-    if (strcmp(name, "*"))
-        return portal_of(access, name, fault);
-    fault_set(fault, "lies behind one portal, but [Access *] is all of them");
-    return NULL;
+    return is_one(name, "lies behind", fault) ? portal_of(access, name, fault) : NULL;
 }
 
 static bool may_export(const struct access *access, const struct access_portal *portal, const struct prefix *newest,
@@ -229,12 +257,18 @@ bool access_source(void *field, const struct config_entry *entry, const struct c
 
 struct socket_source access_source_of(const struct access *access, const char *name)
 {
-    const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
-    struct socket_source source = own ? own->source : (struct socket_source){0};
-    if (all && !source.v4.version)
-        source.v4 = all->source.v4;
-    if (all && !source.v6.version)
-        source.v6 = all->source.v6;
+    struct socket_source source = {0};
+    for (enum whose by = ITS_OWN; by < OTHERS; by++) {
+        for (size_t i = 0; i < access->portal_count; i++) {
+            const struct access_portal *said = &access->portals[i];
+            if (whose(said->name, name) != by)
+                continue;
+            if (!source.v4.version)
+                source.v4 = said->source.v4;
+            if (!source.v6.version)
+                source.v6 = said->source.v6;
+        }
+    }
     return source;
 }
 
@@ -256,12 +290,12 @@ void access_notice_sources(const struct access *access, struct config *config)
     }
 }
 
-static void add_of(struct policy *policy, const struct access *access, const char *name)
+static void add_of(struct policy *policy, const struct access *access, const char *name, enum whose by)
 {
     struct fault fault;
     for (size_t i = 0; i < access->count; i++) {
         const struct access_line *line = &access->lines[i];
-        if (strcasecmp(line->name, name)) // names of certificates are DNS names: case does not count
+        if (whose(line->name, name) != by)
             continue;
         bool ok = policy_add_line(policy, line->allow, line->rules, line->line, &fault);
         assert(ok); // it was read before
@@ -277,9 +311,8 @@ struct policy *access_policy(const struct access *access, const char *name)
         policy_add_line(policy, true, access->enrol, access->enrol_line, &fault);
     if (invitation_is(name))
         return policy;
-    if (strcmp(name, "*")) // a certificate for "*" is nobody in particular
-        add_of(policy, access, name);
-    add_of(policy, access, "*");
+    for (enum whose by = ITS_OWN; by < OTHERS; by++)
+        add_of(policy, access, name, by);
     return policy;
 }
 
@@ -287,10 +320,11 @@ bool access_lists(const struct access *access, const char *name)
 {
     if (invitation_is(name))
         return access->enrol;
-    if (find_portal(access, name) || find_portal(access, "*"))
-        return true;
+    for (size_t i = 0; i < access->portal_count; i++)
+        if (whose(access->portals[i].name, name) != OTHERS)
+            return true;
     for (size_t i = 0; i < access->count; i++)
-        if (!strcasecmp(access->lines[i].name, name) || !strcmp(access->lines[i].name, "*"))
+        if (whose(access->lines[i].name, name) != OTHERS)
             return true;
     return false;
 }
@@ -299,9 +333,11 @@ bool access_is_local(const struct access *access, const char *name)
 {
     if (invitation_is(name))
         return false;
-    const struct access_portal *own = find_portal(access, name), *all = find_portal(access, "*");
-    const struct access_portal *said = own && own->says_local ? own : all;
-    return said && said->local;
+    for (enum whose by = ITS_OWN; by < OTHERS; by++)
+        for (size_t i = 0; i < access->portal_count; i++)
+            if (access->portals[i].says_local && whose(access->portals[i].name, name) == by)
+                return access->portals[i].local;
+    return false;
 }
 
 const struct value_forwards *access_forwards(const struct access *access, const char *name)

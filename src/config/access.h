@@ -15,7 +15,7 @@ enum {
 };
 
 struct access_line {
-    char *name; // of the portal; "*" is everybody authenticated
+    char *name; // of the portal; with a "*" in it of a group of them; "*" is everybody authenticated
     bool allow;
     char *rules; // comma separated, as exchange/policy/policy.h reads them
     unsigned line;
@@ -24,11 +24,11 @@ struct access_line {
 struct access_portal {
     char *name; // as above
     bool says_local, local;
-    struct value_forwards forwards; // listen at the gate, lead to the portal's side; "*" has none
+    struct value_forwards forwards; // listen at the gate, lead to the portal's side; a group has none
     struct socket_source source;    // what it opens comes from there
     unsigned source_line;
-    struct value_prefixes exports; // are captured at the gate, lie behind the portal; "*" has none
-    struct value_maps maps;        // exports that have other addresses there; "*" has none
+    struct value_prefixes exports; // are captured at the gate, lie behind the portal; a group has none
+    struct value_maps maps;        // exports that have other addresses there; a group has none
 };
 
 struct access {
@@ -51,15 +51,15 @@ config_parse access_map;   // exports what it maps
 config_parse access_enrol; // once
 void access_fini(struct access *access);
 
-// The policy of the portal that is called `name`: the way to the authority, the lines of its own section, then those of
-// [Access *]. First match wins, so a portal's own section can take back, and add to, what everybody may. Of all this an
-// invitation (config/invitation.h) has the first alone, and of what is below nothing.
+// The policy of the portal that is called `name`: the way to the authority, the lines of its own section, then those of its
+// groups in the file's order, then those of [Access *]. First match wins, so a portal's own section can take back, and add
+// to, what everybody may. Of all this an invitation (config/invitation.h) has the first alone, and of what is below nothing.
 struct policy *access_policy(const struct access *access, const char *name);
 // Whether anything is said of the portal, or of everybody.
 bool access_lists(const struct access *access, const char *name);
-// Whether all that the portal opens goes to this host: by its own section, or else by [Access *].
+// Whether all that the portal opens goes to this host: by its own section, or else a group's, or else [Access *].
 bool access_is_local(const struct access *access, const char *name);
-// Where what the portal opens comes from: for each IP version by its own section, or else by [Access *].
+// Where what the portal opens comes from: for each IP version by its own section, or else a group's, or else [Access *].
 struct socket_source access_source_of(const struct access *access, const char *name);
 // A word on every such address that this host does not have now.
 void access_notice_sources(const struct access *access, struct config *config);

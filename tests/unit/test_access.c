@@ -53,6 +53,51 @@ static void judge_all(const struct access *access)
         CASE(cases[i].name, allows(access, cases[i].name, cases[i].to, cases[i].port) == cases[i].allowed);
 }
 
+// A group is asked after a portal's own section and before everybody's; groups among each other as they stand.
+static void test_groups(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name, *to;
+        bool allowed;
+    } cases[] = {
+        {"berlin-1", "10.1.0.1", false}, // the group's, though everybody's stands earlier
+        {"berlin-1", "10.1.0.2", true},  // everybody's
+        {"berlin-1", "10.2.0.1", true},  // the first group's
+        {"BERLIN-1", "10.2.0.1", true},
+        {"berlin-2", "10.2.0.1", false}, // its own
+        {"berlin-", "10.2.0.1", false},  // nothing in the place of the star
+        {"berlin-1.example", "10.2.0.1", true},
+        {"berlin-1.example", "10.2.0.2", false}, // in two groups
+        {"x.example", "10.2.0.2", true},
+        {".example", "10.2.0.2", false},
+        {"x.example.net", "10.2.0.2", false},
+        {"east.x.site", "10.5.0.1", true},
+        {"east.site", "10.5.0.1", false}, // neither end may serve twice
+        {"oslo", "10.1.0.1", true},
+    };
+    struct access access = {0};
+    add(&access, "*", true, "10.1.0.0/16");
+    add(&access, "berlin-*", false, "10.1.0.1, 10.2.0.2");
+    add(&access, "*.example", true, "10.2.0.2");
+    add(&access, "berlin-*", true, "10.2.0.0/16");
+    add(&access, "berlin-2", false, "10.2.0.0/16");
+    add(&access, "east.*.site", true, "10.5.0.0/16");
+    for (size_t i = 0; i < COUNT(cases); i++)
+        CASE(cases[i].name, allows(&access, cases[i].name, cases[i].to, 22) == cases[i].allowed);
+    access_fini(&access);
+}
+
+static void test_lists_groups(void **state)
+{
+    (void)state;
+    struct access access = {0};
+    add(&access, "berlin-*", true, "10.1.0.0/16");
+    assert_true(access_lists(&access, "berlin-7"));
+    assert_false(access_lists(&access, "oslo-7"));
+    access_fini(&access);
+}
+
 static void test_order(void **state)
 {
     (void)state;
@@ -182,6 +227,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_order),
+        cmocka_unit_test(test_groups),
+        cmocka_unit_test(test_lists_groups),
         cmocka_unit_test(test_nothing_allows_nothing),
         cmocka_unit_test(test_whose_sessions_stay_here),
         cmocka_unit_test(test_whose_forwards_they_are),

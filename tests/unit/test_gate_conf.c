@@ -102,6 +102,13 @@ static void test_refused(void **state)
         {"", "Export = 10.71.0.1/24", "gate.conf:10: Export: \"10.71.0.1/24\""},
         {"", "[Access *]\nExport = 10.71.0.0/24",
          "gate.conf:11: Export: \"10.71.0.0/24\" lies behind one portal, but [Access *] is all of them"},
+        {"", "[Access a-*]\nExport = 10.71.0.0/24",
+         "gate.conf:11: Export: \"10.71.0.0/24\" lies behind one portal, but [Access a-*] is a group of them"},
+        {"", "[Access a-*]\nForward = tcp 10.73.0.1:80 -> web:80",
+         "leads to one portal, but [Access a-*] is a group of them"},
+        {"", "[Access *-*]\nAllow = 10.71.0.0/24",
+         "gate.conf:11: Allow: is of [Access *-*], which has more than one *"},
+        {"", "[Access *-*]\nLocal = yes", "gate.conf:11: Local: is of [Access *-*], which has more than one *"},
         {"", "Map = 10.60.0.0/24", "gate.conf:10: Map: \"10.60.0.0/24\" is not a map such as"},
         {"", "[Access *]\nMap = 10.60.0.0/24 -> 10.71.0.0/24", "lies behind one portal, but [Access *] is all of them"},
         {"", "Export = 10.60.0.0/24\n[Access b]\nMap = 10.60.0.0/24 -> 10.71.0.0/24",
@@ -135,6 +142,8 @@ static void test_sources(void **state)
         {"Source = 10.73.0.1", "10.73.0.1", NULL},
         {"Source = 10.73.0.1\n[Access other]\nSource = fd73::9\n[Access *]\nSource = 10.73.0.3, fd73::3", "10.73.0.1",
          "fd73::3"},
+        {"[Access *]\nSource = 10.73.0.3\n[Access b*]\nSource = 10.73.0.4, fd73::4\n[Access branch]\nSource = fd73::5",
+         "10.73.0.4", "fd73::5"},
         {"[Access BRANCH]\nSource = fd73::1\n[Access other]\nSource = 10.73.0.9", NULL, "fd73::1"},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
