@@ -41,6 +41,7 @@ static void look(const struct control_message *message)
     struct control_answer answer, answer2;
     struct control_unreachable unreachable, unreachable2;
     struct control_origin origin, origin2;
+    struct control_ticket ticket, ticket2;
     if (message->type == CONTROL_HELLO && control_hello_decode(&hello, message)) {
         control_hello_encode(&w, &hello);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
@@ -55,6 +56,11 @@ static void look(const struct control_message *message)
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
         require(control_answer_decode(&answer2, &again) && answer.id == answer2.id && answer.status == answer2.status &&
                 answer.families == answer2.families && answer.ttl == answer2.ttl);
+    } else if (message->type == CONTROL_TICKET && control_ticket_decode(&ticket, message)) {
+        control_ticket_encode(&w, &ticket);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_ticket_decode(&ticket2, &again) && ticket.seconds == ticket2.seconds &&
+                !memcmp(ticket.number, ticket2.number, sizeof ticket.number));
     } else if (message->type == CONTROL_ORIGIN && control_origin_decode(&origin, message) && origin.who.addr.version) {
         control_origin_encode(&w, &origin);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));

@@ -16,9 +16,9 @@ import time
 
 import pytest
 
-from hostile import CONTROL, OPEN, REPLY, SEND, Wire, message, record, to_name
+from hostile import CONTROL, OPEN, REPLY, SEND, Wire, cpu_seconds, message, record, to_name
 from lab import SERVER4, patience, run, wait_until
-from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, joined, make_pki
+from programs import USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, joined, make_pki, resident_kib
 from traffic import Server, connected, datagram, each_connection, listener, numbered_block, receive_all, serve_echo, stream
 
 CUTS = int(os.environ.get("RESUME_CUTS", 10))
@@ -269,6 +269,26 @@ def test_cuts_under_load(lab, ends, figure):
     total = sum(flow.sent for flow in flows)
     figure(f"{CUTS} cuts, both directions full: pause p50 {statistics.median(pauses):.0f} ms, "
            f"p99 {pauses[int(len(pauses) * 0.99)]:.0f} ms; {total} MiB each way, bytes lost 0")
+
+
+def test_a_pause_costs_nothing(lab, ends):
+    """While flows are full of what cannot go, neither end turns round and round, nor takes more memory."""
+    portal, gate = ends
+    with Server(listener(lab.server, SERVER4), each_connection(serve_echo)) as where:
+        flows = [Flow(lab, where) for _ in range(2)]
+        time.sleep(0.5)
+        with unreachable(lab):
+            wait_until(lambda: portal.status()["state"] == "paused" and portals(gate)[0]["tunnel"].get("paused_since"), 5,
+                       "the pause")
+            time.sleep(0.5)
+            pids = [portal.pid(), *gate.worker_pids()]
+            before = [(cpu_seconds(pid), resident_kib(pid)) for pid in pids]
+            time.sleep(2)
+            after = [(cpu_seconds(pid), resident_kib(pid)) for pid in pids]
+        for (cpu, kib), (cpu_before, kib_before) in zip(after, before):
+            assert cpu - cpu_before < 0.2 and kib - kib_before < 1024
+        for flow in flows:
+            flow.finish()
 
 
 def test_new_flows_during_a_pause(lab, ends):

@@ -16,7 +16,11 @@ struct flow_world {
 };
 
 // Of all runs together, to see that chance visits every corner.
+enum { PAUSES_MAX = 100 * 1000 };
+
 struct flow_tally {
+    size_t pause_count;
+    usec_t pauses[PAUSES_MAX];
     uint64_t flows; // ends of flows: two of each that was answered
     uint64_t complete;
     uint64_t by_ending[USHER_ENDED_LOST + 1];

@@ -38,6 +38,7 @@ struct run {
     uint32_t next_key;
     bool will_cut;
     uint32_t lanes_left; // that will be lost
+    usec_t lost_at;      // when the lane was whose successor is not greeted yet at both ends; 0: none
 };
 
 static struct usher_engine_config draw_config(struct chance *chance, bool server, bool extended)
@@ -93,9 +94,21 @@ static void run_init(struct run *run)
 static void change_lane(struct run *run)
 {
     run->lanes_left--;
+    run->lost_at = run->lost_at ? run->lost_at : run->now;
     run->world.tally->lanes_lost++;
     for (int i = 0; i < 2; i++)
         side_change_lane(&run->sides[i], run->now);
+}
+
+// How long it took from the loss of a lane until both ends went on.
+static void note_pause(struct run *run)
+{
+    struct flow_tally *tally = run->world.tally;
+    if (!run->lost_at || stream_is_greeting(&run->sides[0].stream) || stream_is_greeting(&run->sides[1].stream))
+        return;
+    if (tally->pause_count < PAUSES_MAX)
+        tally->pauses[tally->pause_count++] = run->now - run->lost_at;
+    run->lost_at = 0;
 }
 
 static void maybe_stall(struct run *run)
@@ -165,6 +178,7 @@ static void run_to_end(struct run *run)
         }
         CHECK(steps < STEPS_MAX);
         step(run);
+        note_pause(run);
     }
 }
 
@@ -203,6 +217,22 @@ static void run_seed(struct flow_tally *tally)
         side_fini(&run.sides[i]);
 }
 
+static int compare(const void *one, const void *two)
+{
+    usec_t a = *(const usec_t *)one, b = *(const usec_t *)two;
+    return (a > b) - (a < b);
+}
+
+static void report_pauses(struct flow_tally *tally)
+{
+    size_t count = tally->pause_count;
+    if (count == 0)
+        return;
+    qsort(tally->pauses, count, sizeof *tally->pauses, compare);
+    printf("%zu pauses: p50 %.1f ms, p99 %.1f ms, bytes lost 0\n", count,
+           (double)tally->pauses[count / 2] / USEC_PER_MSEC, (double)tally->pauses[count * 99 / 100] / USEC_PER_MSEC);
+}
+
 static void report(uint64_t seeds, const struct flow_tally *tally)
 {
     printf(
@@ -222,7 +252,7 @@ int main(int argc, char **argv)
 {
     uint64_t first = 1;
     uint64_t seeds = SEEDS_BY_DEFAULT;
-    struct flow_tally tally = {0};
+    static struct flow_tally tally;
     for (int i = 1; i + 1 < argc; i += 2) {
         if (strcmp(argv[i], "--seeds") == 0)
             seeds = strtoull(argv[i + 1], NULL, 10);
@@ -232,5 +262,6 @@ int main(int argc, char **argv)
     for (seed = first; seed < first + seeds; seed++)
         run_seed(&tally);
     report(seeds, &tally);
+    report_pauses(&tally);
     return EXIT_SUCCESS;
 }

@@ -22,13 +22,18 @@ struct message {
     uint8_t bytes[CLIENT_HELLO_MAX];
 };
 
+static size_t whole_size(const struct message *message)
+{
+    const uint8_t *at = message->bytes;
+    return MESSAGE_HEADER + ((size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3]);
+}
+
 // What is missing of the message; 0: nothing.
 static size_t missing(const struct message *message)
 {
     if (message->len < MESSAGE_HEADER)
         return MESSAGE_HEADER - message->len;
-    const uint8_t *at = message->bytes;
-    size_t whole = MESSAGE_HEADER + ((size_t)at[1] << 16 | (size_t)at[2] << 8 | at[3]);
+    size_t whole = whole_size(message);
     return whole > message->len ? whole - message->len : 0;
 }
 
@@ -54,6 +59,7 @@ static enum client_hello gather(struct message *message, const uint8_t *bytes, s
         if (message->len > 0 && message->bytes[0] != MESSAGE_CLIENT_HELLO)
             return CLIENT_HELLO_PLAIN;
     }
+    message->len = whole_size(message); // what stands behind it in its last record is another's
     return CLIENT_HELLO_TICKET;
 }
 
