@@ -16,6 +16,7 @@ struct round {
     char root[RUNTIME_ROOT_SIZE];
     const struct query *query;
     json_t *answers;
+    bool refused; // by the one that was asked for
 };
 
 static void ask(void *arg, const char *name)
@@ -36,8 +37,13 @@ static void ask(void *arg, const char *name)
         return;
     }
     const char *role = json_string_value(json_object_get(answer, "role"));
-    if (role && !strcmp(role, round->query->role))
+    const char *error = json_string_value(json_object_get(answer, "error"));
+    if (role && !strcmp(role, round->query->role)) {
         json_array_append(round->answers, answer);
+    } else if (error && round->query->name) {
+        fprintf(stderr, "%s: %s\n", round->query->program, error);
+        round->refused = true;
+    }
     json_decref(answer);
 }
 
@@ -114,7 +120,9 @@ int query_run(const struct query *query)
         ask(&round, query->name);
     else
         runtime_each(round.root, ask, &round);
-    int code = json_array_size(round.answers) ? show(query, round.answers) : show_none(query);
+    int code = json_array_size(round.answers) ? show(query, round.answers)
+               : round.refused                ? EXIT_FAILED
+                                              : show_none(query);
     json_decref(round.answers);
     return code;
 }

@@ -50,3 +50,11 @@ bool config_key_changed(const struct blob *before, const struct blob *now, const
     free(b.text);
     return changed;
 }
+
+void changes_tell(const struct change_texts *texts, const struct change_delay *table, size_t count, FILE *report)
+{
+    for (size_t i = 0; i < count; i++)
+        if (config_key_changed(texts->before, texts->now, table[i].section, table[i].key) &&
+            (!texts->began || config_key_changed(texts->began, texts->now, table[i].section, table[i].key)))
+            fprintf(report, "%s takes effect %s\n", table[i].key, table[i].when);
+}

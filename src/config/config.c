@@ -301,10 +301,29 @@ static void finish(struct config *config)
     }
 }
 
+bool config_file(const struct config *config, struct blob *out, const struct file_wish *wish, struct fault *fault)
+{
+    if (config->files)
+        return file_set_take(config->files, wish->path, out, fault);
+    return wish->is_secret ? blob_read_private(out, wish->path, wish->max, fault)
+                           : blob_read(out, wish->path, wish->max, fault);
+}
+
+static bool load_read(struct config *config, struct blob *out)
+{
+    struct fault fault;
+    if (file_set_take(config->files, config->path, out, &fault))
+        return true;
+    config_mistake_at(config, 0, "%s", fault.text);
+    return false;
+}
+
 bool config_load(struct config *config, struct blob *out)
 {
     size_t size = 0;
     *out = (struct blob){0};
+    if (config->files)
+        return load_read(config, out);
     FILE *in = fopen(config->path, "re");
     if (!in) {
         config_mistake_at(config, 0, "%s", strerror(errno));

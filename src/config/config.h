@@ -5,7 +5,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/fault.h"
-#include "os/secret.h"
+#include "os/file_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -66,6 +66,7 @@ struct config {
     void *into;
     FILE *report; // NULL: nobody is told
     unsigned mistakes;
+    const struct file_set *files; // that somebody else has read, the configuration's own among them; NULL: none
 
     FILE *in;
     unsigned line;
@@ -80,6 +81,8 @@ struct config {
 
 // Takes in the whole file at config->path; a mistake when that fails. The blob is the caller's in any case.
 bool config_load(struct config *config, struct blob *out);
+// A file that the configuration names, from `files` where there are any.
+bool config_file(const struct config *config, struct blob *out, const struct file_wish *wish, struct fault *fault);
 // Reads `text` to its end, reports every mistake, fills in defaults and asks for what is required. True when there was
 // no mistake.
 bool config_read(struct config *config, const struct blob *text);

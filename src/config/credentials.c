@@ -12,8 +12,7 @@
 #include <time.h>
 
 enum {
-    CREDENTIAL_MAX = 4 * 1024 * 1024, // bytes of one file: a revocation list of some 50,000 entries
-    TRIES = 3,                        // that a person has for a passphrase
+    TRIES = 3, // that a person has for a passphrase
 };
 
 static const char *const KEY_OF[] = {
@@ -71,7 +70,7 @@ static bool read_one(struct blob *out, struct config *config, const char *sectio
         *out = blob_copy(&keys->inlined[which]);
         return true;
     }
-    if (blob_read(out, path, CREDENTIAL_MAX, &fault))
+    if (config_file(config, out, &(struct file_wish){.path = path, .max = CREDENTIAL_FILE_MAX}, &fault))
         return true;
     config_mistake(config, section, key, "%s: %s", key, fault.text);
     return false;
@@ -179,25 +178,28 @@ static bool read_key_file(struct blob *out, struct config *config, const char *s
 }
 
 // A command is not run again, and nobody is asked again: what was opened then is taken.
-static bool read_or_keep(struct blob *out, struct config *config, const char *section,
+static bool read_or_keep(struct credentials *credentials, struct config *config, const char *section,
                          const struct credential_keys *keys, const struct blob *kept)
 {
+    struct blob *out = &credentials->key;
     if (keys->key && !read_key_file(out, config, section, keys))
         return false;
     if (keys->key && !tls_key_is_locked(out->bytes, out->len))
         return true;
     blob_wipe(out);
     *out = blob_copy(kept);
+    credentials->key_is_kept = true;
     return true;
 }
 
-static bool read_key(struct blob *out, struct config *config, const char *section, const struct credential_keys *keys,
-                     const struct credential_opening *opening)
+static bool read_key(struct credentials *credentials, struct config *config, const char *section,
+                     const struct credential_keys *keys, const struct credential_opening *opening)
 {
+    struct blob *out = &credentials->key;
     if (!keys->key && !keys->key_command)
         return false;
     if (opening->kept)
-        return read_or_keep(out, config, section, keys, opening->kept);
+        return read_or_keep(credentials, config, section, keys, opening->kept);
     if (keys->key && !read_key_file(out, config, section, keys))
         return false;
     bool mistaken = config->mistakes; // then nobody is asked in vain, and what else is wrong is told all the same
@@ -218,7 +220,7 @@ bool credentials_read(struct credentials *out, struct config *config, const char
     ok &= read_one(&out->ca, config, section, TLS_CA, keys);
     ok &= read_one(&out->certificate, config, section, TLS_CERTIFICATE, keys);
     ok &= read_one(&out->crl, config, section, TLS_CRL, keys);
-    ok &= read_key(&out->key, config, section, keys, opening);
+    ok &= read_key(out, config, section, keys, opening);
     return ok;
 }
 
@@ -241,8 +243,11 @@ struct tls_identity *credentials_judge(const struct credentials *credentials, st
     const struct tls_material material = credentials_material(credentials, keys, role);
     struct tls_identity *identity = tls_identity_new(&material, &which, &fault);
     if (!identity) {
-        config_mistake(config, section, which == TLS_KEY && !keys->key ? "KeyCommand" : KEY_OF[which], "%s",
-                       fault.text);
+        // A new certificate has a new key, and that one is not opened: nobody is there to be asked.
+        bool is_kept = which == TLS_KEY && credentials->key_is_kept;
+        config_mistake(config, section, which == TLS_KEY && !keys->key ? "KeyCommand" : KEY_OF[which], "%s%s",
+                       fault.text,
+                       is_kept ? "; an encrypted key, or a command's, is had anew at the next start only" : "");
         return NULL;
     }
     const struct validity validity = credentials_validity(tls_identity_expires(identity), keys, role);

@@ -11,6 +11,8 @@
 #include "link/tls/tls.h"
 #include "os/secret.h"
 
+enum { CREDENTIAL_FILE_MAX = 4 * 1024 * 1024 }; // bytes of one: a revocation list of some 50,000 entries
+
 struct credential_keys {
     char *ca, *certificate, *key, *crl; // paths; crl may be NULL, and so may key where there is a command
     struct blob inlined
@@ -22,6 +24,7 @@ struct credential_keys {
 // What the paths hold. The key is a secret, and clear; empty when it was not opened, because there was nobody to ask.
 struct credentials {
     struct blob ca, certificate, key, crl;
+    bool key_is_kept; // it is the one of before: where it lies it is encrypted, or a command prints it
 };
 
 config_parse credential_file;        // struct credential_keys: of the file's kind

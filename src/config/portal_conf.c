@@ -5,6 +5,7 @@
 
 #include "base/memory.h"
 #include "config/run_as.h"
+#include "config/secret_file.h"
 #include "os/routes.h"
 
 #include <errno.h>
@@ -187,8 +188,20 @@ static void notice_overlap(const struct portal_conf *conf, struct config *config
     }
 }
 
+// With what other files say of it, but for credentials.
+static void take(struct portal_conf *conf, struct config *config, const struct blob *text)
+{
+    portal_conf_parse(conf, config, text);
+    if (conf->use == PORTAL_OF_HOST) {
+        access_notice_sources(&conf->accept, config);
+        notice_overlap(conf, config);
+        socks_keys_read(&conf->socks, config, "Portal");
+    }
+    proxy_keys_read(&conf->proxy, config, "Gate");
+}
+
 static struct tls_identity *load(struct portal_conf *conf, const char *name_or_file, const struct asking *asking,
-                                 FILE *report)
+                                 struct in_force *force, FILE *report)
 {
     char path[4096];
     struct fault fault;
@@ -199,22 +212,12 @@ static struct tls_identity *load(struct portal_conf *conf, const char *name_or_f
         config_mistake_at(&config, 0, "%s", fault.text);
         return NULL;
     }
-    struct blob text;
-    if (config_load(&config, &text)) {
-        struct credentials credentials = {0};
+    if (config_load(&config, &force->text)) {
         const struct credential_opening opening = {.asking = asking, .instance = conf->name, .unlock = tls_key_unlock};
-        portal_conf_parse(conf, &config, &text);
-        if (conf->use == PORTAL_OF_HOST) {
-            access_notice_sources(&conf->accept, &config);
-            notice_overlap(conf, &config);
-            socks_keys_read(&conf->socks, &config, "Portal");
-        }
-        proxy_keys_read(&conf->proxy, &config, "Gate");
-        if (credentials_read(&credentials, &config, "Portal", &conf->credentials, &opening))
-            identity = credentials_judge(&credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
-        credentials_wipe(&credentials);
+        take(conf, &config, &force->text);
+        if (credentials_read(&force->credentials, &config, "Portal", &conf->credentials, &opening))
+            identity = credentials_judge(&force->credentials, &config, "Portal", &conf->credentials, TLS_PORTAL);
     }
-    blob_wipe(&text);
     if (config.mistakes) {
         tls_identity_free(identity);
         identity = NULL;
@@ -234,18 +237,51 @@ static void leave_out(struct portal_conf *conf)
 }
 
 struct portal_conf *portal_conf_load(const char *name_or_file, enum portal_use use, const struct asking *asking,
-                                     struct tls_identity **identity, FILE *report)
+                                     struct tls_identity **identity, struct in_force *force, FILE *report)
 {
     struct portal_conf *conf = memory_new(sizeof *conf);
+    struct in_force read = {0};
     conf->use = use;
     conf->file = instance_config_place(name_or_file);
-    *identity = load(conf, name_or_file, asking, report);
+    *identity = load(conf, name_or_file, asking, &read, report);
     if (*identity && use != PORTAL_OF_HOST)
         leave_out(conf);
+    if (*identity && force)
+        *force = read;
+    else
+        in_force_wipe(&read);
     if (*identity)
         return conf;
     portal_conf_free(conf);
     return NULL;
+}
+
+struct portal_conf *portal_conf_of(enum portal_use use, struct config *config, const struct blob *text)
+{
+    struct portal_conf *conf = memory_new(sizeof *conf);
+    conf->use = use;
+    take(conf, config, text);
+    if (!config->mistakes) {
+        if (use != PORTAL_OF_HOST)
+            leave_out(conf);
+        return conf;
+    }
+    portal_conf_free(conf);
+    return NULL;
+}
+
+void portal_conf_files(const struct portal_conf *conf, const char *path, struct file_wish wishes[PORTAL_FILES])
+{
+    const struct file_wish all[PORTAL_FILES] = {
+        {path, CONFIG_FILE_MAX, false},
+        {conf->credentials.ca, CREDENTIAL_FILE_MAX, false},
+        {conf->credentials.certificate, CREDENTIAL_FILE_MAX, false},
+        {conf->credentials.key, SECRET_FILE_MAX, true},
+        {conf->credentials.crl, CREDENTIAL_FILE_MAX, false},
+        {conf->socks.password_file, SECRET_FILE_MAX, true},
+        {conf->proxy.password_file, SECRET_FILE_MAX, true},
+    };
+    memcpy(wishes, all, sizeof all);
 }
 
 struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],

@@ -4,6 +4,7 @@
 #define CONFIG_PORTAL_CONF_H
 
 #include "config/access.h"
+#include "config/again.h"
 #include "config/control_group.h"
 #include "config/credentials.h"
 #include "config/instance.h"
@@ -63,10 +64,16 @@ struct portal_conf {
 };
 
 // Reads and judges the file, credentials included; every mistake goes to `report`. NULL when there was one. On success
-// `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's. Unless it is the host's own
-// portal there need be nothing to carry, and what would be is left out: Route, Socks, Forward, [Accept].
+// `*identity` is ready for the link, unless `asking` was at a terminal only, and the caller's, as is `force`, if it is not
+// NULL. Unless it is the host's own portal there need be nothing to carry, and what would be is left out: Route, Socks,
+// Forward, [Accept].
 struct portal_conf *portal_conf_load(const char *name_or_file, enum portal_use use, const struct asking *asking,
-                                     struct tls_identity **identity, FILE *report);
+                                     struct tls_identity **identity, struct in_force *force, FILE *report);
+// The same of a text that has been read, and of the passwords that it names, but not of credentials.
+struct portal_conf *portal_conf_of(enum portal_use use, struct config *config, const struct blob *text);
+enum { PORTAL_FILES = 7 };
+// All files that make a portal, its configuration at `path` the first; paths may be NULL, and are borrowed.
+void portal_conf_files(const struct portal_conf *conf, const char *path, struct file_wish wishes[PORTAL_FILES]);
 void portal_conf_free(struct portal_conf *conf);
 // The way to its gates; `gates` and all else is borrowed.
 struct path_config portal_conf_path(const struct portal_conf *conf, struct path_gate gates[VALUE_TARGETS_MAX],

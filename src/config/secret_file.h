@@ -6,6 +6,8 @@
 #include "config/config.h"
 #include "os/secret.h"
 
+enum { SECRET_FILE_MAX = 4 * 1024 * 1024 }; // bytes, far above any honest one
+
 // Reads the file, which must be private to its owner; a mistake is reported at the key's line. Wipe `out` after use.
 bool secret_file_read(struct blob *out, struct config *config, const char *section, const char *key, const char *path);
 // The same of a file with a password: its first line of 1 to `max` bytes, a text of the caller's to be wiped; NULL when

@@ -18,12 +18,12 @@ enum { HANDOVER_MAX = 64 * 1024 * 1024 }; // bytes: four credentials of 4 MiB, a
 
 static const size_t OFFSETS[] = {
     offsetof(struct handover, name),
-    offsetof(struct handover, config),
+    offsetof(struct handover, force.text),
     offsetof(struct handover, began),
-    offsetof(struct handover, credentials.ca),
-    offsetof(struct handover, credentials.certificate),
-    offsetof(struct handover, credentials.key),
-    offsetof(struct handover, credentials.crl),
+    offsetof(struct handover, force.credentials.ca),
+    offsetof(struct handover, force.credentials.certificate),
+    offsetof(struct handover, force.credentials.key),
+    offsetof(struct handover, force.credentials.crl),
     offsetof(struct handover, servers),
 };
 

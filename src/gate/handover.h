@@ -5,14 +5,13 @@
 #ifndef GATE_HANDOVER_H
 #define GATE_HANDOVER_H
 
-#include "config/credentials.h"
+#include "config/again.h"
 
 struct handover {
-    struct blob name;   // of the instance
-    struct blob config; // the text of the configuration, as it was read
-    struct blob began;  // the one that the gate began with, if another: by it ports and devices are handed out
-    struct credentials credentials; // the files that it names
-    struct blob servers;            // name servers of the system, as os/resolver.h takes them; none: ""
+    struct blob name; // of the instance
+    struct in_force force;
+    struct blob began;   // the text that the gate began with, if another: by it ports and devices are handed out
+    struct blob servers; // name servers of the system, as os/resolver.h takes them; none: ""
 };
 
 // The descriptor (close-on-exec), or -1.

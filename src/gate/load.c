@@ -16,7 +16,7 @@ enum { KEY_MAX = 4 * 1024 * 1024 }; // bytes of what comes back: a key's file ma
 
 struct judgement {
     const struct gate_conf *conf;
-    const struct handover *handover;
+    const struct credentials *credentials;
     const struct blob *list; // the revocation list that is in use; NULL: none yet
     struct config *config;
 };
@@ -30,11 +30,11 @@ static int judge(void *arg, int out)
         fprintf(judgement->config->report, "usher-gate: %s\n", fault.text);
         return BAD;
     }
-    struct tls_identity *identity = credentials_judge(&judgement->handover->credentials, judgement->config, "Gate",
-                                                      &judgement->conf->credentials, TLS_GATE);
+    struct tls_identity *identity =
+        credentials_judge(judgement->credentials, judgement->config, "Gate", &judgement->conf->credentials, TLS_GATE);
     if (!identity)
         return BAD;
-    bool ok = !judgement->list || tls_list_may_follow(judgement->list, &judgement->handover->credentials.crl, &fault);
+    bool ok = !judgement->list || tls_list_may_follow(judgement->list, &judgement->credentials->crl, &fault);
     if (!ok)
         config_mistake(judgement->config, "Gate", "CRL", "%s", fault.text);
     bool told = ok && apart_tell(out, tls_identity_expires(identity), TLS_CREDENTIALS * sizeof(usec_t));
@@ -42,10 +42,10 @@ static int judge(void *arg, int out)
     return told ? GOOD : BAD;
 }
 
-static bool judge_apart(struct gate_conf *conf, const struct handover *handover, const struct blob *list,
+static bool judge_apart(struct gate_conf *conf, const struct credentials *credentials, const struct blob *list,
                         struct config *config)
 {
-    struct judgement judgement = {conf, handover, list, config};
+    struct judgement judgement = {conf, credentials, list, config};
     struct fault fault;
     struct blob told;
     int code = BAD;
@@ -109,13 +109,13 @@ static bool load(struct gate_conf *conf, struct handover *handover, const char *
         config_mistake_at(&config, 0, "%s", fault.text);
         return false;
     }
-    bool ok = config_load(&config, &handover->config);
+    bool ok = config_load(&config, &handover->force.text);
     if (ok) {
-        ok = gate_conf_parse(conf, &config, &handover->config);
+        ok = gate_conf_parse(conf, &config, &handover->force.text);
         access_notice_sources(&conf->access, &config);
         const struct credential_opening opening = {.asking = asking, .instance = conf->name, .unlock = unlock_apart};
-        ok &= credentials_read(&handover->credentials, &config, "Gate", &conf->credentials, &opening) &&
-              judge_apart(conf, handover, NULL, &config);
+        ok &= credentials_read(&handover->force.credentials, &config, "Gate", &conf->credentials, &opening) &&
+              judge_apart(conf, &handover->force.credentials, NULL, &config);
     }
     config_fini(&config);
     return ok;
@@ -136,109 +136,58 @@ struct gate_conf *gate_load(const char *name_or_file, const struct asking *askin
 
 // Reading again
 
-// What is being made, of what is in force.
-struct renewing {
-    const struct handover *before;
-    struct handover *now;
-    struct gate_conf *conf;
-    struct config config;
-};
-
-// The text of the file, or else the one that is in force.
-static bool take_text(struct renewing *renewing, FILE *report)
+static void *parse_again(void *owner, struct config *config, const struct blob *text)
 {
-    struct config *config = &renewing->config;
-    config->report = report;
-    renewing->conf = memory_new(sizeof *renewing->conf);
-    if (config_load(config, &renewing->now->config) && gate_conf_parse(renewing->conf, config, &renewing->now->config))
-        return true;
-    fprintf(report, "%s: nothing of it is taken: rules and settings stay as they are\n", config->path);
-    gate_conf_free(renewing->conf);
-    config_fini(config);
-    blob_wipe(&renewing->now->config);
-    *config = (struct config){.path = config->path, .report = report};
-    renewing->conf = memory_new(sizeof *renewing->conf);
-    renewing->now->config = blob_copy(&renewing->before->config);
-    gate_conf_parse(renewing->conf, config, &renewing->now->config);
-    return false;
-}
-
-static bool judge_now(struct renewing *renewing)
-{
-    // A configuration that names no list any more has been told to do without.
-    const struct blob *list = &renewing->before->credentials.crl;
-    return judge_apart(renewing->conf, renewing->now, list, &renewing->config);
-}
-
-static bool take_all(struct renewing *renewing)
-{
-    const struct credential_opening opening = {
-        .instance = renewing->conf->name, .unlock = unlock_apart, .kept = &renewing->before->credentials.key};
-    return credentials_read(&renewing->now->credentials, &renewing->config, "Gate", &renewing->conf->credentials,
-                            &opening) &&
-           judge_now(renewing);
-}
-
-static void keep(struct blob *now, const struct blob *before)
-{
-    blob_wipe(now);
-    if (before->len)
-        *now = blob_copy(before);
-}
-
-// Whom we believe is new, who we are is as it was.
-static bool take_authorities(struct renewing *renewing)
-{
-    const struct credentials *before = &renewing->before->credentials;
-    struct credentials *now = &renewing->now->credentials;
-    if (!now->ca.len || (renewing->conf->credentials.crl && !now->crl.len))
-        return false;
-    keep(&now->certificate, &before->certificate);
-    keep(&now->key, &before->key);
-    return judge_now(renewing);
-}
-
-static bool take_none(struct renewing *renewing)
-{
-    const struct credentials *before = &renewing->before->credentials;
-    struct credentials *now = &renewing->now->credentials;
-    keep(&now->ca, &before->ca);
-    keep(&now->crl, &before->crl);
-    keep(&now->certificate, &before->certificate);
-    keep(&now->key, &before->key);
-    return judge_now(renewing);
-}
-
-// Each further try is about what has been reported already.
-static bool take_credentials(struct renewing *renewing, FILE *report, bool *flawless)
-{
-    const char *path = renewing->config.path;
-    if (take_all(renewing))
-        return true;
-    *flawless = false;
-    renewing->config.report = NULL;
-    if (take_authorities(renewing)) {
-        fprintf(report, "%s: certificate and key stay as they are\n", path);
-        return true;
+    const struct handover *before = owner;
+    struct gate_conf *conf = memory_new(sizeof *conf);
+    if (gate_conf_parse(conf, config, text)) {
+        snprintf(conf->name, sizeof conf->name, "%s", (const char *)before->name.bytes);
+        return conf;
     }
-    fprintf(report, "%s: CA, certificate, key and revocation list stay as they are\n", path);
-    return take_none(renewing);
+    gate_conf_free(conf);
+    return NULL;
+}
+
+static void free_again(void *conf)
+{
+    gate_conf_free(conf);
+}
+
+static const struct credential_keys *keys_again(const void *conf)
+{
+    return &((const struct gate_conf *)conf)->credentials;
+}
+
+static bool judge_again(void *owner, void *conf, const struct credentials *now, const struct blob *list,
+                        struct config *config)
+{
+    (void)owner;
+    return judge_apart(conf, now, list, config);
 }
 
 struct gate_conf *gate_load_again(const char *name_or_file, const struct handover *before, struct handover *now,
                                   FILE *report, bool *flawless)
 {
+    static const struct again_kind kind = {.section = "Gate",
+                                           .parse = parse_again,
+                                           .free = free_again,
+                                           .keys = keys_again,
+                                           .judge = judge_again,
+                                           .unlock = unlock_apart};
     char path[4096];
     instance_config_path(path, sizeof path, name_or_file);
-    struct renewing renewing = {.before = before, .now = now, .config = {.path = path}};
-    *now = (struct handover){.name = blob_copy(&before->name)};
-    *flawless = take_text(&renewing, report);
-    snprintf(renewing.conf->name, sizeof renewing.conf->name, "%s", (const char *)before->name.bytes);
-    bool ok = take_credentials(&renewing, report, flawless);
-    config_fini(&renewing.config);
-    if (ok)
-        return renewing.conf;
-    handover_fini(now);
-    gate_conf_free(renewing.conf);
-    return NULL;
+    struct again again = {
+        .kind = &kind,
+        .owner = (void *)before,
+        .path = path,
+        .instance = (const char *)before->name.bytes,
+        .before = &before->force,
+        .report = report,
+    };
+    struct gate_conf *conf = again_read(&again);
+    *flawless = again.flawless;
+    *now = (struct handover){.force = again.now};
+    if (conf)
+        now->name = blob_copy(&before->name);
+    return conf;
 }

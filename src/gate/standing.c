@@ -34,7 +34,7 @@ void standing_judge_by(struct standing *standing, struct exchange *exchange, con
 
 struct tls_identity *standing_identity(const struct handover *news, const struct gate_conf *conf, struct fault *why)
 {
-    struct tls_material material = credentials_material(&news->credentials, &conf->credentials, TLS_GATE);
+    struct tls_material material = credentials_material(&news->force.credentials, &conf->credentials, TLS_GATE);
     enum tls_credential at_fault;
     return tls_identity_new(&material, &at_fault, why);
 }

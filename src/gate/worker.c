@@ -151,7 +151,7 @@ static void replace_identity(struct worker *worker, struct tls_identity *identit
 // The supervisor has found no mistake in it. What it says of anything but rules and trust is for the next login.
 static void heed(struct worker *worker, struct handover *news)
 {
-    struct gate_conf *conf = parse(&news->config);
+    struct gate_conf *conf = parse(&news->force.text);
     struct fault why;
     assert(conf);
     log_set_level(conf->log_level);
@@ -181,7 +181,7 @@ static void take_news(struct worker *worker, size_t size, int fd)
 static void turned(void *owner, usec_t now)
 {
     struct worker *worker = owner;
-    if (worker->dial && worker->news.config.bytes)
+    if (worker->dial && worker->news.force.text.bytes)
         heed(worker, &worker->news);
     if (worker->dial) {
         tell_counts(worker, now);
@@ -445,7 +445,8 @@ static const struct node_link LINK = {.turn = turn_link, .tunnel = tunnel_of};
 static bool open_tunnel(struct worker *worker, struct fault *fault)
 {
     const struct gate_conf *conf = worker->conf;
-    struct tls_material material = credentials_material(&worker->handover.credentials, &conf->credentials, TLS_GATE);
+    struct tls_material material =
+        credentials_material(&worker->handover.force.credentials, &conf->credentials, TLS_GATE);
     struct tunnel_config *config = &worker->config;
     *config = link_tuning_tunnel(&conf->link);
     config->lane.congestion = NULL; // see prepare
@@ -509,7 +510,7 @@ static bool configure(struct worker *worker, struct fault *fault)
     if (!handover_read(&worker->handover, WORKER_HANDOVER_FD, handover_size(WORKER_HANDOVER_FD, fault), fault))
         return false;
     close(WORKER_HANDOVER_FD);
-    worker->conf = parse(&worker->handover.config);
+    worker->conf = parse(&worker->handover.force.text);
     if (worker->handover.began.len)
         worker->began = parse(&worker->handover.began);
     if (!worker->conf || (worker->handover.began.len && !worker->began))

@@ -313,7 +313,7 @@ static char *load(struct own *own)
     FILE *out = open_memstream(&report, &size);
     if (!out)
         return NULL;
-    own->conf = portal_conf_load(own->name_or_file, PORTAL_OF_PROGRAM, &asking, &own->identity, out);
+    own->conf = portal_conf_load(own->name_or_file, PORTAL_OF_PROGRAM, &asking, &own->identity, NULL, out);
     fclose(out);
     size_t len = report ? strlen(report) : 0;
     if (len > 0 && report[len - 1] == '\n')

@@ -1,23 +1,21 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "os/resolv_keeper.h"
 
+#include "base/cursor.h"
+#include "base/memory.h"
 #include "os/clock.h"
 #include "os/log.h"
 #include "os/sandbox.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/inotify.h>
-#include <sys/prctl.h>
-#include <sys/socket.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 enum {
@@ -25,11 +23,6 @@ enum {
     PAUSE_MAX_MS = 30000, // so that a manager who keeps writing it is not fought at full speed
     CALM_MS = 120000,     // after so long without a fight the pause is short again
     BLIND_MS = 1000,      // between looks for what cannot be watched
-    READY_MS = 5000,      // what sealing itself may take
-    FAREWELL_MS = 3000,   // what giving back may take
-    CHANNEL_FD = 3,
-    LOCK_FD = 4,
-    FIRST_OTHER_FD = 5,
 };
 
 struct message {
@@ -50,8 +43,7 @@ struct keeper {
 
 static void tell(const struct message *message)
 {
-    ssize_t ignored = send(CHANNEL_FD, message, sizeof *message, MSG_DONTWAIT | MSG_NOSIGNAL);
-    (void)ignored; // who does not read gets no news
+    attendant_send(ATTENDANT_CHANNEL_FD, message, sizeof *message, NULL, 0); // who does not read gets no news
 }
 
 static void watch_directory_of(struct keeper *keeper, const char *path)
@@ -147,7 +139,7 @@ static int wait_ms(const struct keeper *keeper)
 static void keep(struct keeper *keeper)
 {
     for (;;) {
-        struct pollfd fds[] = {{.fd = CHANNEL_FD, .events = POLLIN}, {.fd = keeper->watch, .events = POLLIN}};
+        struct pollfd fds[] = {{.fd = ATTENDANT_CHANNEL_FD, .events = POLLIN}, {.fd = keeper->watch, .events = POLLIN}};
         if (poll(fds, 2, wait_ms(keeper)) < 0 && errno != EINTR)
             return;
         if (fds[0].revents)
@@ -161,32 +153,66 @@ static void keep(struct keeper *keeper)
     }
 }
 
-static void ignore_signals(void)
+// The order: texts and addresses in a memory file; beside it the lock, and where to log to, if anywhere.
+enum { ORDER, LOCK, LOG };
+
+static void put_text(FILE *out, const char *text)
 {
-    static const int all[] = {SIGTERM, SIGINT, SIGHUP, SIGQUIT, SIGPIPE, SIGUSR1, SIGUSR2};
-    sigset_t none;
-    for (size_t i = 0; i < sizeof all / sizeof all[0]; i++)
-        signal(all[i], SIG_IGN);
-    sigemptyset(&none);
-    sigprocmask(SIG_SETMASK, &none, NULL);
+    fwrite(text ? text : "", 1, strlen(text ? text : "") + 1, out);
 }
 
-// Of the program's descriptors it keeps two, and one to log to. The copies stand out of each other's way first.
-static void keep_descriptors(int channel, int lock, int log)
+static int write_order(const struct resolv_file *file)
 {
-    channel = fcntl(channel, F_DUPFD, FIRST_OTHER_FD);
-    lock = fcntl(lock, F_DUPFD, FIRST_OTHER_FD);
-    if (log >= 0)
-        dup2(log, STDERR_FILENO);
-    dup2(channel, CHANNEL_FD);
-    dup2(lock, LOCK_FD);
-    if (close_range(FIRST_OTHER_FD, UINT_MAX, 0) < 0) // an old kernel; one that stays open would hide the program's end
-        for (int fd = FIRST_OTHER_FD, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
-            close(fd);
-    int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-    dup2(null, STDIN_FILENO);
-    dup2(null, STDOUT_FILENO);
-    close(null);
+    int fd = memfd_create("usher-order", MFD_CLOEXEC);
+    FILE *out = fd >= 0 ? fdopen(dup(fd), "w") : NULL;
+    if (!out)
+        return fd;
+    put_text(out, file->path);
+    put_text(out, file->name);
+    put_text(out, file->search);
+    put_text(out, file->old);
+    fwrite(file->servers, sizeof *file->servers, file->server_count, out);
+    fclose(out);
+    return fd;
+}
+
+// What is read stays as long as the process.
+static bool read_order(struct resolv_file *file, int fd)
+{
+    off_t size = lseek(fd, 0, SEEK_END);
+    uint8_t *bytes = size > 0 ? memory_new((size_t)size) : NULL;
+    if (!bytes || pread(fd, bytes, (size_t)size, 0) != size)
+        return false;
+    struct reader r = reader_over(bytes, (size_t)size);
+    file->path = reader_text(&r);
+    file->name = reader_text(&r);
+    file->search = reader_text(&r);
+    const char *old = reader_text(&r);
+    file->old = old ? memory_text(old) : NULL;
+    file->server_count = reader_left(&r) / sizeof *file->servers;
+    struct address *servers = memory_new((file->server_count + 1) * sizeof *servers);
+    const uint8_t *raw = reader_bytes(&r, file->server_count * sizeof *servers);
+    if (r.failed)
+        return false;
+    memcpy(servers, raw, file->server_count * sizeof *servers);
+    file->servers = servers;
+    return true;
+}
+
+static bool take_order(struct resolv_file *file)
+{
+    int fds[ATTENDANT_FDS_MAX];
+    char room[1];
+    if (attendant_receive(ATTENDANT_CHANNEL_FD, room, sizeof room, fds, false) <= 0)
+        return false;
+    bool taken = read_order(file, fds[ORDER]);
+    file->lock = fds[LOCK];
+    close(fds[ORDER]);
+    if (fds[LOG] >= 0) {
+        dup2(fds[LOG], STDERR_FILENO);
+        close(fds[LOG]);
+    }
+    return taken;
 }
 
 static bool prepare(struct keeper *keeper, struct fault *fault)
@@ -195,68 +221,61 @@ static bool prepare(struct keeper *keeper, struct fault *fault)
     if (keeper->watch < 0)
         return fault_errno(fault, errno, "inotify");
     watch(keeper);
-    prctl(PR_SET_NAME, "usher-tun-dns");
-    sandbox_limits(FIRST_OTHER_FD + 16); // and no dumps: the program's keys are in its memory, too
     return sandbox_seal_keeper(fault);
 }
 
-static void become_keeper(struct resolv_file *file, int channel, int log)
+static int live(void)
 {
     struct message message = {.news = RESOLV_NOTHING};
-    struct keeper keeper = {.file = file, .pause_ms = SETTLE_MS, .taken = clock_now()};
-    ignore_signals();
-    keep_descriptors(channel, file->lock, log);
-    file->lock = LOCK_FD;
+    struct resolv_file file = {.lock = -1};
+    struct keeper keeper = {.file = &file, .pause_ms = SETTLE_MS, .taken = clock_now()};
+    if (!take_order(&file))
+        return 0; // there is nothing to keep
     bool ok = prepare(&keeper, &message.fault);
     if (!ok)
         message.news = RESOLV_TROUBLE;
     tell(&message);
     if (ok)
         keep(&keeper);
-    if (!resolv_file_release(file, &message.fault))
+    if (!resolv_file_release(&file, &message.fault))
         log_error("%s", message.fault.text);
-    _exit(ok ? 0 : 1);
+    return ok ? 0 : 1;
 }
 
-static pid_t fork_keeper(struct resolv_file *file, const int ends[2], int log)
+bool resolv_keeper_attendant(struct attendant *out, struct fault *fault)
 {
-    sigset_t all, before;
-    sigfillset(&all);
-    sigprocmask(SIG_BLOCK, &all, &before); // handlers of the program do not run in it
-    pid_t pid = fork();
-    if (pid == 0)
-        become_keeper(file, ends[1], log);
-    sigprocmask(SIG_SETMASK, &before, NULL);
-    return pid;
+    return attendant_start(out, "usher-tun-dns", live, fault);
+}
+
+static bool give_order(const struct attendant *attendant, const struct resolv_file *file, int log)
+{
+    int fds[] = {[ORDER] = write_order(file), [LOCK] = file->lock, [LOG] = log};
+    bool sent = fds[ORDER] >= 0 && attendant_send(attendant->channel, "", 1, fds, log < 0 ? LOG : LOG + 1);
+    if (fds[ORDER] >= 0)
+        close(fds[ORDER]);
+    return sent;
 }
 
 static bool await_ready(struct resolv_keeper *keeper, struct fault *fault)
 {
     struct resolv_conf_servers ignored;
-    struct pollfd fds = {.fd = keeper->news, .events = POLLIN};
-    if (poll(&fds, 1, READY_MS) == 1 && resolv_keeper_read(keeper, &ignored, fault) == RESOLV_NOTHING)
+    fault_set(fault, "the keeper of resolv.conf does not begin");
+    if (attendant_await(&keeper->attendant) && resolv_keeper_read(keeper, &ignored, fault) == RESOLV_NOTHING)
         return true;
-    if (!fds.revents)
-        fault_set(fault, "the keeper of resolv.conf does not begin");
     resolv_keeper_stop(keeper);
     return false;
 }
 
-bool resolv_keeper_start(struct resolv_keeper *out, struct resolv_file *file, int log, struct fault *fault)
+bool resolv_keeper_start(struct resolv_keeper *out, struct attendant *attendant, struct resolv_file *file, int log,
+                         struct fault *fault)
 {
     struct fault ignored;
-    int ends[2];
-    if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
-        fault_errno(fault, errno, "socketpair");
+    out->attendant = *attendant;
+    *attendant = ATTENDANT_NONE;
+    if (!give_order(&out->attendant, file, log)) {
+        fault_set(fault, "the keeper of resolv.conf has ended");
         resolv_file_release(file, &ignored);
-        return false;
-    }
-    *out = (struct resolv_keeper){.pid = fork_keeper(file, ends, log), .news = ends[0]};
-    close(ends[1]);
-    if (out->pid < 0) {
-        fault_errno(fault, errno, "fork");
-        resolv_file_release(file, &ignored);
-        close(ends[0]);
+        resolv_keeper_stop(out);
         return false;
     }
     resolv_file_forget(file);
@@ -267,8 +286,9 @@ enum resolv_news resolv_keeper_read(struct resolv_keeper *keeper, struct resolv_
                                     struct fault *fault)
 {
     struct message message;
-    ssize_t got = recv(keeper->news, &message, sizeof message, MSG_DONTWAIT);
-    if (got < 0 && (errno == EAGAIN || errno == EINTR))
+    int fds[ATTENDANT_FDS_MAX];
+    ssize_t got = attendant_receive(keeper->attendant.channel, &message, sizeof message, fds, true);
+    if (got < 0 && errno == EAGAIN)
         return RESOLV_NOTHING;
     if (got != sizeof message) {
         fault_set(fault, "the keeper of resolv.conf has ended");
@@ -281,7 +301,5 @@ enum resolv_news resolv_keeper_read(struct resolv_keeper *keeper, struct resolv_
 
 void resolv_keeper_stop(struct resolv_keeper *keeper)
 {
-    close(keeper->news);
-    for (unsigned waited = 0; waitpid(keeper->pid, NULL, WNOHANG) == 0 && waited < FAREWELL_MS; waited++)
-        usleep(1000);
+    attendant_stop(&keeper->attendant);
 }

@@ -6,18 +6,19 @@
 #ifndef OS_RESOLV_KEEPER_H
 #define OS_RESOLV_KEEPER_H
 
+#include "os/attendant.h"
 #include "os/resolv_file.h"
 
-#include <sys/types.h>
-
 struct resolv_keeper {
-    pid_t pid;
-    int news; // to poll for reading
+    struct attendant attendant; // its channel is to be polled for reading
 };
 
-// `file` has been taken; its lock is the keeper's from now on, and on failure it has been given back. `log` is where it
-// says what it cannot tell the program any more; -1: stderr.
-bool resolv_keeper_start(struct resolv_keeper *out, struct resolv_file *file, int log, struct fault *fault);
+// What will be one, if it is needed: before any secret is read.
+bool resolv_keeper_attendant(struct attendant *out, struct fault *fault);
+// `file` has been taken; its lock is the keeper's from now on, and on failure it has been given back. So is the attendant.
+// `log` is where it says what it cannot tell the program any more; -1: stderr.
+bool resolv_keeper_start(struct resolv_keeper *out, struct attendant *attendant, struct resolv_file *file, int log,
+                         struct fault *fault);
 
 enum resolv_news {
     RESOLV_NOTHING,

@@ -44,5 +44,8 @@ bool sandbox_seal_starter(struct fault *fault);
 // For a small process of root's that waits, and then writes a file: no socket, no process, no other capability than to write
 // what is root's. Everything that it does not need fails with EPERM, or kills it as above.
 bool sandbox_seal_keeper(struct fault *fault);
+// For one that waits, reads files and hands over what they hold: no file is written, no other capability kept than to read
+// what is others'. Else as above.
+bool sandbox_seal_reader(struct fault *fault);
 
 #endif

@@ -139,7 +139,8 @@ static const struct filter_rule allowed_portal[] = {
     CALL_IF(socket, IS(0, AF_NETLINK)),
     CALL_IF(socketpair, IS(0, AF_UNIX)),
     CALL(listen),
-    CALL(wait4), // for the keeper of resolv.conf
+    CALL(memfd_create), // what it says of files that are read again
+    CALL(wait4),        // for the keeper of resolv.conf
     CALL_IF(ioctl, IS(1, TUNSETIFF)),
     CALL_IF(ioctl, IS(1, TUNGETIFF)),
     CALL_IF(ioctl, IS(1, TUNGETFEATURES)),
@@ -188,7 +189,7 @@ static const struct filter_rule allowed_keeper[] = {
     CALL(read),
     CALL(write),
     CALL(pwrite64),
-    CALL(sendto), // on the one socket that it has
+    CALL(sendmsg), // on the one socket that it has
     CALL(close),
     CALL(open),
     CALL(openat),
@@ -236,6 +237,49 @@ static const struct filter_rule allowed_keeper[] = {
     CALL(exit_group),
 };
 
+// A reader's: the loop, files to read and the news of them, and memory files to hand on.
+static const struct filter_rule allowed_reader[] = {
+    CALL(epoll_ctl),
+    CALL(epoll_wait),
+    CALL(epoll_pwait),
+    CALL_IF(open, BITS(1, WRITING, 0)),
+    CALL_IF(openat, BITS(2, WRITING, 0)),
+    CALL(read),
+    CALL(write),
+    CALL(close),
+    CALL(stat),
+    CALL(fstat),
+    CALL(lstat),
+    CALL(newfstatat),
+    CALL(statx),
+    CALL(lseek),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(inotify_add_watch),
+    CALL(inotify_rm_watch),
+    CALL(memfd_create),
+    CALL_IF(fcntl, IS(1, F_ADD_SEALS)),
+    CALL(recvmsg), // on the one socket that it has
+    CALL(sendmsg),
+    CALL(clock_gettime),
+    CALL(restart_syscall),
+    CALL(brk),
+    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
+    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
+    CALL(munmap),
+    CALL(mremap),
+    CALL(madvise),
+    CALL(futex),
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(getrandom),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(geteuid),
+    CALL(exit),
+    CALL(exit_group),
+};
+
 static const struct filter_rule io_uring[] = {CALL(io_uring_setup)};
 
 bool sandbox_refuse_io_uring(struct fault *fault)
@@ -267,24 +311,33 @@ bool sandbox_seal_portal(struct fault *fault)
     return filter_allow(lists, 2, fault) && holds(openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC) < 0, fault);
 }
 
-// Root without capabilities writes what is root's by its permissions; this one is for files that are read-only.
-static bool keep_files_only(struct fault *fault)
+// Of root's capabilities this one alone, if there is any need of it: what is root's, root may read and write by permissions.
+static bool keep_only(unsigned capability, struct fault *fault)
 {
     if (capng_get_caps_process() < 0)
         return fault_set(fault, "sandbox: read the capabilities: not possible");
-    bool had = capng_have_capability(CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+    bool had = capng_have_capability(CAPNG_PERMITTED, capability);
     bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP); // not every root has it
     capng_clear(CAPNG_SELECT_ALL);
     if (had)
-        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_DAC_OVERRIDE);
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, capability);
     return capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) == 0 ||
            fault_set(fault, "sandbox: give up capabilities: not possible");
 }
 
+static bool seal_attendant(unsigned capability, const struct filter_list *list, struct fault *fault)
+{
+    if (!keep_only(capability, fault))
+        return false;
+    return filter_allow(list, 1, fault) && holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
+}
+
 bool sandbox_seal_keeper(struct fault *fault)
 {
-    if (!keep_files_only(fault))
-        return false;
-    const struct filter_list lists[] = {FILTER_LIST(allowed_keeper)};
-    return filter_allow(lists, 1, fault) && holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
+    return seal_attendant(CAP_DAC_OVERRIDE, &(struct filter_list)FILTER_LIST(allowed_keeper), fault);
+}
+
+bool sandbox_seal_reader(struct fault *fault)
+{
+    return seal_attendant(CAP_DAC_READ_SEARCH, &(struct filter_list)FILTER_LIST(allowed_reader), fault);
 }

@@ -3,6 +3,7 @@
 #include "portal/accept.h"
 
 #include "base/memory.h"
+#include "base/swap.h"
 #include "edge/dial/dial.h"
 #include "os/netlink.h"
 #include "os/routes.h"
@@ -26,6 +27,7 @@ struct accept {
     uv_loop_t *loop;
     uint32_t mark;
     struct policy *policy;
+    struct dial *dial;         // the node's
     struct resolver *resolver; // NULL: there are no name servers
     int icmp4_fd, icmp6_fd;
     struct netlink *nl;
@@ -121,7 +123,8 @@ static void serve(struct accept *accept, struct node *node)
         .mark = accept->mark,
         .source = access_source_of(&conf->accept, ""),
     };
-    exchange_add(node->exchange, dial_edge(dial_new(accept->loop, &config)));
+    accept->dial = dial_new(accept->loop, &config);
+    exchange_add(node->exchange, dial_edge(accept->dial));
 }
 
 static bool take_rights(struct portal *portal, struct fault *fault)
@@ -147,6 +150,25 @@ static bool take_exit(struct portal *portal, struct fault *fault)
     if (portal->accept)
         serve(portal->accept, &portal->node);
     return true;
+}
+
+void accept_take(struct portal *portal, struct portal_conf *now, FILE *report)
+{
+    struct accept *accept = portal->accept;
+    if (!accept) {
+        fprintf(report, "[Accept] takes effect when the portal is started again\n");
+        return;
+    }
+    SWAP(portal->conf->accept, now->accept);
+    struct policy *before = accept->policy;
+    accept->policy = access_policy(&portal->conf->accept, "");
+    refresh_locals(accept);
+    exchange_set_policy(portal->node.exchange, accept->policy);
+    policy_free(before);
+    uint32_t count = dial_judge_again(accept->dial);
+    node_wake(&portal->node);
+    if (count)
+        fprintf(report, "flows reset because [Accept] does not allow them any more: %u\n", (unsigned)count);
 }
 
 struct resolver *accept_resolver(const struct portal *portal)

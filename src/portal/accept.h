@@ -6,11 +6,18 @@
 
 #include "portal/step.h"
 
+#include <stdio.h>
+
 extern const struct step ACCEPT_RIGHTS; // what needs privileges: raw sockets
 extern const struct step ACCEPT_EXIT;   // after the node
 
 struct resolver;
 // Of names that the gate's side asks for; NULL: none are resolved.
 struct resolver *accept_resolver(const struct portal *portal);
+
+struct portal_conf;
+// Judges by the rules of `now` from here on, in exchange for those that were in force; flows that they do not allow are
+// reset.
+void accept_take(struct portal *portal, struct portal_conf *now, FILE *report);
 
 #endif

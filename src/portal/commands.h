@@ -7,6 +7,7 @@
 
 int command_up(const struct command_line *line);
 int command_down(const struct command_line *line);
+int command_reload(const struct command_line *line);
 int command_run(const struct command_line *line);
 int command_status(const struct command_line *line);
 int command_flows(const struct command_line *line);

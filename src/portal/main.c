@@ -11,6 +11,7 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "       usher-tun join [--no-up] [--as NAME] TOKEN|-\n"
                             "                                        make a portal by a token of usher-pki invite\n"
                             "       usher-tun renew NAME|FILE        get the next certificate now\n"
+                            "       usher-tun reload NAME|FILE       read its files again\n"
                             "       usher-tun status [NAME] [--json] what it is doing\n"
                             "       usher-tun flows [NAME] [--json]  one line a flow\n"
                             "       usher-tun top [NAME] [--once]    tunnels and flows, as they move\n"
@@ -27,6 +28,7 @@ static const struct command COMMANDS[] = {
     {"up", command_up, .takes_foreground = true, .takes_passphrase_fd = true, .takes_argument = true,
      .needs_argument = true},
     {"down", command_down, .takes_argument = true, .needs_argument = true},
+    {"reload", command_reload, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {"run", command_run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true,
      .needs_command = true},
     {"join", command_join, .takes_joining = true, .takes_argument = true, .needs_argument = true},

@@ -6,6 +6,7 @@
 #include "base/host_name.h"
 #include "cli/background.h"
 #include "cli/control.h"
+#include "cli/expiry.h"
 #include "cli/runtime.h"
 #include "config/portal_conf.h"
 #include "exchange/map.h"
@@ -13,6 +14,7 @@
 #include "node/node.h"
 #include "os/log_tally.h"
 #include "os/netlink.h"
+#include "portal/attendants.h"
 #include "portal/listening.h"
 
 #include <time.h>
@@ -20,11 +22,14 @@
 enum portal_state { PORTAL_CONNECTING, PORTAL_UP, PORTAL_PAUSED, PORTAL_DOWN };
 
 struct portal {
-    const struct portal_conf *conf;
-    const char *name_or_file; // of it
-    struct tls_identity *identity;
+    struct portal_conf *conf;      // in force
+    struct tls_identity *identity; // so is this
+    const char *name_or_file;      // of the configuration
+    struct in_force *force;        // what that was made of: taken by `renewal`
+    struct attendants *attendants; // portal/attendants.h
     struct background *background;
     uv_loop_t *loop;
+    struct expiry *expiry;
 
     // In the order of set-up.
     struct runtime runtime;
@@ -39,13 +44,16 @@ struct portal {
     int *forward_fds;              // one for each port of conf->forwards, until the node has them
     int renewer;                   // whose process ends when this does; -1: none
     struct accept *accept;         // portal/accept.h; NULL: the gate's side may open nothing
+    struct renewal *renewal;       // portal/renewal.h
     struct node node;
     struct handed *handed;                     // the node's
+    struct socks *socks_entrance;              // the node's; NULL: no Socks
     struct map map;                            // of the node
     struct naming *naming;                     // portal/naming.h; NULL: no Domains
     struct control_session *control_session;   // the node's
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
+    bool gates_are_new;       // `path` does not know them yet
     struct wall_clock *clock; // news of it; NULL: cannot be had
 
     struct log_tally unread; // flows that were reset: their applications took nothing

@@ -29,7 +29,7 @@ static struct portal_conf *load(const char *name_or_file, FILE *report)
 {
     const struct asking asking = {.fd = -1, .nobody = true};
     struct tls_identity *identity;
-    struct portal_conf *conf = portal_conf_load(name_or_file, PORTAL_OF_HOST, &asking, &identity, report);
+    struct portal_conf *conf = portal_conf_load(name_or_file, PORTAL_OF_HOST, &asking, &identity, NULL, report);
     if (!conf)
         return NULL;
     tls_identity_free(identity);

@@ -20,7 +20,7 @@ int portal_run(struct portal *portal)
     signal(SIGPIPE, SIG_IGN);
     portal_open(portal, &loop);
     struct watchdog *watchdog = watchdog_new(&loop);
-    struct expiry *expiry = expiry_new(
+    portal->expiry = expiry_new(
         &loop, credentials_validity(tls_identity_expires(portal->identity), &portal->conf->credentials, TLS_PORTAL));
     if (setup_take(portal, &portal->failure)) {
         portal_hurry(portal);
@@ -29,7 +29,7 @@ int portal_run(struct portal *portal)
     }
     portal_close(portal);
     watchdog_free(watchdog);
-    expiry_free(expiry);
+    expiry_free(portal->expiry);
     uv_run(&loop, UV_RUN_DEFAULT);
     uv_loop_close(&loop);
     if (*portal->failure.text)

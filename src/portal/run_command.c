@@ -38,6 +38,9 @@ enum {
 
 struct front {
     struct portal_conf *conf;
+    const char *name_or_file; // of that
+    struct in_force force;
+    struct attendants attendants; // the portal's
     struct job job;
     sigset_t masked; // as we were called
     int signals;
@@ -86,7 +89,7 @@ static bool watch_signals(struct front *front)
     return front->signals >= 0;
 }
 
-static void be_portal(const struct front *front, struct tls_identity *identity, int life, int hand)
+static void be_portal(struct front *front, struct tls_identity *identity, int life, int hand)
 {
     struct tun tun;
     struct background background;
@@ -96,7 +99,13 @@ static void be_portal(const struct front *front, struct tls_identity *identity, 
     if (!tun_receive(hand, &tun)) // who should have sent it says why
         _exit(EXIT_FAILED);
     close(hand);
-    struct portal portal = {.conf = front->conf, .identity = identity, .background = &background, .given = &tun};
+    struct portal portal = {.conf = front->conf,
+                            .identity = identity,
+                            .name_or_file = front->name_or_file,
+                            .force = &front->force,
+                            .attendants = &front->attendants,
+                            .background = &background,
+                            .given = &tun};
     int code = portal_run(&portal);
     tls_identity_free(identity);
     portal_conf_free(front->conf);
@@ -148,6 +157,8 @@ static bool launch(struct front *front, struct tls_identity *identity, char **co
     bool ok = watch_signals(front) || fault_errno(fault, errno, "signalfd");
     ok = ok && start_portal(front, identity, &hand, fault);
     tls_identity_free(identity);
+    in_force_wipe(&front->force);
+    attendants_leave(&front->attendants);
     sandbox_hide_memory(false);
     ok = ok && start_inside(front, command, hand, fault);
     if (hand >= 0)
@@ -297,11 +308,15 @@ static void name_run(char name[INSTANCE_NAME_MAX + 1])
 int command_run(const struct command_line *line)
 {
     struct tls_identity *identity;
-    struct front front = {.signals = -1, .life = -1, .channel = -1};
+    struct front front = {.name_or_file = line->argument, .signals = -1, .life = -1, .channel = -1};
     struct fault fault = {""};
     hold_standard_places();
     sandbox_hide_memory(true);
-    front.conf = portal_load(line, PORTAL_OF_COMMAND, false, &identity);
+    if (!attendants_start(&front.attendants, false, &fault)) {
+        fprintf(stderr, "usher-tun: %s\n", fault.text);
+        return EXIT_FAILED;
+    }
+    front.conf = portal_load(line, PORTAL_OF_COMMAND, false, &identity, &front.force);
     if (!front.conf)
         return EXIT_WRONG;
     name_run(front.conf->name);

@@ -15,6 +15,7 @@
 #include "portal/forwarding.h"
 #include "portal/handing.h"
 #include "portal/naming.h"
+#include "portal/renewal.h"
 #include "portal/renewer.h"
 #include "portal/socks.h"
 #include "portal/status.h"
@@ -187,6 +188,7 @@ static const struct step *const WITH_TUN[] = {
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
     &RENEWER,
+    &RENEWAL,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,
@@ -215,6 +217,7 @@ static const struct step *const WITHOUT_TUN[] = {
     &FORWARDING_SOCKETS,
     &ACCEPT_RIGHTS,
     &RENEWER,
+    &RENEWAL,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,
@@ -236,6 +239,7 @@ static const struct step *const WITH_GIVEN_TUN[] = {
     &CAPTURING_GIVEN,
     &CONTROL,
     &NAMING_REST,
+    &RENEWAL,
     &PRIVILEGES,
     &NODE,
     &CONTROL_SESSION,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// status and flows, as text.
+// status, flows and reload, as text.
 
 #include "cli/denials.h"
 #include "cli/expiry.h"
@@ -49,6 +49,7 @@ static void print_status(FILE *out, const struct json_t *status)
     if (strcmp(text(a, status, "last_error"), "-"))
         fprintf(out, "  last error  %s\n", a);
     denials_print_count(out, status, "usher-tun");
+    query_lines(out, "  refused     ", query_part(status, "refused"));
     expiry_print(out, status);
 }
 
@@ -83,6 +84,34 @@ static int ask(const struct command_line *line, const char *request,
         .name = line->argument ? name : NULL,
         .json = line->json,
         .print = print,
+    };
+    return query_run(&query);
+}
+
+static void print_reload(FILE *out, const struct json_t *answer)
+{
+    (void)out;
+    query_lines(stderr, "usher-tun: ", query_part(answer, "messages"));
+}
+
+int command_reload(const struct command_line *line)
+{
+    char name[INSTANCE_NAME_MAX + 1];
+    struct fault fault;
+    if (!instance_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-tun: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    const struct query query = {
+        .program = "usher-tun",
+        .role = "portal",
+        .line = "reload",
+        .name = name,
+        .json = line->json,
+        .print = print_reload,
+        .done = "done",
+        .nothing = "not all of it is in force",
+        .failure = EXIT_WRONG,
     };
     return query_run(&query);
 }

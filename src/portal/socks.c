@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "portal/socks.h"
 
+#include "base/swap.h"
 #include "edge/listen/socks/socks.h"
 
 static bool take_sockets(struct portal *portal, struct fault *fault)
@@ -30,7 +31,7 @@ static bool take_entrance(struct portal *portal, struct fault *fault)
     (void)fault;
     if (portal->socks.count == 0)
         return true;
-    struct socks *socks = socks_new(portal->loop, &config);
+    struct socks *socks = portal->socks_entrance = socks_new(portal->loop, &config);
     exchange_add(portal->node.exchange, socks_edge(socks));
     for (size_t i = 0; i < portal->socks.count; i++)
         socks_listen(socks, portal->socks.fds[i]);
@@ -40,6 +41,18 @@ static bool take_entrance(struct portal *portal, struct fault *fault)
 
 const struct step SOCKS_SOCKETS = {"SOCKS sockets", take_sockets, undo_sockets};
 const struct step SOCKS_ENTRANCE = {"SOCKS", take_entrance, NULL};
+
+void socks_take(struct portal *portal, struct portal_conf *now, FILE *report)
+{
+    struct socks_keys *keys = &portal->conf->socks;
+    (void)report;
+    SWAP(keys->allow, now->socks.allow);
+    SWAP(keys->user, now->socks.user);
+    SWAP(keys->password, now->socks.password);
+    SWAP(keys->password_file, now->socks.password_file);
+    if (portal->socks_entrance)
+        socks_admit(portal->socks_entrance, keys->allow.items, keys->allow.count, keys->user, keys->password);
+}
 
 unsigned socks_descriptors(const struct portal_conf *conf)
 {

@@ -11,6 +11,9 @@ extern const struct step SOCKS_SOCKETS;
 // Once there is a node.
 extern const struct step SOCKS_ENTRANCE;
 
+// Who may use it as `now` has it, in exchange for what was in force.
+void socks_take(struct portal *portal, struct portal_conf *now, FILE *report);
+
 // That it may need, flows included.
 unsigned socks_descriptors(const struct portal_conf *conf);
 

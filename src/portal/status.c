@@ -10,6 +10,7 @@
 #include "portal/handing.h"
 #include "portal/naming.h"
 #include "portal/probing.h"
+#include "portal/renewal.h"
 #include "portal/system_dns.h"
 
 #include <stdio.h>
@@ -83,6 +84,7 @@ static void tell_status(const void *part, struct facts *facts)
     const struct validity validity =
         credentials_validity(tls_identity_expires(portal->identity), &portal->conf->credentials, TLS_PORTAL);
     validity_describe(&validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
+    renewal_describe(portal, facts);
     facts_text(facts, "last_error", "why the tunnel is not, or was not, up", portal->last_error.text);
     facts_group(facts, "counters");
     usher_counters_describe(&portal->node.counters, facts);
@@ -158,6 +160,8 @@ void status_answer(void *owner, const char *line, struct control_request *reques
         control_reply(request, tell_flows, portal);
     } else if (!strcmp(line, "denials")) {
         control_reply(request, tell_denials, portal);
+    } else if (!strcmp(line, "reload")) {
+        renewal_request(portal, request);
     } else if (!strcmp(line, "down")) {
         control_reply(request, tell_name, portal);
         portal_stop(portal, "asked to");

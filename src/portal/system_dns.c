@@ -156,12 +156,12 @@ static bool take_resolv_conf(struct portal *portal, const struct names *names, s
         return false;
     note_servers(dns, &before.servers);
     resolv_conf_fini(&before);
-    if (!resolv_keeper_start(&dns->keeper, &file, portal->background->log, fault)) {
+    if (!resolv_keeper_start(&dns->keeper, &portal->attendants->keeper, &file, portal->background->log, fault)) {
         *dns->servers = '\0';
         return false;
     }
     dns->kept = true;
-    uv_poll_init(portal->loop, &dns->news, dns->keeper.news);
+    uv_poll_init(portal->loop, &dns->news, dns->keeper.attendant.channel);
     dns->news.data = dns;
     uv_poll_start(&dns->news, UV_READABLE, hear);
     return true;
@@ -190,21 +190,27 @@ static void choose(struct portal *portal)
     forget(&names);
 }
 
-// What a dead one of our name has left goes in any case.
-static bool take(struct portal *portal, struct fault *fault)
+static void begin(struct portal *portal)
 {
     const struct names_keys *keys = &portal->conf->names;
     struct fault why;
-    (void)fault;
     if (geteuid() == 0 && !resolv_file_give_back(RESOLV_FILE_PATH, portal->conf->name, &why))
         log_warning("%s", why.text);
     if (!keys->domains.count)
-        return true;
+        return;
     portal->system_dns = memory_new(sizeof *portal->system_dns);
     *portal->system_dns = (struct system_dns){.portal = portal, .way = WAY_NONE};
     if (keys->system)
         choose(portal);
     naming_set_rest(portal, portal->system_dns->servers);
+}
+
+// What a dead one of our name has left goes in any case.
+static bool take(struct portal *portal, struct fault *fault)
+{
+    (void)fault;
+    begin(portal);
+    attendant_stop(&portal->attendants->keeper); // one that is not needed
     return true;
 }
 

@@ -14,7 +14,7 @@ int command_check(const struct command_line *line)
 {
     sandbox_protect_secrets();
     struct tls_identity *identity;
-    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, true, &identity);
+    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, true, &identity, NULL);
     if (!conf)
         return EXIT_WRONG;
     tls_identity_free(identity);
@@ -23,12 +23,11 @@ int command_check(const struct command_line *line)
 }
 
 // In the process that stays.
-static int run(const struct portal_conf *conf, const char *name_or_file, struct tls_identity *identity,
-               struct background *background, struct fault *fault)
+static int run(struct portal *portal, struct background *background, struct fault *fault)
 {
-    struct portal portal = {.conf = conf, .name_or_file = name_or_file, .identity = identity, .background = background};
-    int code = portal_run(&portal);
-    *fault = portal.failure;
+    portal->background = background;
+    int code = portal_run(portal);
+    *fault = portal->failure;
     return code;
 }
 
@@ -69,25 +68,31 @@ int command_up(const struct command_line *line)
     struct tls_identity *identity;
     struct fault fault = {""};
     struct background background = BACKGROUND_NONE;
+    struct attendants attendants;
+    struct in_force force = {0};
     int code = EXIT_FAILED;
     sandbox_protect_secrets();
-    if ((geteuid() && !portal_conf_suits_user(line->argument, &fault)) || !is_free(line->argument, &fault)) {
+    if ((geteuid() && !portal_conf_suits_user(line->argument, &fault)) || !is_free(line->argument, &fault) ||
+        !attendants_start(&attendants, true, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }
-    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, false, &identity);
+    struct portal_conf *conf = portal_load(line, PORTAL_OF_HOST, false, &identity, &force);
     if (!conf)
         return EXIT_WRONG;
+    struct portal portal = {
+        .conf = conf, .identity = identity, .name_or_file = line->argument, .force = &force, .attendants = &attendants};
 
     bool stays = line->foreground || background_start(&background, &code, &fault);
     if (stays)
-        code = run(conf, line->argument, identity, &background, &fault);
+        code = run(&portal, &background, &fault);
     // A child has told the command that waits, which tells the person.
     if (*fault.text && (line->foreground || !stays))
         fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);
     if (!stays && code != EXIT_DONE)
         sweep(conf->name);
     tls_identity_free(identity);
+    in_force_wipe(&force);
     portal_conf_free(conf);
     return code;
 }

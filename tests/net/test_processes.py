@@ -18,7 +18,7 @@ from test_system_dns import Resolving, room  # noqa: F401: a fixture
 
 NOBODY = 65534
 PIDFD_GETFD = 438  # pidfd_getfd(2)
-DAC_OVERRIDE, NET_ADMIN = 1 << 1, 1 << 12
+DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN = 1 << 1, 1 << 2, 1 << 12
 EVERY = (1 << 64) - 1
 # DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_RESOURCE
 SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 12, 13, 24))
@@ -34,10 +34,12 @@ TABLE = {
     "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
+    "reader": Row(0, DAC_READ_SEARCH, DAC_READ_SEARCH, 1, 2, LOOP | {"unix", "inotify"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
                   {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
     "front of run": Row(SOMEBODY, 0, EVERY, 0, 0, LOOP | {"stdio", "signalfd", "unix", "/run/usher", "memfd"}),
-    "portal of run": Row(SOMEBODY, 0, EVERY, 1, 2, LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "portal of run": Row(SOMEBODY, 0, EVERY, 1, 2,
+                         LOOP | {"inotify", "timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "init of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "unix", "signalfd", "stdio"}),
     "command of run": Row(SOMEBODY, 0, EVERY, 1, 0, {"null", "log", "pipe", "stdio"}),
 }
@@ -127,6 +129,8 @@ def portal(lab, pki, tmp_path, gate):
 
 def test_portal_and_gate(portal, gate):
     judge("portal", portal.pid())
+    (reader,) = children(portal.pid())
+    judge("reader", reader)
     judge("supervisor", gate.pid())
     judge("worker", gate.worker_pids()[0])
 

@@ -127,7 +127,7 @@ def test_the_keeper_is_small_and_sealed(portal):
     assert re.search(r"Seccomp:\t(\d)", status)[1] == "2" and re.search(r"NoNewPrivs:\t(\d)", status)[1] == "1"
     kinds = [os.readlink(f"/proc/{keeper}/fd/{fd}") for fd in sorted(os.listdir(f"/proc/{keeper}/fd"), key=int)]
     assert len(kinds) == 6, kinds  # stdin, stdout, stderr, the portal, our file, inotify
-    assert "inotify" in kinds[5]
+    assert any("inotify" in kind for kind in kinds)
 
 
 def test_a_killed_portal_gives_back_within_a_second(portal, room):

@@ -91,6 +91,8 @@ def test_within_them(lab, pki, tmp_path):
             sock.sendall(b"x")
             assert sock.recv(1) == b"x"
         assert "1 received" in lab.client.run("ping", "-c", "1", "-W", "5", SERVER4, check=False).stdout
+        done = lab.portal.run(*within("usher-tun@.service"), USHER_TUN, "reload", portal.conf, check=False)
+        assert (done.returncode, done.stderr) == (0, "usher-tun: nothing has changed since it was last read\n")
         rules = lab.portal.run("ip", "rule").stdout
         lab.portal.run("ip", "rule", "delete", "priority", re.search(r"^(7\d\d\d):", rules, re.MULTILINE)[1])
         wait_until(lambda: lab.portal.run("ip", "rule").stdout == rules, 5, "the rule is put back")

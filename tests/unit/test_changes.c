@@ -3,6 +3,9 @@
 #include "config/changes.h"
 #include "unit.h"
 
+#include <stdlib.h>
+#include <string.h>
+
 static const struct {
     const char *name, *before, *now, *section, *key;
     bool changed;
@@ -29,8 +32,47 @@ static void test_cases(void **state)
     }
 }
 
+static const struct {
+    const char *name, *began, *before, *now, *told;
+} tales[] = {
+    {"nothing", "Device = a\n", "Device = a\n", "Device = a\n", ""},
+    {"one", "Device = a\n", "Device = a\n", "Device = b\n", "Device takes effect later\n"},
+    {"two", "", "", "MTU = 1400\nDevice = b\n", "Device takes effect later\nMTU takes effect never\n"},
+    {"as it began", "Device = a\n", "Device = b\n", "Device = a\n", ""},
+    {"whatever it began with", NULL, "Device = b\n", "Device = a\n", "Device takes effect later\n"},
+    {"told before", "Device = a\n", "Device = b\n", "Device = b\n", ""},
+};
+
+static struct blob portal_text(const char *text)
+{
+    char room[256];
+    snprintf(room, sizeof room, "[Portal]\n%s", text ? text : "");
+    return blob_text(room);
+}
+
+static void test_tales(void **state)
+{
+    static const struct change_delay table[] = {{"Portal", "Device", "later"}, {"Portal", "MTU", "never"}};
+    (void)state;
+    for (size_t i = 0; i < COUNT(tales); i++) {
+        struct blob began = portal_text(tales[i].began), before = portal_text(tales[i].before),
+                    now = portal_text(tales[i].now);
+        const struct change_texts texts = {tales[i].began ? &began : NULL, &before, &now};
+        char *told = NULL;
+        size_t size;
+        FILE *report = open_memstream(&told, &size);
+        changes_tell(&texts, table, COUNT(table), report);
+        fclose(report);
+        CASE(tales[i].name, !strcmp(told, tales[i].told));
+        free(told);
+        blob_wipe(&began);
+        blob_wipe(&before);
+        blob_wipe(&now);
+    }
+}
+
 int main(void)
 {
-    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases)};
+    const struct CMUnitTest tests[] = {cmocka_unit_test(test_cases), cmocka_unit_test(test_tales)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

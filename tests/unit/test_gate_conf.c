@@ -179,13 +179,13 @@ static void read_as_worker(int fd)
     struct config config = {.path = "gate.conf"};
     struct gate_conf *again = calloc(1, sizeof(*again));
     assert_true(handover_read(&got, fd, handover_size(fd, &fault), &fault));
-    assert_memory_equal(got.credentials.certificate.bytes, "certificate", 12);
-    assert_int_equal(got.credentials.key.len, 3);
-    assert_int_equal(got.credentials.crl.len, 0);
-    assert_null(got.credentials.crl.bytes);
+    assert_memory_equal(got.force.credentials.certificate.bytes, "certificate", 12);
+    assert_int_equal(got.force.credentials.key.len, 3);
+    assert_int_equal(got.force.credentials.crl.len, 0);
+    assert_null(got.force.credentials.crl.bytes);
     assert_string_equal((char *)got.name.bytes, "gate");
     assert_string_equal((char *)got.servers.bytes, "10.0.0.53,[fd00::53]");
-    assert_true(gate_conf_parse(again, &config, &got.config));
+    assert_true(gate_conf_parse(again, &config, &got.force.text));
     config_fini(&config);
     assert_true(again->credentials.allow_tls12);
     assert_string_equal(again->user, "daemon");
@@ -199,7 +199,7 @@ static void read_as_worker(int fd)
     assert_int_equal(again->access.count, 3);
     gate_conf_free(again);
     handover_fini(&got);
-    assert_null(got.credentials.key.bytes);
+    assert_null(got.force.credentials.key.bytes);
 }
 
 static void test_handover(void **state)
@@ -207,14 +207,14 @@ static void test_handover(void **state)
     (void)state;
     struct handover handover = {
         .name = {(uint8_t *)"gate", 4},
-        .credentials.ca = {(uint8_t *)"ca", 2},
-        .credentials.certificate = {(uint8_t *)"certificate", 11},
-        .credentials.key = {(uint8_t *)"key", 3},
+        .force.credentials.ca = {(uint8_t *)"ca", 2},
+        .force.credentials.certificate = {(uint8_t *)"certificate", 11},
+        .force.credentials.key = {(uint8_t *)"key", 3},
         .servers = {(uint8_t *)"10.0.0.53,[fd00::53]", 20},
     };
     struct fault fault;
     assert_true(parse("MinimumTLS = 1.2\nUser = daemon\nOpensPerSecond = 5\nUdpTimeout = 60s\nWindowMax = 1M", ""));
-    handover.config = (struct blob){(uint8_t *)text, text_len};
+    handover.force.text = (struct blob){(uint8_t *)text, text_len};
     int fd = handover_write(&handover, &fault);
     assert_true(fd >= 0);
     read_as_worker(fd);

@@ -358,9 +358,106 @@ static void test_untrusted(void **state)
     }
 }
 
+static bool down_twice(struct world *world)
+{
+    return world->downs == 2;
+}
+
+// By another identity, if it is not NULL, and to a gate that is configured as `host`.
+static void renew(struct world *world, const char *host, struct tls_identity *identity)
+{
+    struct path_gate to = {.host = host, .port = world->at.port, .peer_name = "gate.example.net"};
+    const struct path_config config = {.gates = &to,
+                                       .gate_count = 1,
+                                       .identity = identity ? identity : world->portal_identity,
+                                       .tunnel = tunnel_config};
+    path_renew(world->path, &config);
+}
+
+static void test_renewed_and_the_same(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    struct tls_identity *another = certs_identity(TLS_PORTAL, (struct certs_case){.stem = "pki/branch"});
+    renew(world, "127.0.0.1", another);
+    tls_identity_free(world->portal_identity); // the tunnel goes by it still
+    world->portal_identity = another;
+    run(world, never, 300);
+    assert_true(world->ups == 1 && world->downs == 0 && path_tunnel(world->path));
+    assert_string_equal(path_gate(world->path)->host, "127.0.0.1");
+    world_free(world);
+}
+
+// By other authorities the gate is nobody.
+static void test_renewed_and_trusted_no_more(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    struct tls_identity *alien =
+        certs_identity(TLS_PORTAL, (struct certs_case){.stem = "alien/branch", .ca = "alien/ca.crt"});
+    usec_t start = clock_now();
+    renew(world, "127.0.0.1", alien);
+    assert_true(run(world, down, 3000));
+    assert_true(world->lost == 1 && world->end == PATH_LOST);
+    CASE(world->why, strstr(world->why, "the gate's certificate"));
+    assert_true(run(world, down_twice, 3000)); // the next attempt comes at once
+    assert_true(clock_now() - start < 1 * USEC_PER_SEC);
+    assert_int_equal(world->end, PATH_UNTRUSTED);
+    renew(world, "127.0.0.1", NULL);
+    assert_true(run(world, up_twice, 1000));
+    world_free(world);
+    tls_identity_free(alien);
+}
+
+static void test_renewed_and_listed_no_more(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    renew(world, "localhost", NULL);
+    assert_string_equal(path_gate(world->path)->host, "127.0.0.1"); // that has the tunnel
+    assert_true(run(world, up_twice, 3000));
+    assert_int_equal(world->lost, 1);
+    assert_string_equal(world->why, "the portal's configuration names this gate no longer");
+    assert_string_equal(path_gate(world->path)->host, "localhost");
+    world_free(world);
+}
+
+// What is under way, or waits, begins anew.
+static void test_renewed_while_down(void **state)
+{
+    (void)state;
+    struct world *world = world_new("no-such-host.invalid");
+    renew(world, "127.0.0.1", NULL); // resolving
+    assert_true(run(world, up, 1000));
+    world_free(world);
+
+    world = world_new("127.0.0.1");
+    gate_closes(world);
+    assert_true(run(world, down_four_times, 5000));
+    gate_opens(world);
+    renew(world, "127.0.0.1", NULL); // waiting
+    assert_true(run(world, up, 500));
+    world_free(world);
+
+    world = world_new("127.0.0.1");
+    path_stop(world->path, "asked to");
+    renew(world, "127.0.0.1", NULL); // ending
+    assert_true(run(world, down, 1000));
+    run(world, never, 300);
+    assert_int_equal(world->ups, 0);
+    world_free(world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_renewed_and_the_same),
+        cmocka_unit_test(test_renewed_and_trusted_no_more),
+        cmocka_unit_test(test_renewed_and_listed_no_more),
+        cmocka_unit_test(test_renewed_while_down),
         cmocka_unit_test(test_up_by_address_and_name),
         cmocka_unit_test(test_unknown_host),
         cmocka_unit_test(test_backoff_and_return),

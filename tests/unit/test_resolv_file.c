@@ -410,8 +410,10 @@ static void test_read_only(void **state)
 
 static void start(struct resolv_keeper *keeper)
 {
+    struct attendant attendant;
+    assert_true(resolv_keeper_attendant(&attendant, &fault));
     take();
-    if (!resolv_keeper_start(keeper, &file, -1, &fault))
+    if (!resolv_keeper_start(keeper, &attendant, &file, -1, &fault))
         fail_msg("%s", fault.text);
     assert_int_equal(file.lock, -1);
 }
@@ -423,20 +425,20 @@ static void test_keeper(void **state)
     put(path, OLD);
     start(&keeper);
     assert_false(resolv_file_give_back(path, "branch", &fault)); // it holds it
-    kill(keeper.pid, SIGTERM);                                   // to all, as a service manager does
-    kill(keeper.pid, SIGINT);
-    kill(keeper.pid, SIGHUP);
+    kill(keeper.attendant.pid, SIGTERM);                         // to all, as a service manager does
+    kill(keeper.attendant.pid, SIGINT);
+    kill(keeper.attendant.pid, SIGHUP);
     usleep(50000);
     assert_true(is_ours());
     resolv_keeper_stop(&keeper);
     assert_string_equal(get(path), OLD);
     assert_int_equal(entries(), 1);
-    assert_int_equal(waitpid(keeper.pid, NULL, 0), -1); // reaped already
+    assert_int_equal(waitpid(keeper.attendant.pid, NULL, 0), -1); // reaped already
 }
 
 static enum resolv_news await_news(struct resolv_keeper *keeper, struct resolv_conf_servers *servers)
 {
-    struct pollfd fds = {.fd = keeper->news, .events = POLLIN};
+    struct pollfd fds = {.fd = keeper->attendant.channel, .events = POLLIN};
     return poll(&fds, 1, 5000) == 1 ? resolv_keeper_read(keeper, servers, &fault) : RESOLV_NOTHING;
 }
 
@@ -524,7 +526,7 @@ static void test_keeper_is_killed(void **state)
     struct resolv_conf_servers servers;
     put(path, OLD);
     start(&keeper);
-    kill(keeper.pid, SIGKILL);
+    kill(keeper.attendant.pid, SIGKILL);
     assert_int_equal(await_news(&keeper, &servers), RESOLV_GONE);
     resolv_keeper_stop(&keeper);
     assert_true(is_ours());

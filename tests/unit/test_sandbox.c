@@ -326,6 +326,66 @@ static void one_that_starts_others(void **state)
     assert_int_equal(in_child(starter, NULL), 0);
 }
 
+static int sealed_reader_attempt(const void *arg)
+{
+    struct fault fault;
+    if (!sandbox_seal_reader(&fault))
+        return CHILD_NOT_SEALED;
+    long (*const *attempt)(void) = arg;
+    if ((*attempt)() != -1)
+        return CHILD_SUCCEEDED;
+    return errno == EPERM ? CHILD_EPERM : CHILD_OTHER_ERROR;
+}
+
+// The same but for reading.
+static void what_no_reader_does(void **state)
+{
+    (void)state;
+    page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < COUNT(forbidden); i++) {
+        if (SANITIZED && forbidden[i].sanitizer_needs_it)
+            continue;
+        int end = in_child(sealed_reader_attempt, &forbidden[i].attempt);
+        bool as_it_should = forbidden[i].attempt == try_open
+                                ? end == CHILD_SUCCEEDED
+                                : end == (forbidden[i].outcome == DIES ? -SIGSYS : CHILD_EPERM);
+        if (!as_it_should)
+            fail_msg("%s ends with %d", forbidden[i].name, end);
+    }
+    munmap(page, 4096);
+}
+
+static long try_write(void)
+{
+    return open("/dev/null", O_WRONLY);
+}
+static long try_read_and_write(void)
+{
+    return open("/dev/null", O_RDWR);
+}
+static long try_make(void)
+{
+    return open("/tmp/usher-made-by-a-reader", O_RDONLY | O_CREAT, 0600);
+}
+static long try_truncate(void)
+{
+    return open("/dev/null", O_RDONLY | O_TRUNC);
+}
+static long try_rename(void)
+{
+    return rename("/tmp/usher-no-such-file", "/tmp/usher-nor-this");
+}
+
+static void a_reader_only_reads(void **state)
+{
+    static long (*const attempts[])(void) = {try_write, try_read_and_write, try_make, try_truncate, try_rename};
+    (void)state;
+    if (SANITIZED) // whose runtime opens files
+        skip();
+    for (size_t i = 0; i < COUNT(attempts); i++)
+        assert_int_equal(in_child(sealed_reader_attempt, &attempts[i]), CHILD_EPERM);
+}
+
 // What the loop, the allocator and the log do in a worker; the number of the step that failed, or 0.
 static int sealed_errands(const void *arg)
 {
@@ -592,6 +652,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_no_worker_does),
         cmocka_unit_test(what_no_keeper_does),
+        cmocka_unit_test(what_no_reader_does),
+        cmocka_unit_test(a_reader_only_reads),
         cmocka_unit_test(what_no_portal_does),
         cmocka_unit_test(one_that_starts_others),
         cmocka_unit_test(what_a_worker_does),

@@ -3,20 +3,15 @@
 #ifndef LINK_PATH_CONFIG_H
 #define LINK_PATH_CONFIG_H
 
+#include "link/path/gate.h"
 #include "link/path/proxy.h"
 #include "link/tunnel/tunnel.h"
 
 struct netlink;
 
-struct path_gate {
-    const char *host; // name or address
-    uint16_t port;
-    const char *peer_name; // what its certificate must carry
-};
-
-// Borrowed as long as the path lives, with all that it points to.
+// Borrowed as long as the path lives, or is renewed, with all that it points to.
 struct path_config {
-    const struct path_gate *gates; // in order of preference
+    const struct path_gate *gates; // in order of preference; this list is copied
     size_t gate_count;             // at least 1
     const struct proxy *proxy;     // on the way to each of them; NULL: none
     const char *command;           // the same by a command (link/path/command.h); NULL: none

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the files of the path share, and nobody else includes. Each calls only those further down:
 //
+//     renewing.c    another configuration
 //     path.c        its life; what approaches and the program tell
 //     holding.c     a tunnel that has lost its lane, or seems to have
 //     returning.c   gates that stand before the one that has the tunnel
@@ -63,8 +64,13 @@ struct path {
     usec_t up_at;
     struct backoff backoff;
     char why[PATH_WHY_SIZE];    // of the round so far
-    struct reach_known known[]; // of each gate, or of the proxy before it
+    struct path_gate *gates;    // of `config`
+    struct reach_known *known;  // of each of them, or of the proxy before it
+    struct path_gate *unlisted; // that has the tunnel, though it is configured no longer; NULL: it is
 };
+
+// renewing.c: `config` from here on, with nothing known of its gates.
+void path_configure(struct path *path, const struct path_config *config);
 
 bool rounds_goes_on(const struct path *path, size_t gate); // whether a lane to that gate may carry on what is held
 struct approach *rounds_approach_to(struct path *path, size_t gate);

@@ -217,9 +217,9 @@ struct path *path_new(uv_loop_t *loop, const struct path_config *config, const s
             fault_set(fault, "the gate's address has no host or no port");
             return NULL;
         }
-    struct path *path = memory_new(sizeof *path + config->gate_count * sizeof path->known[0]);
+    struct path *path = memory_new(sizeof *path);
+    path_configure(path, config);
     path->loop = loop;
-    path->config = *config;
     path->ops = ops;
     path->owner = owner;
     path->approach_ops = &approach_ops;
@@ -237,8 +237,12 @@ struct path *path_new(uv_loop_t *loop, const struct path_config *config, const s
 static void on_closed(uv_handle_t *handle)
 {
     struct path *path = handle->data;
-    if (--path->handles == 0)
-        free(path);
+    if (--path->handles > 0)
+        return;
+    free(path->gates);
+    free(path->known);
+    free(path->unlisted);
+    free(path);
 }
 
 void path_free(struct path *path)
@@ -343,7 +347,7 @@ struct tunnel *path_tunnel(struct path *path)
 
 const struct path_gate *path_gate(const struct path *path)
 {
-    return &path->config.gates[path->held ? path->held_gate : path->gate];
+    return path->unlisted ? path->unlisted : &path->config.gates[path->held ? path->held_gate : path->gate];
 }
 
 const char *path_why(const struct path *path)

@@ -12,6 +12,9 @@ struct path;
 struct path *path_new(uv_loop_t *loop, const struct path_config *config, const struct path_ops *ops, void *owner,
                       struct fault *fault);
 void path_free(struct path *path);
+// Goes by another configuration from now on: what is under way begins anew. The tunnel that is up stays if its gate is among
+// those of `config`, and trusted by that identity; else it ends, the reason is told, and the next attempt comes at once.
+void path_renew(struct path *path, const struct path_config *config);
 // Ends the tunnel in order (see tunnel_end) and tries no more; `down` follows.
 void path_stop(struct path *path, const char *reason);
 // What the tunnel that is up is known by at its gate (TLS_TICKET_SIZE), for a connection that is to carry it on.

@@ -7,6 +7,7 @@
 #include "os/random.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -70,6 +71,10 @@ static void begin(struct path *path)
     path->at_once = false;
     path->phase = TRYING;
     path->left--;
+    if (!path->held) {
+        free(path->unlisted);
+        path->unlisted = NULL;
+    }
     path->approach = rounds_approach_to(path, path->gate);
 }
 
@@ -118,7 +123,7 @@ void rounds_note_why(struct path *path, const char *why)
 {
     char gate[HOST_PORT_TEXT_SIZE];
     size_t used = strlen(path->why);
-    const struct path_gate *of = &path->config.gates[path->gate];
+    const struct path_gate *of = path->unlisted ? path->unlisted : &path->config.gates[path->gate];
     if (has_many(path))
         snprintf(path->why + used, sizeof path->why - used, "%s%s: %s", used ? "; " : "",
                  host_port_text(gate, sizeof gate, of->host, of->port), why);

@@ -225,7 +225,7 @@ void explain_way(struct explaining *e)
     tell_last_error(e);
     explain_clock(e);
     struct portal_conf *conf =
-        tls_library_start(&fault) ? portal_conf_load(e->file, PORTAL_OF_HOST, &asking, &identity, stderr) : NULL;
+        tls_library_start(&fault) ? portal_conf_load(e->file, PORTAL_OF_HOST, &asking, &identity, NULL, stderr) : NULL;
     if (!conf) {
         report_step(&e->report, "certificate", REPORT_FAILED, "the credentials of %s are not usable", e->file);
         report_remedy(&e->report, "see what usher-tun check %s says", e->file);

@@ -128,13 +128,16 @@ static const struct edge_kind kind = {
     .stop = stop,
 };
 
-static void set_password(struct socks *socks, const struct socks_config *config)
+void socks_admit(struct socks *socks, const struct prefix *allow, size_t count, const char *user, const char *password)
 {
-    socks->has_password = config->password;
-    if (!config->password)
+    socks->config.allow = allow;
+    socks->config.allow_count = count;
+    explicit_bzero(&socks->password, sizeof socks->password);
+    socks->has_password = password;
+    if (!password)
         return;
-    strncpy(socks->password.user, config->user, SOCKS_TEXT_MAX);
-    strncpy(socks->password.password, config->password, SOCKS_TEXT_MAX);
+    strncpy(socks->password.user, user, SOCKS_TEXT_MAX);
+    strncpy(socks->password.password, password, SOCKS_TEXT_MAX);
 }
 
 struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
@@ -152,7 +155,7 @@ struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
     socks->edge.kind = &kind;
     socks->loop = loop;
     socks->config = *config;
-    set_password(socks, config);
+    socks_admit(socks, config->allow, config->allow_count, config->user, config->password);
     socks->relay = relay_new(&relay);
     list_init(&socks->doors);
     uv_timer_init(loop, &socks->alarm);

@@ -15,5 +15,7 @@ struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config);
 struct edge *socks_edge(struct socks *socks);
 // `fd` listens (socket_listen) and is the callee's from now on.
 void socks_listen(struct socks *socks, int fd);
+// Who may use it from now on, as in struct socks_config. Who is in already stays.
+void socks_admit(struct socks *socks, const struct prefix *allow, size_t count, const char *user, const char *password);
 
 #endif
