@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A worker as the supervisor sees it. Two handles (process and channel) belong to it, and the structure goes when both are
-// closed. Whatever a worker does against the rules of the channel costs it its life, never the supervisor's.
+// A worker as the supervisor sees it. Three handles (process, channel, timer) belong to it, and the structure goes when all
+// are closed. Whatever a worker does against the rules of the channel costs it its life, never the supervisor's.
 
 #include "gate/child.h"
 
@@ -19,6 +19,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { FAREWELL_MS = 3000 }; // a worker's tunnel_end needs 1 s at most
 // Messages with what was refused; an honest worker has no more than four a second, and four each time it is asked.
 enum { DENIALS_PER_SECOND = 64, DENIALS_BURST = 256 };
 
@@ -137,6 +138,13 @@ static void channel_event(uv_poll_t *poll, int status, int events)
     child_kill(child); // a process that ends by itself has closed its channel too late to notice
 }
 
+static void close_handles(struct child *child)
+{
+    uv_close((uv_handle_t *)&child->process, closed);
+    uv_close((uv_handle_t *)&child->channel, closed);
+    uv_close((uv_handle_t *)&child->patience, closed);
+}
+
 static void exited(uv_process_t *process, int64_t code, int signal)
 {
     struct child *child = process->data;
@@ -144,8 +152,7 @@ static void exited(uv_process_t *process, int64_t code, int signal)
         hear(child); // its last words
     child_close_socket(child);
     child->ops->ended(child->owner, child, (int)code, signal);
-    uv_close((uv_handle_t *)&child->process, closed);
-    uv_close((uv_handle_t *)&child->channel, closed);
+    close_handles(child);
 }
 
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count)
@@ -167,8 +174,17 @@ void child_poll(struct child *child)
     child->polled = channel_send(child->channel_fd, &message);
 }
 
+static void lost_patience(uv_timer_t *timer)
+{
+    struct child *child = timer->data;
+    log_warning("worker %d was told to end and did not: killed", (int)child->process.pid);
+    child_kill(child);
+}
+
 void child_end(struct child *child, const char *reason)
 {
+    if (!child->ending)
+        uv_timer_start(&child->patience, lost_patience, FAREWELL_MS, 0);
     struct channel_message *message = memory_new(sizeof *message);
     child->ending = true;
     message->type = CHANNEL_END;
@@ -246,15 +262,15 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
         .peer = *peer, .since = time(NULL), .channel_fd = ends[0], .socket_fd = fd, .ops = ops, .owner = owner};
     list_init(&child->node);
     bucket_init(&child->denials, DENIALS_PER_SECOND, DENIALS_BURST, clock_now());
-    child->process.data = child->channel.data = child;
-    child->handles = 2;
+    child->process.data = child->channel.data = child->patience.data = child;
+    child->handles = 3;
     int error = spawn(child, loop, fd, ends[1], handover_fd);
     close(ends[1]);
+    uv_timer_init(loop, &child->patience);
     uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone
     if (error) {
         fault_errno(fault, -error, "start a worker");
-        uv_close((uv_handle_t *)&child->process, closed);
-        uv_close((uv_handle_t *)&child->channel, closed);
+        close_handles(child);
         return NULL;
     }
     uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);

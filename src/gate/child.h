@@ -65,7 +65,8 @@ struct child {
 
     uv_process_t process;
     uv_poll_t channel;
-    int channel_fd; // -1 once it is closed
+    uv_timer_t patience; // runs while it is to end
+    int channel_fd;      // -1 once it is closed
     unsigned handles;
     const struct child_ops *ops;
     void *owner;
@@ -81,6 +82,7 @@ void child_tell(struct child *child, const struct channel_message *message);
 // The same with descriptors, which stay the caller's.
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count);
 void child_poll(struct child *child);
+// One that has not gone after some seconds is killed.
 void child_end(struct child *child, const char *reason);
 void child_kill(struct child *child);
 // Closes the supervisor's own copy of the connection.

@@ -5,6 +5,7 @@ import contextlib
 import json
 import os
 import shutil
+import signal
 import time
 
 import pytest
@@ -68,6 +69,17 @@ def test_an_operator_ends_a_portal(lab, gate, portal):
     wait_until(lambda: len(gate.worker_pids()) == 1 and gate.worker_pids() != before, 5, "the portal is back")
     assert "branch: ended, worker" in gate.log()
     assert "an operator of the gate has ended it" in portal.log()
+
+
+def test_a_worker_that_does_not_end_is_killed(lab, gate, portal, figure):
+    (worker,) = gate.worker_pids()
+    os.kill(worker, signal.SIGSTOP)
+    since = time.monotonic()
+    assert end(lab, "branch").returncode == 0
+    wait_until(lambda: not os.path.exists(f"/proc/{worker}"), 5, "its end")
+    figure(f"a worker that does not end when it is told to is killed after {time.monotonic() - since:.1f} s")
+    lines_on(gate, f"worker {worker} was told to end and did not: killed")
+    portal.wait_up(30)
 
 
 def test_ending_says_when_there_is_nobody(lab, gate):
