@@ -35,14 +35,26 @@ bool forwards_listen(const struct value_forwards *forwards, int *fds, struct fau
     return true;
 }
 
-bool forwards_add(struct forward *forward, const struct value_forward *port, int fd, struct fault *fault)
+static struct usher_open far_end(const struct value_forward *port)
 {
-    char text[ENDPOINT_TEXT_SIZE];
     struct usher_open to = {.protocol = port->protocol, .port = port->port, .addr = port->address};
     if (port->host) {
         to.by_name = true;
         snprintf(to.host, sizeof to.host, "%s", port->host);
     }
+    return to;
+}
+
+void forwards_lead(struct forward *forward, const struct value_forward *port)
+{
+    const struct usher_open to = far_end(port);
+    forward_lead(forward, &port->listen, &to);
+}
+
+bool forwards_add(struct forward *forward, const struct value_forward *port, int fd, struct fault *fault)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    const struct usher_open to = far_end(port);
     return forward_add(forward, fd, &to) ||
            fault_errno(fault, errno, "watch the forward at %s", endpoint_text(&port->listen, text));
 }

@@ -16,6 +16,8 @@ void forwards_close(const int *fds, size_t count);
 
 // Gives the socket of one port to the edge that serves it, in any case.
 bool forwards_add(struct forward *forward, const struct value_forward *port, int fd, struct fault *fault);
+// The port that listens there already leads where this one does; what is open is reset.
+void forwards_lead(struct forward *forward, const struct value_forward *port);
 // The list "forwards", if there are any.
 void forwards_describe(const struct value_forwards *forwards, struct facts *facts);
 

@@ -9,6 +9,11 @@
 extern const struct step ASKING_SOCKETS;
 extern const struct step ASKING_ENTRANCE; // after the node
 
+// Opens what `now` listens on and we do not yet; a mistake is reported.
+bool asking_prepare(struct portal *portal, const struct portal_conf *now, struct config *config);
+// After that, in exchange for what was in force.
+void asking_take(struct portal *portal, struct portal_conf *now, FILE *report);
+
 // That it may need, flows included.
 unsigned asking_descriptors(const struct portal_conf *conf);
 

@@ -5,6 +5,8 @@
 
 #include "base/swap.h"
 #include "portal/accept.h"
+#include "portal/asking.h"
+#include "portal/forwarding.h"
 #include "portal/socks.h"
 
 #include <string.h>
@@ -72,9 +74,11 @@ static const struct part PARTS[] = {
 // Of one that carries what comes to this host.
 static const struct part PARTS_OF_HOST[] = {
     {{{"Accept", "Allow"}, {"Accept", "Deny"}}, NULL, accept_take},
-    {{{"Portal", "SocksAllow"}, {"Portal", "SocksUser"}, {"Portal", "SocksPasswordFile"}},
+    {{{"Portal", "Socks"}, {"Portal", "SocksAllow"}, {"Portal", "SocksUser"}, {"Portal", "SocksPasswordFile"}},
      is_socks_password_new,
      socks_take},
+    {{{"Portal", "Ask"}}, NULL, asking_take},
+    {{{"Portal", "Forward"}}, NULL, forwarding_take},
 };
 
 #define RESTART "when the portal is started again"
@@ -92,8 +96,9 @@ static const struct change_delay SLOW[] = {
 };
 
 static const struct change_delay SLOW_OF_HOST[] = {
-    {"Portal", "Route", RESTART},   {"Portal", "RouteCongestion", RESTART}, {"Portal", "Map", RESTART},
-    {"Portal", "Forward", RESTART}, {"Portal", "Socks", RESTART},           {"Portal", "Ask", RESTART},
+    {"Portal", "Route", RESTART},
+    {"Portal", "RouteCongestion", RESTART},
+    {"Portal", "Map", RESTART},
     {"Accept", "Source", RESTART},
 };
 
@@ -114,14 +119,34 @@ static void take_parts(struct portal *portal, struct portal_conf *now, const str
             parts[i].take(portal, now, report);
 }
 
+static bool is_of_host(const struct portal *portal)
+{
+    return portal->conf->use == PORTAL_OF_HOST;
+}
+
+bool live_prepare(struct portal *portal, const struct portal_conf *now, struct config *config)
+{
+    if (!is_of_host(portal) || (socks_prepare(portal, now, config) && asking_prepare(portal, now, config) &&
+                                forwarding_prepare(portal, now, config)))
+        return true;
+    live_forget(portal);
+    return false;
+}
+
+void live_forget(struct portal *portal)
+{
+    listening_close(&portal->socks);
+    listening_close(&portal->ask);
+    forwarding_forget(portal);
+}
+
 void live_take(struct portal *portal, struct portal_conf *now, const struct change_texts *texts, FILE *report)
 {
-    bool is_of_host = portal->conf->use == PORTAL_OF_HOST;
     changes_tell(texts, SLOW, sizeof SLOW / sizeof SLOW[0], report);
-    if (is_of_host)
+    if (is_of_host(portal))
         changes_tell(texts, SLOW_OF_HOST, sizeof SLOW_OF_HOST / sizeof SLOW_OF_HOST[0], report);
     SWAP(portal->conf->credentials, now->credentials);
     take_parts(portal, now, texts, PARTS, sizeof PARTS / sizeof PARTS[0], report);
-    if (is_of_host)
+    if (is_of_host(portal))
         take_parts(portal, now, texts, PARTS_OF_HOST, sizeof PARTS_OF_HOST / sizeof PARTS_OF_HOST[0], report);
 }

@@ -41,13 +41,16 @@ struct portal {
     struct watch *watch;           // of the network; NULL: the one that captures has its own
     struct system_dns *system_dns; // portal/system_dns.h; NULL: there are no names
     struct listening socks, ask;   // until their entrances take them
-    int *forward_fds;              // one for each port of conf->forwards, until the node has them
-    int renewer;                   // whose process ends when this does; -1: none
-    struct accept *accept;         // portal/accept.h; NULL: the gate's side may open nothing
-    struct renewal *renewal;       // portal/renewal.h
+    int *forward_fds;              // of forwards, until the node has them
+    size_t forward_fd_count;
+    struct accept *accept;   // portal/accept.h; NULL: the gate's side may open nothing
+    struct renewal *renewal; // portal/renewal.h
+    int renewer;             // whose process ends when this does; -1: none
     struct node node;
     struct handed *handed;                     // the node's
     struct socks *socks_entrance;              // the node's; NULL: no Socks
+    struct ask *ask_entrance;                  // so is this
+    struct forward *forward_entrance;          // and this
     struct map map;                            // of the node
     struct naming *naming;                     // portal/naming.h; NULL: no Domains
     struct control_session *control_session;   // the node's

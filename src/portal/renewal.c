@@ -42,8 +42,13 @@ struct waiting {
 
 static void *parse(void *owner, struct config *config, const struct blob *text)
 {
-    const struct renewal *renewal = owner;
-    return portal_conf_of(renewal->portal->conf->use, config, text);
+    struct portal *portal = ((struct renewal *)owner)->portal;
+    struct portal_conf *conf = portal_conf_of(portal->conf->use, config, text);
+    live_forget(portal);
+    if (!conf || live_prepare(portal, conf, config))
+        return conf;
+    portal_conf_free(conf);
+    return NULL;
 }
 
 static void free_conf(void *conf)
@@ -149,6 +154,7 @@ static bool renew(struct renewal *renewal, const struct file_set *set, FILE *rep
     char words[128 + sizeof PASSWORDS];
     struct portal_conf *now = again_read(&again);
     if (!now) {
+        live_forget(renewal->portal);
         fprintf(report, "nothing new is in force\n");
         return false;
     }
@@ -160,6 +166,7 @@ static bool renew(struct renewal *renewal, const struct file_set *set, FILE *rep
         fprintf(report, "new and in force: %s\n", words);
         put_in_force(renewal, &again, now);
     }
+    live_forget(renewal->portal);
     forget_judged(renewal);
     in_force_wipe(&again.now);
     portal_conf_free(now);

@@ -11,7 +11,9 @@ extern const struct step SOCKS_SOCKETS;
 // Once there is a node.
 extern const struct step SOCKS_ENTRANCE;
 
-// Who may use it as `now` has it, in exchange for what was in force.
+// Opens what `now` listens on and we do not yet; a mistake is reported.
+bool socks_prepare(struct portal *portal, const struct portal_conf *now, struct config *config);
+// After that. Where it listens and who may use it as `now` has it, in exchange for what was in force.
 void socks_take(struct portal *portal, struct portal_conf *now, FILE *report);
 
 // That it may need, flows included.

@@ -16,7 +16,7 @@ from lab import SERVER4, run, wait_until
 from programs import GATE_NAME, USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, make_pki
 from sites import Sites, await_exports, ways
 from test_revocation import cut, flows, prove
-from traffic import connected, stream
+from traffic import Server, connected, each_connection, listener, receive_all, stream
 
 UNCHANGED = "nothing has changed since it was last read"
 CUT_SECONDS = 1.0
@@ -367,6 +367,87 @@ def test_who_may_use_socks(lab, own, gate, tmp_path):
         assert not greeted()
     finally:
         portal.down(check=False)
+
+
+def said_by(host, where):
+    """What an application hears that connects from the portal's host; None when nobody is there."""
+    with stream(host)(where[0]) as sock:
+        try:
+            sock.connect(where)
+            return receive_all(sock, 3)
+        except ConnectionRefusedError:
+            return None
+
+
+@contextlib.contextmanager
+def saying(lab, word):
+    """A server that says one word, of three letters, to whoever comes."""
+    def say(sock):
+        sock.sendall(word)
+    with Server(listener(lab.server, SERVER4), each_connection(say)) as where:
+        yield where
+
+
+def test_ports(lab, own, gate, tmp_path):
+    """Forward, Socks and Ask come, go and turn while it runs; a port that is not concerned is not disturbed."""
+    portal = Portal(lab, tmp_path, own)
+    with saying(lab, b"one") as one, saying(lab, b"two") as two, flows_through(lab, portal, own) as (kept, gone):
+        first, second = (f"{SERVER4}:{where[1]}" for where in (one, two))
+        edit(portal, ("Forward = tcp 127.0.0.1:8002 ->", f"Forward = tcp 127.0.0.1:8003-8004 -> {SERVER4}:{one[1]}-{one[1] + 1}\n"
+                      f"Forward = tcp 127.0.0.1:8005 -> {first}\nSocks = 127.0.0.1:1080\nAsk = 127.0.0.1:2323\n; was"))
+        assert said(reload(portal)) == ["usher-tun: new and in force: configuration"]
+        with pytest.raises(ConnectionResetError):
+            gone[0].recv(1)
+        prove([kept])
+        here = lab.portal
+        assert said_by(here, ("127.0.0.1", 8002)) is None
+        assert said_by(here, ("127.0.0.1", 8003)) == said_by(here, ("127.0.0.1", 8005)) == b"one"
+        status = portal.status()
+        assert status["socks"] == ["127.0.0.1:1080"] and status["ask"] == ["127.0.0.1:2323"] and len(status["forwards"]) == 3
+        edit(portal, (f"8005 -> {first}", f"8005 -> {second}"), ("Ask = 127.0.0.1:2323", "Ask = 127.0.0.1:2424"),
+             ("Socks = 127.0.0.1:1080\n", ""))
+        assert reload(portal).returncode == 0
+        assert said_by(here, ("127.0.0.1", 8005)) == b"two" and said_by(here, ("127.0.0.1", 8003)) == b"one"
+        assert said_by(here, ("127.0.0.1", 1080)) is None and said_by(here, ("127.0.0.1", 2323)) is None
+        assert "ask" in portal.status() and portal.status()["ask"] == ["127.0.0.1:2424"]
+        prove([kept])
+
+
+@contextlib.contextmanager
+def flows_through(lab, portal, own):
+    """A portal with two forwards, and a flow through each."""
+    with listener(lab.server, SERVER4) as listening, contextlib.ExitStack() as stack:
+        port = listening.getsockname()[1]
+        edit(portal, ("[Gate]", f"Forward = tcp 127.0.0.1:8001 -> {SERVER4}:{port}\n"
+                      f"Forward = tcp 127.0.0.1:8002 -> {SERVER4}:{port}\n[Gate]"))
+        portal.start()
+        stack.callback(portal.down, check=False)
+        pairs = []
+        for at in (8001, 8002):
+            client = stack.enter_context(stream(lab.portal)("127.0.0.1"))
+            client.connect(("127.0.0.1", at))
+            pairs.append((client, stack.enter_context(listening.accept()[0])))
+        prove(pairs)
+        yield pairs
+
+
+def test_ports_that_cannot_be_had(lab, portal):
+    """One that is taken, and one that is for the privileged: nothing of the file is taken, and both are told by their line."""
+    with listener(lab.portal, "127.0.0.1") as taken:
+        port = taken.getsockname()[1]
+        edit(portal, ("[Gate]", f"Forward = tcp 127.0.0.1:8001-8002 -> 10.73.0.2:1-2, tcp 127.0.0.1:{port} -> 10.73.0.2:1\n[Gate]"))
+        done = reload(portal)
+    assert done.returncode == 2
+    assert f"{portal.conf}:{line_of(portal, 'Forward')}: Forward: " in done.stderr and "Address already in use" in done.stderr
+    assert said_by(lab.portal, ("127.0.0.1", 8001)) is None
+    edit(portal, (f"127.0.0.1:{port} ->", "127.0.0.1:80 ->"))
+    done = reload(portal)
+    assert "Permission denied; it is opened when the portal is started again" in done.stderr
+    edit(portal, (", tcp 127.0.0.1:80 -> 10.73.0.2:1", "\nSocks = 127.0.0.1:81"))
+    done = reload(portal)
+    assert f"{portal.conf}:{line_of(portal, 'Socks')}: Socks: " in done.stderr and "Permission denied; it is" in done.stderr
+    assert said_by(lab.portal, ("127.0.0.1", 8001)) is None
+    assert "forwards" not in portal.status()
 
 
 def test_an_encrypted_key(lab, own, gate, tmp_path):

@@ -5,6 +5,8 @@
 #include "edge/listen/forward/forward.h"
 #include "os/log.h"
 
+#include <poll.h>
+
 static const struct dial_config plain;
 static const char allowed[] = "127.0.0.0/8";
 
@@ -229,6 +231,111 @@ static void without_a_tunnel_it_waits(void **state)
     pump(rig, side() && exchange_flows(exchange) == 0);
 }
 
+static bool is_nobody_there(uint16_t protocol, const struct endpoint *at)
+{
+    int fd = protocol == USHER_TCP ? socket_stream(4) : socket_datagram(4);
+    int error = socket_connect(fd, at) < 0 ? errno : 0;
+    struct pollfd news = {.fd = fd, .events = protocol == USHER_TCP ? POLLOUT : POLLIN};
+    socklen_t len = sizeof error;
+    if (protocol == USHER_UDP)
+        send(fd, "", 1, 0);
+    if (!error && poll(&news, 1, 1000) == 1)
+        getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len);
+    close(fd);
+    return error == ECONNREFUSED;
+}
+
+// Of two ports the one that is closed: open flows, and those that wait for a tunnel. The other one is left alone.
+static void a_port_that_is_closed(void **state)
+{
+    (void)state;
+    struct endpoint far;
+    int listener = serve("127.0.0.2", SOCK_STREAM, &far), servers[2] = {-1, -1};
+    const struct endpoint at[] = {lead(USHER_TCP, &far), lead(USHER_TCP, &far)};
+    int fds[2];
+    for (size_t i = 0; i < 2; i++) {
+        fds[i] = application(USHER_TCP, &at[i]);
+        pump(rig, side() && (servers[i] >= 0 || (servers[i] = accept4(listener, NULL, NULL, SOCK_NONBLOCK)) >= 0));
+    }
+    forward_close(forward, USHER_UDP, &at[0]); // is no such port
+    forward_close(forward, USHER_TCP, &far);   // nor is this
+    assert_int_equal(exchange_flows(exchange), 2);
+    forward_close(forward, USHER_TCP, &at[0]);
+    pump(rig, side() && is_reset(fds[0]));
+    pump(rig, side() && recv(servers[0], fds, 0, MSG_PEEK) < 0 && errno == ECONNRESET);
+    assert_true(is_nobody_there(USHER_TCP, &at[0]));
+    assert_int_equal(exchange_flows(exchange), 1);
+    assert_int_equal(send(fds[1], "more", 4, MSG_NOSIGNAL), 4);
+    pump(rig, side() && has(servers[1], "earlymore"));
+    for (size_t i = 0; i < 2; i++) {
+        close(fds[i]);
+        close(servers[i]);
+    }
+    pump(rig, side() && exchange_flows(exchange) == 0);
+
+    exchange_detach(exchange);
+    fds[1] = application(USHER_TCP, &at[1]);
+    pump(rig, side() && exchange_is_holding(exchange));
+    forward_close(forward, USHER_TCP, &at[1]);
+    pump(rig, side() && is_reset(fds[1]));
+    assert_false(exchange_is_holding(exchange));
+    close(fds[1]);
+    close(listener);
+}
+
+static void a_port_of_datagrams_that_is_closed(void **state)
+{
+    (void)state;
+    struct endpoint far;
+    int server = serve("127.0.0.2", SOCK_DGRAM, &far);
+    struct endpoint at = lead(USHER_UDP, &far);
+    int fd = application(USHER_UDP, &at);
+    pump(rig, side() && has(server, "early"));
+    forward_close(forward, USHER_UDP, &at);
+    pump(rig, side() && exchange_flows(exchange) == 0);
+    assert_true(is_nobody_there(USHER_UDP, &at));
+    close(fd);
+
+    exchange_detach(exchange);
+    at = lead(USHER_UDP, &far);
+    fd = application(USHER_UDP, &at);
+    pump(rig, side() && exchange_is_holding(exchange));
+    forward_close(forward, USHER_UDP, &at);
+    assert_false(exchange_is_holding(exchange));
+    assert_int_equal(exchange_flows(exchange), 0);
+    close(fd);
+    close(server);
+}
+
+// What was open is reset, what comes next goes to the other far end.
+static void a_port_that_leads_elsewhere(void **state)
+{
+    (void)state;
+    static const uint16_t protocols[] = {USHER_TCP, USHER_UDP};
+    for (size_t i = 0; i < COUNT(protocols); i++) {
+        int type = protocols[i] == USHER_TCP ? SOCK_STREAM : SOCK_DGRAM, server = -1;
+        struct endpoint old, new;
+        int before = serve("127.0.0.2", type, &old), after = serve("127.0.0.2", type, &new);
+        const struct endpoint at = lead(protocols[i], &old);
+        int fd = application(protocols[i], &at);
+        pump(rig, side() && usher_engine_counters(rig->portal)->sessions_opened == 2 * i + 1);
+        pump(rig, side() && exchange_flows(exchange) == 1);
+        forward_lead(forward, &at, &(struct usher_open){.protocol = protocols[i], .addr = new.addr, .port = new.port});
+        pump(rig, side() && exchange_flows(exchange) == 0 && (type == SOCK_DGRAM || is_reset(fd)));
+        close(fd);
+        fd = application(protocols[i], &at);
+        if (type == SOCK_STREAM)
+            pump(rig, side() && (server >= 0 || (server = accept4(after, NULL, NULL, SOCK_NONBLOCK)) >= 0));
+        pump(rig, side() && has(type == SOCK_STREAM ? server : after, "early"));
+        close(fd);
+        close(server);
+        close(before);
+        close(after);
+        forward_close(forward, protocols[i], &at);
+        pump(rig, side() && exchange_flows(exchange) == 0);
+    }
+}
+
 int main(void)
 {
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -238,6 +345,9 @@ int main(void)
         TEST(refused_datagrams_are_tried_again_later),
         TEST(more_than_may_be_are_reset),
         TEST(without_a_tunnel_it_waits),
+        TEST(a_port_that_is_closed),
+        TEST(a_port_of_datagrams_that_is_closed),
+        TEST(a_port_that_leads_elsewhere),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

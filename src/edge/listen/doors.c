@@ -25,11 +25,24 @@ void doors_open(struct list *doors, uv_loop_t *loop, int fd, listener_accepted *
     list_push_back(doors, &door->node);
 }
 
+static void close_door(struct door *door)
+{
+    list_remove(&door->node);
+    listener_free(door->listener);
+    free(door);
+}
+
 void doors_close(struct list *doors)
 {
-    for (struct list *node; (node = list_pop_front(doors));) {
-        listener_free(door_of(node)->listener);
-        free(door_of(node));
+    list_for_each(node, doors)
+        close_door(door_of(node));
+}
+
+void doors_close_at(struct list *doors, const struct endpoint *at)
+{
+    list_for_each(node, doors) {
+        if (endpoint_equal(&door_of(node)->at, at))
+            close_door(door_of(node));
     }
 }
 

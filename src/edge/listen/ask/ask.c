@@ -20,6 +20,11 @@ void ask_listen(struct ask *ask, int fd)
     doors_open(&ask->doors, ask->loop, fd, accepted, ask);
 }
 
+void ask_listen_no_more(struct ask *ask, const struct endpoint *at)
+{
+    doors_close_at(&ask->doors, at);
+}
+
 static void wake(void *owner)
 {
     struct ask *ask = owner;

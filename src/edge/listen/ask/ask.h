@@ -16,5 +16,7 @@ struct ask *ask_new(uv_loop_t *loop, const struct ask_config *config);
 struct edge *ask_edge(struct ask *ask);
 // `fd` listens (socket_listen), where only those come who may, and is the callee's from now on.
 void ask_listen(struct ask *ask, int fd);
+// No more there; who has come in stays.
+void ask_listen_no_more(struct ask *ask, const struct endpoint *at);
 
 #endif

@@ -146,6 +146,59 @@ struct edge *forward_edge(struct forward *forward)
     return &forward->edge;
 }
 
+static struct forward_port *find(struct forward *forward, uint16_t protocol, const struct endpoint *at)
+{
+    list_for_each(node, &forward->ports) {
+        struct forward_port *port = container_of(node, struct forward_port, node);
+        if (port->to.protocol == protocol && endpoint_equal(&port->at, at))
+            return port;
+    }
+    return NULL;
+}
+
+static void reset_of_port(struct relay_flow *flow, void *port)
+{
+    if (port_of(flow) != port)
+        return;
+    relay_flow_reset(flow, ECONNRESET);
+    flow->kind->abandon(flow);
+}
+
+// The exchange has those that have no session yet.
+static void reset_openings(struct list *openings, struct forward_port *port)
+{
+    list_for_each(node, openings)
+        reset_of_port(flow_of(container_of(node, struct opening, timed.node)), port);
+}
+
+static void reset_flows(struct forward_port *port)
+{
+    struct forward *forward = port->forward;
+    relay_visit(forward->relay, reset_of_port, port);
+    reset_openings(&forward->edge.held.waiting, port);
+    reset_openings(&forward->edge.refused, port);
+    reset_openings(&forward->edge.nowhere, port);
+    edge_wake(&forward->edge);
+}
+
+void forward_lead(struct forward *forward, const struct endpoint *at, const struct usher_open *to)
+{
+    struct forward_port *port = find(forward, to->protocol, at);
+    if (!port)
+        return;
+    reset_flows(port);
+    port->to = *to;
+}
+
+void forward_close(struct forward *forward, uint16_t protocol, const struct endpoint *at)
+{
+    struct forward_port *port = find(forward, protocol, at);
+    if (!port)
+        return;
+    reset_flows(port);
+    close_port(port);
+}
+
 bool forward_add(struct forward *forward, int fd, const struct usher_open *to)
 {
     struct forward_port *port = memory_new(sizeof *port);

@@ -17,5 +17,9 @@ struct edge *forward_edge(struct forward *forward);
 // What comes to `fd` goes to `to`, of TCP or UDP: a socket that listens, or one that is bound (os/socket.h), the edge's from
 // now on in any case. False with errno.
 bool forward_add(struct forward *forward, int fd, const struct usher_open *to);
+// From now on what comes to that place, by the protocol of `to`, leads there; what is open is reset.
+void forward_lead(struct forward *forward, const struct endpoint *at, const struct usher_open *to);
+// Closes the port; what is open is reset.
+void forward_close(struct forward *forward, uint16_t protocol, const struct endpoint *at);
 
 #endif

@@ -37,6 +37,11 @@ void socks_listen(struct socks *socks, int fd)
     doors_open(&socks->doors, socks->loop, fd, accepted, socks);
 }
 
+void socks_listen_no_more(struct socks *socks, const struct endpoint *at)
+{
+    doors_close_at(&socks->doors, at);
+}
+
 static void wake(void *owner)
 {
     struct socks *socks = owner;
