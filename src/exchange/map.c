@@ -31,6 +31,7 @@ static enum guide_answer lead(const struct guide *guide, struct usher_open *open
 void map_init(struct map *map, const struct map_pair *pairs, size_t count)
 {
     *map = (struct map){.guide = {.lead = lead}, .pairs = pairs, .count = count};
+    list_init(&map->guide.node);
 }
 
 void map_describe(const struct map_pair *pairs, size_t count, struct facts *facts)

@@ -45,6 +45,9 @@ bool netlink_rule_add(struct netlink *nl, const struct netlink_rule *rule, struc
 // lies in [first, last], and every route in `table`. Refuses the tables of the system (0, 253 to 255).
 bool netlink_table_purge(struct netlink *nl, uint32_t table, uint32_t first, uint32_t last, struct fault *fault);
 // Whether every given rule and route is in place; the caller puts back what is not.
+// One that is gone already is no error.
+bool netlink_rule_delete(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault);
+bool netlink_route_delete(struct netlink *nl, const struct netlink_route *route, struct fault *fault);
 bool netlink_rule_exists(struct netlink *nl, const struct netlink_rule *rule);
 bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route);
 

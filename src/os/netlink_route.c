@@ -65,26 +65,38 @@ static uint32_t u32_of(struct nlattr *attribute)
     return attribute ? nla_get_u32(attribute) : 0;
 }
 
+static bool is_it(const struct nlmsghdr *hdr, const struct netlink_route *want)
+{
+    const struct rtmsg *rt = nlmsg_data(hdr);
+    struct nlattr *attrs[RTA_MAX + 1];
+    if (hdr->nlmsg_type != RTM_NEWROUTE || nlmsg_parse((struct nlmsghdr *)hdr, sizeof *rt, attrs, RTA_MAX, NULL) < 0)
+        return false;
+    // The kernel leaves RTA_DST out of a default route; its address is all zeros in ours.
+    struct address to = netlink_address(attrs[RTA_DST]);
+    to.version = want->to.addr.version;
+    return rt->rtm_type == (want->unreachable ? RTN_UNREACHABLE : RTN_UNICAST) && rt->rtm_dst_len == want->to.len &&
+           address_equal(&to, &want->to.addr) && u32_of(attrs[RTA_TABLE]) == want->table &&
+           u32_of(attrs[RTA_PRIORITY]) == metric_of(want) &&
+           (want->unreachable || u32_of(attrs[RTA_OIF]) == want->ifindex);
+}
+
 struct search {
     const struct netlink_route *route;
     bool found;
+    struct netlink_heap heap; // of those that are found, for deleting them
 };
 
 static void compare(struct nlmsghdr *hdr, void *owner)
 {
     struct search *search = owner;
-    const struct netlink_route *want = search->route;
-    const struct rtmsg *rt = nlmsg_data(hdr);
-    struct nlattr *attrs[RTA_MAX + 1];
-    if (hdr->nlmsg_type != RTM_NEWROUTE || nlmsg_parse(hdr, sizeof *rt, attrs, RTA_MAX, NULL) < 0)
-        return;
-    // The kernel leaves RTA_DST out of a default route; its address is all zeros in ours.
-    struct address to = netlink_address(attrs[RTA_DST]);
-    to.version = want->to.addr.version;
-    search->found |= rt->rtm_type == (want->unreachable ? RTN_UNREACHABLE : RTN_UNICAST) &&
-                     rt->rtm_dst_len == want->to.len && address_equal(&to, &want->to.addr) &&
-                     u32_of(attrs[RTA_TABLE]) == want->table && u32_of(attrs[RTA_PRIORITY]) == metric_of(want) &&
-                     (want->unreachable || u32_of(attrs[RTA_OIF]) == want->ifindex);
+    search->found |= is_it(hdr, search->route);
+}
+
+static void collect(struct nlmsghdr *hdr, void *owner)
+{
+    struct search *search = owner;
+    if (is_it(hdr, search->route))
+        netlink_heap_add(&search->heap, hdr);
 }
 
 // A dump of one table of one family; `each` must look at the table again, for kernels that do not filter.
@@ -99,9 +111,19 @@ static int dump_table(struct netlink *nl, int family, uint32_t table, void (*eac
 
 bool netlink_route_exists(struct netlink *nl, const struct netlink_route *route)
 {
-    struct search search = {route, false};
+    struct search search = {.route = route};
     dump_table(nl, netlink_family(&route->to.addr), route->table, compare, &search);
     return search.found;
+}
+
+bool netlink_route_delete(struct netlink *nl, const struct netlink_route *route, struct fault *fault)
+{
+    struct search search = {.route = route};
+    char text[PREFIX_TEXT_SIZE];
+    int seen = dump_table(nl, netlink_family(&route->to.addr), route->table, collect, &search);
+    int error = netlink_heap_send(nl, &search.heap, RTM_DELROUTE);
+    return (!seen && !error) || fault_errno(fault, seen ? seen : error, "route %s in table %u: delete",
+                                            prefix_text(&route->to, text), route->table);
 }
 
 // Sorted by metric as they come: there are few.

@@ -52,27 +52,38 @@ static bool has_other_selector(struct nlattr **attrs)
            attrs[FRA_SPORT_RANGE] || attrs[FRA_DPORT_RANGE] || attrs[FRA_UID_RANGE];
 }
 
+static bool is_it(const struct nlmsghdr *hdr, const struct netlink_rule *want)
+{
+    const struct fib_rule_hdr *head = nlmsg_data(hdr);
+    struct nlattr *attrs[FRA_MAX + 1];
+    if (hdr->nlmsg_type != RTM_NEWRULE || nlmsg_parse((struct nlmsghdr *)hdr, sizeof *head, attrs, FRA_MAX, NULL) < 0)
+        return false;
+    struct address to = netlink_address(attrs[FRA_DST]);
+    uint8_t len = want->to.addr.version ? want->to.len : 0;
+    return head->action == FR_ACT_TO_TBL && !(head->flags & FIB_RULE_INVERT) == !want->invert && head->dst_len == len &&
+           (len == 0 || address_equal(&to, &want->to.addr)) && u32_of(attrs[FRA_TABLE], head->table) == want->table &&
+           u32_of(attrs[FRA_PRIORITY], 0) == want->priority && u32_of(attrs[FRA_FWMARK], 0) == want->fwmark &&
+           (int)u32_of(attrs[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX) == want->suppress_prefixlen &&
+           !has_other_selector(attrs);
+}
+
 struct search {
     const struct netlink_rule *rule;
     bool found;
+    struct netlink_heap heap; // of those that are found, for deleting them
 };
 
 static void compare(struct nlmsghdr *hdr, void *owner)
 {
     struct search *search = owner;
-    const struct netlink_rule *want = search->rule;
-    const struct fib_rule_hdr *head = nlmsg_data(hdr);
-    struct nlattr *attrs[FRA_MAX + 1];
-    if (hdr->nlmsg_type != RTM_NEWRULE || nlmsg_parse(hdr, sizeof *head, attrs, FRA_MAX, NULL) < 0)
-        return;
-    struct address to = netlink_address(attrs[FRA_DST]);
-    uint8_t len = want->to.addr.version ? want->to.len : 0;
-    search->found |= head->action == FR_ACT_TO_TBL && !(head->flags & FIB_RULE_INVERT) == !want->invert &&
-                     head->dst_len == len && (len == 0 || address_equal(&to, &want->to.addr)) &&
-                     u32_of(attrs[FRA_TABLE], head->table) == want->table &&
-                     u32_of(attrs[FRA_PRIORITY], 0) == want->priority && u32_of(attrs[FRA_FWMARK], 0) == want->fwmark &&
-                     (int)u32_of(attrs[FRA_SUPPRESS_PREFIXLEN], UINT32_MAX) == want->suppress_prefixlen &&
-                     !has_other_selector(attrs);
+    search->found |= is_it(hdr, search->rule);
+}
+
+static void collect(struct nlmsghdr *hdr, void *owner)
+{
+    struct search *search = owner;
+    if (is_it(hdr, search->rule))
+        netlink_heap_add(&search->heap, hdr);
 }
 
 static int dump(struct netlink *nl, int family, void (*each)(struct nlmsghdr *, void *), void *owner)
@@ -83,9 +94,18 @@ static int dump(struct netlink *nl, int family, void (*each)(struct nlmsghdr *, 
 
 bool netlink_rule_exists(struct netlink *nl, const struct netlink_rule *rule)
 {
-    struct search search = {rule, false};
+    struct search search = {.rule = rule};
     dump(nl, rule->family, compare, &search);
     return search.found;
+}
+
+bool netlink_rule_delete(struct netlink *nl, const struct netlink_rule *rule, struct fault *fault)
+{
+    struct search search = {.rule = rule};
+    int seen = dump(nl, rule->family, collect, &search);
+    int error = netlink_heap_send(nl, &search.heap, RTM_DELRULE);
+    return (!seen && !error) ||
+           fault_errno(fault, seen ? seen : error, "rule %u for table %u: delete", rule->priority, rule->table);
 }
 
 struct sweep {

@@ -149,6 +149,47 @@ int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *f
     return repaired;
 }
 
+static bool is_same(const struct prefix *a, const struct prefix *b)
+{
+    return a->len == b->len && a->addr.version == b->addr.version &&
+           (!a->addr.version || address_equal(&a->addr, &b->addr));
+}
+
+static bool has_route(const struct routes *plan, const struct netlink_route *route)
+{
+    for (size_t i = 0; i < plan->route_count; i++) {
+        const struct netlink_route *own = &plan->routes[i];
+        if (is_same(&own->to, &route->to) && own->table == route->table && own->unreachable == route->unreachable)
+            return true;
+    }
+    return false;
+}
+
+static bool has_rule(const struct routes *plan, const struct netlink_rule *rule)
+{
+    for (size_t i = 0; i < plan->rule_count; i++) {
+        const struct netlink_rule *own = &plan->rules[i];
+        if (own->family == rule->family && own->priority == rule->priority && own->table == rule->table &&
+            is_same(&own->to, &rule->to))
+            return true;
+    }
+    return false;
+}
+
+// Rules first: without one its table is not asked, so no prefix that has moved to another table is ever missed.
+bool routes_replace(const struct routes *before, const struct routes *now, struct netlink *nl, struct fault *fault)
+{
+    if (routes_repair(now, nl, fault) < 0)
+        return false;
+    for (size_t i = 0; i < before->rule_count; i++)
+        if (!has_rule(now, &before->rules[i]) && !netlink_rule_delete(nl, &before->rules[i], fault))
+            return false;
+    for (size_t i = 0; i < before->route_count; i++)
+        if (!has_route(now, &before->routes[i]) && !netlink_route_delete(nl, &before->routes[i], fault))
+            return false;
+    return true;
+}
+
 bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault)
 {
     uint32_t first = priority_of(slot, 0);

@@ -51,6 +51,9 @@ void routes_fini(struct routes *plan);
 bool routes_install(const struct routes *plan, struct netlink *nl, struct fault *fault);
 // Puts back what is missing; returns how many, or -1 with a fault.
 int routes_repair(const struct routes *plan, struct netlink *nl, struct fault *fault);
+// What `before` has and `now` has not goes, once all of `now` is in place: at no moment is anything that both have not
+// captured.
+bool routes_replace(const struct routes *before, const struct routes *now, struct netlink *nl, struct fault *fault);
 // Removes everything a slot may hold.
 bool routes_purge(unsigned slot, struct netlink *nl, struct fault *fault);
 // The same of a set of slots, bit n is slot n.

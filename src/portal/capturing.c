@@ -4,12 +4,14 @@
 #include "portal/capturing.h"
 
 #include "base/memory.h"
+#include "base/swap.h"
 #include "edge/capture/capture.h"
 #include "os/log.h"
 #include "portal/repair.h"
 #include "portal/system_dns.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 struct capturing {
     struct tun tun;
@@ -201,6 +203,57 @@ void capturing_turned(void *owner, usec_t now)
         repair_look(capturing->repair);
     else
         given_gone(portal);
+}
+
+static bool have_names_the_same(const struct names_keys *a, const struct names_keys *b)
+{
+    struct value_prefixes of_a = {0}, of_b = {0};
+    names_keys_route(a, &of_a);
+    names_keys_route(b, &of_b);
+    bool same =
+        of_a.count == of_b.count && (!of_a.count || !memcmp(of_a.items, of_b.items, of_a.count * sizeof *of_a.items));
+    value_prefixes_fini(&of_a);
+    value_prefixes_fini(&of_b);
+    return same;
+}
+
+static bool covers(void *owner, const struct address *outside)
+{
+    const struct value_prefixes *routes = owner;
+    for (size_t i = 0; i < routes->count; i++)
+        if (prefix_contains(&routes->items[i], outside))
+            return true;
+    return false;
+}
+
+static void take_maps(struct portal *portal, struct portal_conf *now)
+{
+    struct map *map = &portal->map;
+    SWAP(portal->conf->maps, now->maps);
+    map->pairs = portal->conf->maps.items;
+    map->count = portal->conf->maps.count;
+    if (map->count && !list_is_linked(&map->guide.node))
+        exchange_add_guide(portal->node.exchange, &map->guide);
+}
+
+void capturing_take(struct portal *portal, struct portal_conf *now, FILE *report)
+{
+    struct capturing *capturing = portal->capturing;
+    struct portal_conf *conf = portal->conf;
+    struct fault fault;
+    if (!capturing || !now->routes.count || !have_names_the_same(&conf->names, &now->names)) {
+        fprintf(report, "Route and Map take effect when the portal is started again\n");
+        return;
+    }
+    struct routes before = capturing->plan;
+    SWAP(conf->routes, now->routes);
+    take_maps(portal, now);
+    plan_routes(portal);
+    if (!routes_replace(&before, &capturing->plan, portal->nl, &fault))
+        fprintf(report, "Route: %s\n", fault.text);
+    routes_fini(&before);
+    capture_withdraw(capturing->capture, covers, &conf->routes);
+    node_wake(&portal->node);
 }
 
 const char *capturing_device(const struct portal *portal)

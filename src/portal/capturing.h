@@ -20,6 +20,9 @@ extern const struct step CAPTURING_LEFT;
 
 // End of turn of a portal that captures, in place of portal_turned.
 void capturing_turned(void *owner, usec_t now);
+// Routes what `now` routes, with its maps, in exchange for what was in force; what is open to elsewhere is reset. A portal
+// that has no device, or would need none any more, or whose names would need other routes, waits for its next start.
+void capturing_take(struct portal *portal, struct portal_conf *now, FILE *report);
 // NULL: it does not capture.
 const char *capturing_device(const struct portal *portal);
 

@@ -6,6 +6,7 @@
 #include "base/swap.h"
 #include "portal/accept.h"
 #include "portal/asking.h"
+#include "portal/capturing.h"
 #include "portal/forwarding.h"
 #include "portal/socks.h"
 
@@ -79,6 +80,7 @@ static const struct part PARTS_OF_HOST[] = {
      socks_take},
     {{{"Portal", "Ask"}}, NULL, asking_take},
     {{{"Portal", "Forward"}}, NULL, forwarding_take},
+    {{{"Portal", "Route"}, {"Portal", "Map"}}, NULL, capturing_take},
 };
 
 #define RESTART "when the portal is started again"
@@ -96,9 +98,7 @@ static const struct change_delay SLOW[] = {
 };
 
 static const struct change_delay SLOW_OF_HOST[] = {
-    {"Portal", "Route", RESTART},
     {"Portal", "RouteCongestion", RESTART},
-    {"Portal", "Map", RESTART},
     {"Accept", "Source", RESTART},
 };
 

@@ -6,13 +6,15 @@ import contextlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
+import threading
 import time
 
 import pytest
 
-from lab import SERVER4, run, wait_until
+from lab import SERVER4, SERVER6, run, wait_until
 from programs import GATE_NAME, USHER_GATE, USHER_PKI, USHER_TUN, Gate, Portal, make_pki
 from sites import Sites, await_exports, ways
 from test_revocation import cut, flows, prove
@@ -448,6 +450,101 @@ def test_ports_that_cannot_be_had(lab, portal):
     assert f"{portal.conf}:{line_of(portal, 'Socks')}: Socks: " in done.stderr and "Permission denied; it is" in done.stderr
     assert said_by(lab.portal, ("127.0.0.1", 8001)) is None
     assert "forwards" not in portal.status()
+
+
+def routing(host):
+    """Rules, and the routes of tables that are a portal's."""
+    lines = [line for family in ("-4", "-6") for what in (("rule",), ("route", "show", "table", "all"))
+             for line in host.run("ip", family, *what).stdout.splitlines()]
+    return sorted(line for line in lines if re.search(r"lookup|table 3\d{4}", line))
+
+
+ROUTES = {
+    "more of one length": "10.73.0.0/24, fd73::/64, 10.79.0.0/24",
+    "a longer one": "10.73.0.0/24, fd73::/64, 10.79.0.0/24, 10.73.0.128/25",
+    "a shorter one, and a host": "10.73.0.0/24, fd73::/64, 10.78.0.0/15, 10.73.0.128/25, 10.9.9.9/32",
+    "fewer": "10.73.0.0/24, fd73::/64, 10.9.9.9/32",
+    "what it was": Portal.ROUTES,
+}
+
+
+def test_routes(lab, own, gate, tmp_path):
+    """After each change rules and routes are those of a portal that began with them, and a flow that stays is not disturbed; at
+    no moment is it routed elsewhere."""
+    portal = Portal(lab, tmp_path, own).start()
+    before = Portal.ROUTES
+    try:
+        with flows(lab) as pairs, watching(lab, SERVER4) as strayed:
+            seen = {}
+            for name, routes in ROUTES.items():
+                edit(portal, (f"Route = {before}", f"Route = {routes}"))
+                assert said(reload(portal)) == ["usher-tun: new and in force: configuration"], name
+                seen[name], before = routing(lab.portal), routes
+                prove(pairs)
+            assert not strayed()
+        portal.down()
+        for name, routes in ROUTES.items():
+            edit(portal, (f"Route = {before}", f"Route = {routes}"))
+            before = routes
+            portal.start()
+            assert seen[name] == routing(lab.portal), name
+            portal.down()
+    finally:
+        portal.down(check=False)
+
+
+@contextlib.contextmanager
+def watching(lab, address):
+    """Whether the kernel ever routes it to anything but the device while this lasts, as `ip route get` says again and again."""
+    ended, wrong = threading.Event(), []
+
+    def watch():
+        while not ended.is_set():
+            answer = lab.portal.run("ip", "route", "get", address, check=False).stdout
+            if "dev usher0" not in answer:
+                wrong.append(answer)
+
+    thread = threading.Thread(target=watch)
+    thread.start()
+    yield lambda: wrong
+    ended.set()
+    thread.join()
+
+
+def test_a_route_that_goes(lab, own, gate, tmp_path):
+    """What is open to there is reset, and nothing of it goes there any more; what else is open is not disturbed."""
+    portal = Portal(lab, tmp_path, own).start()
+    try:
+        with flows(lab) as pairs, connected(lab, SERVER6) as (client, server):
+            edit(portal, (f"Route = {Portal.ROUTES}", "Route = 10.73.0.0/24"))
+            assert reload(portal).returncode == 0
+            for end in (client, server):
+                with pytest.raises(ConnectionResetError):
+                    end.recv(1)
+            prove(pairs)
+            assert "usher0" not in lab.portal.run("ip", "route", "get", SERVER6, check=False).stdout
+        edit(portal, ("Route = 10.73.0.0/24", "Socks = 127.0.0.1:1080"), ("Address = 10.99.0.2/32, fd99::2/128\n", ""),
+             ("Device = usher0\n", ""))
+        assert "usher-tun: Route and Map take effect when the portal is started again" in said(reload(portal))
+        assert "usher0" in lab.portal.run("ip", "route", "get", SERVER4).stdout
+    finally:
+        portal.down(check=False)
+
+
+def test_maps(lab, own, gate, tmp_path):
+    portal = Portal(lab, tmp_path, own).start()
+    try:
+        with saying(lab, b"one") as where:
+            edit(portal, ("[Gate]", "Map = 10.50.0.0/24 -> 10.73.0.0/24\n[Gate]"))
+            assert reload(portal).returncode == 0
+            assert said_by(lab.client, ("10.50.0.2", where[1])) == b"one"
+            assert portal.status()["map"] == ["10.50.0.0/24 -> 10.73.0.0/24"]
+            edit(portal, ("10.50.0.0/24 ->", "10.51.0.0/24 ->"))
+            assert reload(portal).returncode == 0
+            assert said_by(lab.client, ("10.51.0.2", where[1])) == b"one"
+            assert "usher0" not in lab.portal.run("ip", "route", "get", "10.50.0.2", check=False).stdout
+    finally:
+        portal.down(check=False)
 
 
 def test_an_encrypted_key(lab, own, gate, tmp_path):

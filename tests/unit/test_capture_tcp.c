@@ -445,6 +445,53 @@ static void test_lost_tunnel(void **state)
     assert_int_equal(bench->opened, 3);
 }
 
+static bool is_not_the_first(void *owner, const struct address *outside)
+{
+    (void)owner;
+    const struct endpoint first = at("10.73.0.1:80");
+    return !address_equal(outside, &first.addr);
+}
+
+// What is open to elsewhere than what is captured by now: open, pending, and held.
+static void test_withdrawn(void **state)
+{
+    (void)state;
+    struct peer gone = establish("10.9.0.1:5000", "10.73.0.1:80");
+    assert_non_null(latest()->session);
+    struct peer kept = establish("10.9.0.1:5001", "10.73.0.2:80");
+    bench->hold = true;
+    struct peer pending = peer_new("10.9.0.1:5002", "10.73.0.1:80");
+    send_segment(&pending, SYN, NULL, 0);
+    assert_int_equal(exchange_flows(bench->exchange), 3);
+    capture_withdraw(bench->capture, is_not_the_first, NULL);
+    bench_run(bench);
+    assert_true(drain_flags(&gone) & RST);
+    assert_int_equal(get_segment(&kept), 0);
+    assert_int_equal(exchange_flows(bench->exchange), 2);
+    assert_non_null(latest()->session); // a session that ends before it has begun is what abuse looks like
+    assert_int_equal(usher_engine_counters(bench->gate)->glitches, 0);
+    send_segment(&kept, RST, NULL, 0);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
+}
+
+static void test_withdrawn_while_held(void **state)
+{
+    (void)state;
+    struct peer held = peer_new("10.9.0.1:5000", "10.73.0.1:80"), kept = peer_new("10.9.0.1:5001", "10.73.0.2:80");
+    send_segment(&held, SYN, NULL, 0);
+    send_segment(&kept, SYN, NULL, 0);
+    assert_int_equal(exchange_flows(bench->exchange), 2);
+    capture_withdraw(bench->capture, is_not_the_first, NULL);
+    bench_run(bench);
+    assert_int_equal(exchange_flows(bench->exchange), 1);
+    assert_true(exchange_is_holding(bench->exchange));
+    assert_true(kernel_get(bench) && bench->view.protocol == IPPROTO_ICMP && bench->view.upper[0] == 3); // unreachable
+    bench_connect(bench);
+    bench_run(bench);
+    finish_handshake(&kept);
+    assert_int_equal(bench->opened, 1);
+}
+
 static void test_session_limit(void **state)
 {
     (void)state;
@@ -613,6 +660,8 @@ int main(void)
         TEST(test_resets),
         TEST(test_application_gives_up_before_the_answer),
         TEST(test_lost_tunnel),
+        TEST(test_withdrawn),
+        TEST_DOWN(test_withdrawn_while_held),
         TEST(test_session_limit),
         TEST(test_far_side_closes_both),
         TEST(test_device_is_full),

@@ -185,6 +185,11 @@ static void a_route_is_added_found_and_purged(void **state)
         other = route;
         other.unreachable = !route.unreachable;
         CASE(cases[i].to, !netlink_route_exists(nl, &other));
+        TRY(netlink_route_delete(nl, &other, &fault)); // is not there
+        CASE(cases[i].to, netlink_route_exists(nl, &route));
+        TRY(netlink_route_delete(nl, &route, &fault));
+        CASE(cases[i].to, !netlink_route_exists(nl, &route));
+        TRY(netlink_route_add(nl, &route, &fault));
         TRY(netlink_table_purge(nl, TABLE, FIRST, LAST, &fault));
         CASE(cases[i].to, !netlink_route_exists(nl, &route));
     }
@@ -250,6 +255,13 @@ static void a_rule_is_added_once_and_found(void **state)
             CASE(rules[i].shown, netlink_rule_exists(nl, &rule));
             if (families[f] == AF_INET)
                 assert_says(question, rules[i].shown);
+            struct netlink_rule other = rule;
+            other.priority++;
+            TRY(netlink_rule_delete(nl, &other, &fault)); // is not there
+            CASE(rules[i].shown, netlink_rule_exists(nl, &rule));
+            TRY(netlink_rule_delete(nl, &rule, &fault));
+            CASE(rules[i].shown, !netlink_rule_exists(nl, &rule));
+            TRY(netlink_rule_add(nl, &rule, &fault));
             char deletion[64];
             snprintf(deletion, sizeof(deletion), "-%d rule del priority %u", families[f] == AF_INET6 ? 6 : 4,
                      rule.priority);

@@ -246,6 +246,12 @@ void capture_device_back(struct capture *capture)
     capture_device_watch(capture);
 }
 
+void capture_withdraw(struct capture *capture, capture_covers *covers, void *owner)
+{
+    capture_tcp_withdraw(capture, covers, owner);
+    edge_wake(&capture->edge);
+}
+
 bool capture_is_gone(const struct capture *capture)
 {
     return capture->device_gone;

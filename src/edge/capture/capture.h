@@ -25,6 +25,9 @@ struct edge *capture_edge(struct capture *capture);
 bool capture_is_gone(const struct capture *capture);
 // It is there again, behind the same descriptor (tun_make_again).
 void capture_device_back(struct capture *capture);
+// Less is routed here than before: TCP flows to what `covers` denies are reset.
+// What has no connections ends by itself.
+void capture_withdraw(struct capture *capture, capture_covers *covers, void *owner);
 const struct capture_counters *capture_counters(const struct capture *capture);
 
 #endif

@@ -3,6 +3,8 @@
 #ifndef EDGE_CAPTURE_CONFIG_H
 #define EDGE_CAPTURE_CONFIG_H
 
+#include "base/address.h"
+
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -34,5 +36,8 @@ struct capture_counters {
     CAPTURE_COUNTERS(CAPTURE_COUNTER_FIELD)
 #undef CAPTURE_COUNTER_FIELD
 };
+
+// Whether that far end is routed here.
+typedef bool capture_covers(void *owner, const struct address *outside);
 
 #endif

@@ -153,6 +153,7 @@ void capture_tcp_refused(struct opening *opening, enum usher_word word, const ch
 void capture_tcp_expire(struct capture *capture, uint32_t moment);
 void capture_tcp_reclaim(struct capture *capture);
 void capture_tcp_free_all(struct capture *capture);
+void capture_tcp_withdraw(struct capture *capture, capture_covers *covers, void *owner);
 void capture_tcp_each(struct capture *capture, flow_visit *visit, void *arg, usec_t now);
 
 enum { QUOTE_SIZE = 72 }; // IPv4 header with options, 60 bytes, and 8 of the upper layer; IPv6 needs 48

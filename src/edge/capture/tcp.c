@@ -281,6 +281,39 @@ void capture_tcp_expire(struct capture *capture, uint32_t moment)
         abort_stack(flow_of(&timed->node));
 }
 
+// One that is asked for is answered first: a session that ends before it begins is abuse to the peer.
+static void withdraw(struct tcp_flow *flow)
+{
+    struct usher_session *session = flow->flow.opening.session;
+    if (session && !flow->flow.accepted)
+        return;
+    flow->flow.opening.session = NULL;
+    if (session)
+        usher_session_reset(session, USHER_FAILED, "is not routed here any more");
+    if (flow->flow.accepted)
+        abort_stack(flow);
+    else
+        refuse(flow, STACK_REFUSE_NO_NET);
+}
+
+static void withdraw_on(struct list *list, capture_covers *covers, void *owner)
+{
+    list_for_each(node, list) {
+        struct tcp_flow *flow = flow_of(node);
+        struct stack_tuple tuple;
+        if (flow->flow.protocol == USHER_TCP && flow->stack && stack_flow_tuple(flow->stack, &tuple) &&
+            !covers(owner, &tuple.outside.addr))
+            withdraw(flow);
+    }
+}
+
+void capture_tcp_withdraw(struct capture *capture, capture_covers *covers, void *owner)
+{
+    withdraw_on(&capture->tcp_open, covers, owner);
+    withdraw_on(&capture->lines[LINE_TCP_CLOSING].waiting, covers, owner);
+    withdraw_on(&capture->edge.held.waiting, covers, owner);
+}
+
 void capture_tcp_reclaim(struct capture *capture)
 {
     for (struct list *node; (node = list_pop_front(&capture->tcp_dead));)
