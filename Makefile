@@ -321,7 +321,7 @@ format:
 install: all
 	install -d $(addprefix $(DESTDIR),$(BINDIR) $(UNITDIR) $(LIBDIR)/pkgconfig $(INCLUDEDIR) $(BASHDIR) $(ZSHDIR) $(FISHDIR))
 	install $(PROGRAMS) scripts/usher-pki $(DESTDIR)$(BINDIR)
-	for program in $(filter-out usher-console usher-pki-serve,$(notdir $(PROGRAMS))) usher-pki; do \
+	for program in $(filter-out usher-pki-serve,$(notdir $(PROGRAMS))) usher-pki; do \
 	  install -m 644 scripts/completion/usher.bash $(DESTDIR)$(BASHDIR)/$$program; \
 	  sed "s|@PROGRAM@|$$program|" scripts/completion/usher.zsh >$(DESTDIR)$(ZSHDIR)/_$$program; \
 	  sed "s|@PROGRAM@|$$program|; s|@FUNCTION@|$${program#usher-}|" scripts/completion/usher.fish \
@@ -340,7 +340,7 @@ install: all
 	install -D -m 644 -t $(DESTDIR)$(NETWORKD)/network scripts/network/00-usher.network
 	install -D -m 644 scripts/network/networkd-usher.conf $(DESTDIR)$(NETWORKD)/networkd.conf.d/50-usher.conf
 	install -D -m 644 scripts/network/NetworkManager-usher.conf $(DESTDIR)$(NMDIR)/50-usher.conf
-	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/lib/sysusers.d scripts/sysusers/usher-console.conf)
+	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(SYSUSERS) scripts/sysusers/usher-console.conf)
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/usher/monitoring $(addprefix doc/monitoring/,usher.rules.yml grafana-usher.json))
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/rules.d scripts/polkit/usher-console.rules)
 	install -D -m 644 -t $(DESTDIR)$(TMPFILES) scripts/tmpfiles/usher.conf

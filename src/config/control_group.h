@@ -6,7 +6,7 @@
 #include "config/value.h"
 
 struct control_group {
-    char *name; // of a group of the system's; "no": nobody; NULL: "usher", where there is such a group
+    char *name; // of a group of the system's; "no": nobody; NULL: "usher-console", where there is such a group
     bool may_act;
 };
 

@@ -43,7 +43,7 @@ static void answered(void *owner, const struct told *answer, const struct fault 
 static void ask_for(struct flows *flows, const char *path)
 {
     if (path != flows->path)
-        snprintf(flows->path, sizeof flows->path, "%s", path);
+        snprintf(flows->path, sizeof flows->path, "%.*s", RUNTIME_PATH_SIZE - 1, path);
     flows->asking = ask_start(flows->loop, path, "flows", answered, flows);
 }
 
@@ -75,7 +75,7 @@ bool flows_ask(struct flows *flows, const char *path, ask_done *done, void *owne
     if (flows->count == WAITING_MAX)
         return false;
     struct waiter *waiter = &flows->waiting[flows->count++];
-    snprintf(waiter->path, sizeof waiter->path, "%s", path);
+    snprintf(waiter->path, sizeof waiter->path, "%.*s", RUNTIME_PATH_SIZE - 1, path);
     waiter->done = done;
     waiter->owner = owner;
     if (!flows->asking)

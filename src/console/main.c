@@ -238,6 +238,18 @@ static int run(const char *file, bool check)
     return code;
 }
 
+// For a shell: what may stand where `current` is being typed, behind `before` (NULL: the first word); ":files" is the shell's.
+static int complete(const char *before, const char *current)
+{
+    static const char *const options[] = {"--check", "--textfile", "--version"};
+    for (size_t i = 0; !before && i < sizeof options / sizeof options[0]; i++)
+        if (*current && !strncmp(options[i], current, strlen(current)))
+            puts(options[i]);
+    if (!before || !strcmp(before, "--check") || !strcmp(before, "--textfile"))
+        puts(":files");
+    return EXIT_DONE;
+}
+
 int main(int argc, char **argv)
 {
     const char *first = argc > 1 ? argv[1] : "", *second = argc > 2 ? argv[2] : NULL;
@@ -249,6 +261,8 @@ int main(int argc, char **argv)
         fputs(USAGE, stdout);
         return EXIT_DONE;
     }
+    if (!strcmp(first, "--complete") && argc <= 4)
+        return complete(argc == 4 ? second : NULL, argc > 2 ? argv[argc - 1] : "");
     if (!strcmp(first, "--check") && argc <= 3)
         return run(second, true);
     if (!strcmp(first, "--textfile") && argc == 3)

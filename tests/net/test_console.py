@@ -453,3 +453,11 @@ def test_not_as_root():
     done = run(USHER_CONSOLE, check=False)
     assert done.returncode == 1 and "needs no root" in done.stderr
     assert run(USHER_CONSOLE, "--nonsense", check=False).returncode == 2
+
+
+@pytest.mark.parametrize("words, said", [
+    (["--complete", ""], [":files"]), (["--complete", "--"], ["--check", "--textfile", "--version", ":files"]),
+    (["--complete", "--t"], ["--textfile", ":files"]), (["--complete", "--check", "x"], [":files"]), (["--complete", "a", ""], []),
+])
+def test_completion(words, said):
+    assert run(USHER_CONSOLE, *words).stdout.split() == said
