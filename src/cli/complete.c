@@ -72,6 +72,12 @@ static void offer_options(const struct completion *to, const struct command *com
         offer(to, "-f", NULL, 0);
     if (command->takes_json)
         offer(to, "--json", NULL, 0);
+    if (command->takes_once)
+        offer(to, "--once", NULL, 0);
+    if (command->takes_anonymous)
+        offer(to, "--anonymous", NULL, 0);
+    if (command->takes_config)
+        offer(to, "--config", NULL, 0);
     if (command->takes_passphrase_fd)
         offer(to, "--passphrase-fd", NULL, 0);
     if (command->takes_joining) {

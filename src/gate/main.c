@@ -7,6 +7,7 @@
 #include "cli/query.h"
 #include "cli/runtime.h"
 #include "cli/top/top.h"
+#include "gate/bundle.h"
 #include "gate/explain.h"
 #include "gate/handout.h"
 #include "gate/load.h"
@@ -27,6 +28,8 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "                                       what rules refused, and which\n"
                             "       usher-gate explain PORTAL HOST[:PORT] [tcp|udp|icmp] [--json]\n"
                             "                                       what it would say, and why\n"
+                            "       usher-gate bundle NAME|FILE [FILE.tar.gz] [--anonymous]\n"
+                            "                                       what who helps wants to see, without secrets\n"
                             "       usher-gate reload [NAME]        read its files again\n"
                             "       usher-gate end PORTAL           end every tunnel of this portal now\n"
                             "       usher-gate --version\n"
@@ -75,6 +78,7 @@ static int run(const struct command_line *line)
     char name[INSTANCE_NAME_MAX + 16];
     snprintf(name, sizeof(name), "usher-gate %s", conf->name);
     log_set_name(name);
+    log_set_field(LOG_GATE, conf->name);
     log_set_level(conf->log_level);
     bool ok = supervisor_run(conf, line->argument, &handover, &fault);
     if (!ok)
@@ -217,6 +221,7 @@ static const struct command COMMANDS[] = {
     {"status", status, .takes_json = true, .takes_argument = true},
     {"denials", denials, .takes_json = true, .takes_argument = true},
     {"top", top, .takes_argument = true, .takes_once = true},
+    {"bundle", gate_bundle, .takes_argument = true, .needs_argument = true, .takes_more = 1, .takes_anonymous = true},
     {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
      .needs_more = 1, .takes_config = true},
     {"reload", reload, .takes_json = true, .takes_argument = true},

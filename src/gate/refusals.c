@@ -26,6 +26,8 @@ void refusals_tell(struct refusals *refusals, const struct endpoint *peer, const
     }
     if (refusals->untold)
         snprintf(more, sizeof(more), " (and %llu others before)", (unsigned long long)refusals->untold);
-    log_warning("%s: refused: %s%s", endpoint_text(peer, text), why, more);
+    log_set_field(LOG_PEER, endpoint_text(peer, text));
+    log_event(LOG_EVENT_REFUSED, LOG_LEVEL_WARNING, "%s: refused: %s%s", text, why, more);
+    log_set_field(LOG_PEER, NULL);
     refusals->untold = 0;
 }

@@ -249,8 +249,11 @@ static void tunnel_came(void *owner)
                                            .portal = worker->portal,
                                            .who = worker->who};
     node_tunnel_came(&worker->node, worker->tunnel);
-    log_info("%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls), tls_cipher(tls),
-             tls_alpn_agreed(tls) ? "" : ", plain protocol");
+    log_set_field(LOG_PORTAL, tls_peer_name(tls));
+    log_set_field(LOG_CERT_SERIAL, tls_peer_serial(tls));
+    worker->denied.event = LOG_EVENT_DENIED;
+    log_event(LOG_EVENT_LOGIN, LOG_LEVEL_INFO, "%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls),
+              tls_cipher(tls), tls_alpn_agreed(tls) ? "" : ", plain protocol");
     telling_up(WORKER_CHANNEL_FD, tls);
 }
 
@@ -266,10 +269,10 @@ static void tunnel_went(void *owner, const char *why)
     struct worker *worker = owner;
     telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
     if (worker->dial)
-        log_info("%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu", worker->who, why,
-                 (unsigned long long)worker->node.counters.sessions_accepted,
-                 (unsigned long long)worker->node.counters.data_received,
-                 (unsigned long long)worker->node.counters.data_sent);
+        log_event(LOG_EVENT_LOGOUT, LOG_LEVEL_INFO, "%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu",
+                  worker->who, why, (unsigned long long)worker->node.counters.sessions_accepted,
+                  (unsigned long long)worker->node.counters.data_received,
+                  (unsigned long long)worker->node.counters.data_sent);
     else
         telling_refusal(WORKER_CHANNEL_FD, why);
     uv_stop(&worker->loop);
@@ -528,9 +531,11 @@ static bool set_up(struct worker *worker, struct fault *fault)
     char name[INSTANCE_NAME_MAX + 16];
     snprintf(name, sizeof(name), "usher-gate %s", worker->conf->name);
     log_set_name(name);
+    log_set_field(LOG_GATE, worker->conf->name);
     if (!socket_peer(WORKER_SOCKET_FD, &peer))
         return fault_set(fault, "the portal was gone before the handshake");
     endpoint_text(&peer, worker->peer);
+    log_set_field(LOG_PEER, worker->peer);
     const struct node_config config = {.turned = turned, .owner = worker};
     node_init(&worker->node, &worker->loop, &config);
     if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))

@@ -2,13 +2,12 @@
 // Each line is one write(2), so that lines of the supervisor and its workers never mix on a shared stderr.
 #include "os/log.h"
 
+#include "os/journal.h"
+
 #include <errno.h>
 #include <stdarg.h>
-#include <stdint.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -33,28 +32,22 @@ void log_set_level(enum log_level level)
 void log_set_name(const char *name)
 {
     snprintf(front, sizeof front, "%.*s%s", NAME_SIZE - 1, name, *name ? ": " : "");
+    journal_open();
 }
 
-// The service manager names the stream it gave us as "device:inode" (systemd.exec(5), JOURNAL_STREAM). The variable
-// alone proves nothing: a child inherits it after its stderr was turned elsewhere.
-static bool stderr_is_journal(void)
+void log_set_field(enum log_field field, const char *value)
 {
-    const char *stream = getenv("JOURNAL_STREAM");
-    struct stat st;
-    uintmax_t device, inode;
-    return stream && fstat(STDERR_FILENO, &st) == 0 && sscanf(stream, "%ju:%ju", &device, &inode) == 2 &&
-           device == (uintmax_t)st.st_dev && inode == (uintmax_t)st.st_ino;
+    journal_set(field, value);
 }
 
-static void write_line(enum log_level level, const char *format, va_list args)
+static void write_line(enum log_event event, enum log_level level, const char *format, va_list args)
 {
     if (level > most)
         return;
     int before = errno;
     char line[LINE_SIZE];
-    size_t used = 0;
-    if (stderr_is_journal())
-        used = (size_t)snprintf(line, sizeof line, "<%d>", priorities[level]);
+    size_t used = journal_is_stderr() ? (size_t)snprintf(line, sizeof line, "<%d>", priorities[level]) : 0;
+    const size_t text = used;
     used += (size_t)snprintf(line + used, sizeof line - used, "%s", front);
 
     errno = before;                       // for %m
@@ -65,6 +58,10 @@ static void write_line(enum log_level level, const char *format, va_list args)
     } else {
         used += room - 1;
         memcpy(line + used - 3, "...", 3);
+    }
+    if (text && journal_send(priorities[level], event, line + text, used - text)) {
+        errno = before;
+        return;
     }
     line[used++] = '\n';
     // A log that nobody takes (a full pipe, a closed terminal) is no reason to stop.
@@ -77,7 +74,7 @@ void log_error(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(LOG_LEVEL_ERROR, format, args);
+    write_line(LOG_EVENT_NONE, LOG_LEVEL_ERROR, format, args);
     va_end(args);
 }
 
@@ -85,7 +82,7 @@ void log_warning(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(LOG_LEVEL_WARNING, format, args);
+    write_line(LOG_EVENT_NONE, LOG_LEVEL_WARNING, format, args);
     va_end(args);
 }
 
@@ -93,7 +90,7 @@ void log_info(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(LOG_LEVEL_INFO, format, args);
+    write_line(LOG_EVENT_NONE, LOG_LEVEL_INFO, format, args);
     va_end(args);
 }
 
@@ -101,6 +98,14 @@ void log_debug(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    write_line(LOG_LEVEL_DEBUG, format, args);
+    write_line(LOG_EVENT_NONE, LOG_LEVEL_DEBUG, format, args);
+    va_end(args);
+}
+
+void log_event(enum log_event event, enum log_level level, const char *format, ...)
+{
+    va_list args;
+    va_start(args, format);
+    write_line(event, level, format, args);
     va_end(args);
 }

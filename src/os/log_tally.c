@@ -19,7 +19,8 @@ void log_tally(struct log_tally *tally, uint64_t total, usec_t now, const char *
     va_start(args, format);
     vsnprintf(what, sizeof what, format, args);
     va_end(args);
-    log_warning("%s: %llu, in all %llu", what, (unsigned long long)(total - tally->told), (unsigned long long)total);
+    log_event(tally->event, LOG_LEVEL_WARNING, "%s: %llu, in all %llu", what, (unsigned long long)(total - tally->told),
+              (unsigned long long)total);
     tally->told = total;
     tally->next = now + LOG_TALLY_PAUSE;
 }

@@ -5,6 +5,7 @@
 #define OS_LOG_TALLY_H
 
 #include "base/clock.h"
+#include "os/log_event.h"
 
 #include <stdint.h>
 
@@ -14,6 +15,7 @@
 struct log_tally {
     uint64_t told; // how much of it the log has heard of
     usec_t next;   // not before
+    enum log_event event;
 };
 
 // To be called often, with how much there has been so far; less than before is a new beginning. Writes a warning: what

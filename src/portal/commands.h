@@ -14,6 +14,7 @@ int command_flows(const struct command_line *line);
 int command_join(const struct command_line *line);
 int command_renew(const struct command_line *line);
 int command_check(const struct command_line *line);
+int command_bundle(const struct command_line *line);
 int command_top(const struct command_line *line);
 int command_denials(const struct command_line *line);
 

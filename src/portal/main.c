@@ -19,6 +19,8 @@ static const char USAGE[] = "usage: usher-tun up [-f] NAME|FILE      bring a por
                             "                                        what the gate's side was refused\n"
                             "       usher-tun explain NAME|FILE HOST[:PORT] [tcp|udp|icmp] [--json]\n"
                             "                                        what becomes of a flow, step by step\n"
+                            "       usher-tun bundle NAME|FILE [FILE.tar.gz] [--anonymous]\n"
+                            "                                        what who helps wants to see, without secrets\n"
                             "       usher-tun check NAME|FILE        judge a configuration\n"
                             "       usher-tun --version\n"
                             "up, run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
@@ -39,6 +41,8 @@ static const struct command COMMANDS[] = {
     {"top", command_top, .takes_argument = true, .takes_once = true},
     {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
      .needs_more = 1},
+    {"bundle", command_bundle, .takes_argument = true, .needs_argument = true, .takes_more = 1,
+     .takes_anonymous = true},
     {"check", command_check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
 };
 

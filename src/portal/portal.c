@@ -150,7 +150,10 @@ static void tunnel_came(void *owner, struct tunnel *tunnel)
     enter(portal, PORTAL_UP);
     if (is_waited_for(portal))
         announce(portal);
-    log_info("up: gate %s at %s, %s", tls_peer_name(tls), text, tls_cipher(tls));
+    log_set_field(LOG_GATE, tls_peer_name(tls));
+    log_set_field(LOG_PEER, text);
+    log_set_field(LOG_CERT_SERIAL, tls_peer_serial(tls));
+    log_event(LOG_EVENT_UP, LOG_LEVEL_INFO, "up: gate %s at %s, %s", tls_peer_name(tls), text, tls_cipher(tls));
 }
 
 // The log lies in memory (/run), and nobody rotates it.
@@ -187,7 +190,8 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
         return;
     }
     if (is_news && end != PATH_LEFT)
-        log_warning("%s: %s", end == PATH_LOST ? "tunnel lost" : "no tunnel", why);
+        log_event(end == PATH_LOST ? LOG_EVENT_LOST : LOG_EVENT_NONE, LOG_LEVEL_WARNING, "%s: %s",
+                  end == PATH_LOST ? "tunnel lost" : "no tunnel", why);
     notify_status("%s: %s", portal_state_text(portal->state), why);
     bound_log();
 }

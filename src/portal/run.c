@@ -15,6 +15,7 @@ int portal_run(struct portal *portal)
     char name[INSTANCE_NAME_MAX + sizeof "usher-tun "];
     snprintf(name, sizeof name, "usher-tun %s", portal->conf->name);
     log_set_name(name);
+    log_set_field(LOG_PORTAL, portal->conf->name);
     log_set_level(portal->conf->log_level);
     uv_loop_init(&loop);
     signal(SIGPIPE, SIG_IGN);
