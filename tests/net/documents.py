@@ -11,7 +11,8 @@
     ```
 
 Blocks of another kind, or without a host, are for the reader alone. Three commands are not what they are elsewhere:
-installing (the programs are there), scp (to another host of the document) and systemctl, which does what the unit says."""
+installing (the programs are there), scp (to another host of the document) and systemctl, whoever calls it, which does what
+the unit says. TOKEN stands for the last one that was printed."""
 
 import os
 import pathlib
@@ -25,19 +26,22 @@ from lab import BUILD, ROOT, patience, wait_until
 
 SOMEBODY, HOME = 54321, "/home/you"  # has no name on any machine
 UNITS = ROOT / "scripts" / "systemd"
-INSTALLING = ("scripts/install-deps && make && make install", "apt install")
+INSTALLING = ("scripts/install-deps && make && make install", "make deb && apt install", "apt install")
 
-# An /etc, /run/usher, /usr/local and /home of its own; everybody may open the TUN device, as udev would have it.
+# An /etc, /run/usher, /usr/local, /root and /home of its own; everybody may open the TUN device, as udev would have it.
 MACHINE = f"""
 mount -t tmpfs etc /mnt && cp -a /etc/. /mnt/ && mount --move /mnt /etc && rm -f /etc/resolv.conf
 echo nameserver 10.2.0.1 > /etc/resolv.conf
 mkdir -p /run/usher && mount -t tmpfs -o mode=755 run /run/usher
 mkdir -p /run/user && mount -t tmpfs -o mode=755 user /run/user && mkdir -m 700 /run/user/{SOMEBODY}
 mount -t tmpfs -o mode=755 local /usr/local && mkdir /usr/local/bin
+mount -t tmpfs -o mode=700 root /root
 mount -t tmpfs -o mode=755 home /home && mkdir -m 755 {HOME}
 mknod -m 666 /home/tun c 10 200 && mount --bind /home/tun /dev/net/tun
 chown {SOMEBODY}:{SOMEBODY} /run/user/{SOMEBODY} {HOME}
 mkdir -p /etc/usher && rm -rf /etc/usher/*
+mkdir -p /run/systemd && mount -t tmpfs -o mode=755 systemd /run/systemd && mkdir /run/systemd/system
+printf '#!/bin/sh\\necho "$@" >>/run/usher/.asked\\n' >/usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl
 echo ready
 exec sleep infinity
 """
@@ -97,6 +101,8 @@ class Machine:
         return line.replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
 
     def start_service(self, unit):
+        if unit in self.services:
+            return
         told = f"/run/usher/.{unit}.notify"
         script = ("import os, socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]);"
                   "os.chmod(sys.argv[1], 0o666); print(1, flush=True);"
@@ -121,7 +127,10 @@ class Machine:
         assert process.wait(patience(10)) == 0, self.log(unit)
 
     def systemctl(self, *argv):
-        verb, unit = [word for word in argv if word != "--now"][:2]
+        verb, *units = [word for word in argv if word != "--now"]
+        return "".join(self.one_unit(verb, unit, argv) for unit in units)
+
+    def one_unit(self, verb, unit, argv):
         if verb == "enable" and "--now" not in argv:
             assert self.unit(unit, "WantedBy")
         elif verb in ("enable", "start"):
@@ -136,6 +145,15 @@ class Machine:
         else:
             raise AssertionError(f"systemctl {verb}")
         return ""
+
+    def act_on_programs(self):
+        """What programs have asked systemd for."""
+        asked = self.path("/run/usher/.asked")
+        if asked.exists():
+            lines = asked.read_text().splitlines()
+            asked.unlink()
+            for line in lines:
+                self.systemctl(*line.split())
 
     def close(self):
         for place in self.path("/run/usher").glob("*/pid"):
@@ -193,6 +211,7 @@ class Reader:
     def __init__(self, machines):
         self.machines = machines
         self.done = []
+        self.token = ""
 
     def copy(self, machine, argv):
         *sources, target = argv
@@ -213,7 +232,9 @@ class Reader:
         elif words[0] == "systemctl":
             printed = machine.systemctl(*words[1:])
         else:
-            printed = machine.run(command, somebody, check=not expected)
+            printed = machine.run(command.replace("TOKEN", self.token), somebody, check=not expected)
+        self.token = next(iter(re.findall(r"^usher\S{500,}$", printed, re.M)), self.token)
+        machine.act_on_programs()
         assert_shows(printed, expected, command)
         self.done.append((host, command, printed))
 
