@@ -139,8 +139,10 @@ static const struct filter_rule allowed_portal[] = {
     CALL_IF(socket, IS(0, AF_NETLINK)),
     CALL_IF(socketpair, IS(0, AF_UNIX)),
     CALL(listen),
-    CALL(memfd_create), // what it says of files that are read again
-    CALL(wait4),        // for the keeper of resolv.conf
+    CALL(memfd_create), // files that were read again, for who judges them
+    CALL_IF(fcntl, IS(1, F_ADD_SEALS)),
+    CALL_IF(fcntl, IS(1, F_GET_SEALS)),
+    CALL(wait4), // for the keeper of resolv.conf
     CALL_IF(ioctl, IS(1, TUNSETIFF)),
     CALL_IF(ioctl, IS(1, TUNGETIFF)),
     CALL_IF(ioctl, IS(1, TUNGETFEATURES)),
