@@ -10,9 +10,9 @@
     ; branch: /etc/usher/branch.conf
     ```
 
-Blocks of another kind, or without a host, are for the reader alone. Three commands are not what they are elsewhere:
-installing (the programs are there), scp (to another host of the document) and systemctl, whoever calls it, which does what
-the unit says. TOKEN stands for the last one that was printed."""
+Blocks of another kind, or without a host, are for the reader alone. Four commands are not what they are elsewhere:
+installing (the programs are there), scp (to another host of the document), systemctl, whoever calls it, which does what
+the unit says, and journalctl. TOKEN stands for the last one that was printed."""
 
 import os
 import pathlib
@@ -40,12 +40,13 @@ mount -t tmpfs -o mode=755 home /home && mkdir -m 755 {HOME}
 mknod -m 666 /home/tun c 10 200 && mount --bind /home/tun /dev/net/tun
 chown {SOMEBODY}:{SOMEBODY} /run/user/{SOMEBODY} {HOME}
 mkdir -p /etc/usher && rm -rf /etc/usher/*
+getent passwd usher-console >/dev/null || useradd -r -s /usr/sbin/nologin usher-console
 mkdir -p /run/systemd && mount -t tmpfs -o mode=755 systemd /run/systemd && mkdir /run/systemd/system
 printf '#!/bin/sh\\necho "$@" >>/run/usher/.asked\\n' >/usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl
 echo ready
 exec sleep infinity
 """
-PROGRAMS = (BUILD / "usher-tun", BUILD / "usher-gate", BUILD / "usher-pki-serve", ROOT / "scripts/usher-pki")
+PROGRAMS = (BUILD / "usher-console", BUILD / "usher-tun", BUILD / "usher-gate", BUILD / "usher-pki-serve", ROOT / "scripts/usher-pki")
 
 
 class Machine:
@@ -94,11 +95,11 @@ class Machine:
         return done.stdout
 
     # What systemd would do with a unit, as far as documents ask for it.
-    def unit(self, unit, key):
+    def unit(self, unit, key, otherwise=None):
         template, instance = re.fullmatch(r"([\w-]+)@?([\w-]*)(?:\.service)?", unit).groups()
         name = f"{template}@.service" if instance else f"{template}.service"
-        (line,) = re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M)
-        return line.replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
+        found = re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M) or [otherwise]
+        return found[0].replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
 
     def start_service(self, unit):
         if unit in self.services:
@@ -109,8 +110,10 @@ class Machine:
                   "exec('while b\"READY=1\" not in s.recv(4096): pass'); print(2, flush=True)")
         waiter = subprocess.Popen(self.argv(f"exec python3 -c {shlex.quote(script)} {told}"), stdout=subprocess.PIPE, text=True)
         assert waiter.stdout.readline() == "1\n"
+        user = self.unit(unit, "User", "root")
+        as_user = f"exec setpriv --reuid={user} --regid={user} --init-groups" if user != "root" else "exec"
         log = open(self.path(f"/run/usher/.{unit}.log"), "ab")
-        self.services[unit] = subprocess.Popen(self.argv(f"NOTIFY_SOCKET={told} exec {self.unit(unit, 'ExecStart')}"), stdout=log,
+        self.services[unit] = subprocess.Popen(self.argv(f"NOTIFY_SOCKET={told} {as_user} {self.unit(unit, 'ExecStart')}"), stdout=log,
                                                stderr=log)
         wait_until(lambda: waiter.poll() is not None or self.services[unit].poll() is not None, 30, f"{unit} is ready")
         waiter.kill()
@@ -229,6 +232,8 @@ class Reader:
             printed = ""
         elif words[0] == "scp":
             printed = self.copy(machine, words[1:]) or ""
+        elif words[0] == "journalctl":
+            printed = machine.log(words[words.index("-u") + 1])
         elif words[0] == "systemctl":
             printed = machine.systemctl(*words[1:])
         else:
