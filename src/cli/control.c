@@ -244,14 +244,55 @@ static void server_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
-struct control *control_new(uv_loop_t *loop, const char *path, control_handler *handler, void *owner,
-                            struct fault *fault)
+static struct control *make(uv_loop_t *loop, control_handler *handler, void *owner)
 {
     struct control *control = memory_new(sizeof *control);
     *control = (struct control){.loop = loop, .handler = handler, .owner = owner, .starter = getuid()};
     list_init(&control->connections);
     uv_pipe_init(loop, &control->pipe, 0);
     control->pipe.data = control;
+    return control;
+}
+
+struct control *control_adopt(uv_loop_t *loop, int fd, control_handler *handler, void *owner, struct fault *fault)
+{
+    struct control *control = make(loop, handler, owner);
+    int error = uv_pipe_open(&control->pipe, fd);
+    if (!error)
+        error = uv_listen((uv_stream_t *)&control->pipe, BACKLOG, connected);
+    if (!error)
+        return control;
+    fault_errno(fault, -error, "control socket");
+    control_free(control);
+    return NULL;
+}
+
+int control_fd(const struct control *control)
+{
+    uv_os_fd_t fd;
+    return uv_fileno((const uv_handle_t *)&control->pipe, &fd) == 0 ? fd : -1;
+}
+
+int control_request_fd(const struct control_request *request)
+{
+    uv_os_fd_t fd;
+    return list_is_linked(&request->node) && uv_fileno((const uv_handle_t *)&request->pipe, &fd) == 0 ? fd : -1;
+}
+
+// Few bytes, and the first that go there.
+void control_answer(int fd, facts_describe *describe, const void *part)
+{
+    char *answer = facts_json(describe, part);
+    ssize_t sent = send(fd, answer, strlen(answer), MSG_NOSIGNAL | MSG_DONTWAIT);
+    (void)sent; // who asked and has gone needs no answer
+    free(answer);
+    close(fd);
+}
+
+struct control *control_new(uv_loop_t *loop, const char *path, control_handler *handler, void *owner,
+                            struct fault *fault)
+{
+    struct control *control = make(loop, handler, owner);
     mode_t mask = umask(0177); // no moment with a wider mode
     int error = uv_pipe_bind(&control->pipe, path);
     umask(mask);

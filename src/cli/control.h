@@ -21,6 +21,13 @@ struct control *control_new(uv_loop_t *loop, const char *path, control_handler *
                             struct fault *fault);
 // Lets the members of a group in as well; while root still is root.
 bool control_admit(struct control *control, const struct control_group *group, struct fault *fault);
+// One that listens already, of an earlier program in this process; its descriptor is the control socket's from now on.
+struct control *control_adopt(uv_loop_t *loop, int fd, control_handler *handler, void *owner, struct fault *fault);
+int control_fd(const struct control *control);
+// The connection of who asked, -1 when it has gone; and the answer to one who asked an earlier program, whose descriptor is
+// closed here.
+int control_request_fd(const struct control_request *request);
+void control_answer(int fd, facts_describe *describe, const void *part);
 // Closes every connection. A request that is not answered yet must not be answered any more.
 void control_free(struct control *control);
 void control_reply(struct control_request *request, facts_describe *describe, const void *part);

@@ -155,6 +155,8 @@ const char *query_text(char *room, size_t size, const json_t *object, const char
     const json_t *value = json_object_get(object, key);
     if (json_is_string(value) && *json_string_value(value))
         snprintf(room, size, "%s", json_string_value(value));
+    else if (json_is_boolean(value))
+        snprintf(room, size, "%s", json_is_true(value) ? "yes" : "no");
     else if (!json_is_number(value))
         snprintf(room, size, "-");
     else if (kind == QUERY_BYTES)

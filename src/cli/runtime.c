@@ -252,6 +252,14 @@ bool runtime_claim(struct runtime *out, const char *root, const char *name, bool
     return ok;
 }
 
+bool runtime_adopt(struct runtime *out, const char *root, const char *name, unsigned slot, int lock, int slots,
+                   struct fault *fault)
+{
+    *out = (struct runtime){.slot = slot, .lock = lock, .slots = slots};
+    snprintf(out->dir, sizeof out->dir, "%s/%s", root, name);
+    return runtime_pid(root, name) == getpid() || fault_set(fault, "%s is not this process's", out->dir);
+}
+
 bool runtime_settle(struct runtime *runtime, struct fault *fault)
 {
     char path[RUNTIME_PATH_SIZE];

@@ -38,6 +38,9 @@ bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault);
 // who wants one, is a fresh one, so that the dead one's routes can stay, and nothing leaks, until the new ones are in
 // place; see `left`. An instance that lives is a fault: "already running (pid N)".
 bool runtime_claim(struct runtime *out, const char *root, const char *name, bool wants_slot, struct fault *fault);
+// That of an earlier program in this process, which held it: `slot`, and the two descriptors.
+bool runtime_adopt(struct runtime *out, const char *root, const char *name, unsigned slot, int lock, int slots,
+                   struct fault *fault);
 // The slots in `left` have been cleaned up: only our own counts from now on.
 bool runtime_settle(struct runtime *runtime, struct fault *fault);
 // Gives the slots back and removes everything, as far as we may: a program that has given its rights away may not.

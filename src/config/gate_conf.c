@@ -41,6 +41,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Gate", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
     {"Gate", "TellOrigin", value_switch, FIELD(tell_origin), .fallback = "no"},
     {"Gate", "Enrol", access_enrol, FIELD(access), .fallback = NULL},
+    CONFIG_BOUNDED("Gate", "DrainTimeout", value_duration, FIELD(drain_timeout), "1h", 1000, 7 * 86400000),
     CREDENTIAL_KEYS("Gate", struct gate_conf, credentials),
     LINK_TUNING_KEYS("Gate", struct gate_conf, link),
     CONTROL_GROUP_KEYS("Gate", struct gate_conf, control_group),

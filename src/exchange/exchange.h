@@ -52,6 +52,7 @@ struct denials;
 struct denials *exchange_denials(const struct exchange *exchange);
 
 // A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
+// One that is left for another one is detached as well, and its sessions go on.
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine);
 void exchange_detach(struct exchange *exchange);
 // The tunnel stands still: what is open stays, and what is opened now is held, as without a tunnel.

@@ -5,6 +5,7 @@
 #include "gate/admission.h"
 
 #include "base/bucket.h"
+#include "base/cursor.h"
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/memory.h"
@@ -304,6 +305,83 @@ void admission_moved(struct admission *admission, struct ticket *ticket, const s
     remember(&admission->known, &before->known);
     ticket->source = source;
     admission_proved(admission, ticket, now);
+}
+
+struct ticket *admission_adopt(struct admission *admission, const struct address *addr, bool proved, usec_t now)
+{
+    struct address key = source_of(addr);
+    struct source *source = need(admission, &key, now);
+    struct ticket *ticket = memory_new(sizeof(*ticket));
+    *ticket = (struct ticket){.source = source, .since = now, .known = is_known(source)};
+    list_init(&ticket->node);
+    if (proved)
+        admission_proved(admission, ticket, now);
+    else
+        take_place(admission, ticket);
+    return ticket;
+}
+
+enum { SAVED_SIZE = 1 + 16 + 1 + 4 + 2 * 8 }; // bytes of a source
+
+static void save_source(struct writer *w, const struct source *source, bool known)
+{
+    writer_u8(w, source->addr.version);
+    writer_bytes(w, source->addr.bytes, sizeof(source->addr.bytes));
+    writer_u8(w, known);
+    writer_u32(w, source->crashes);
+    writer_u64(w, source->until);
+    writer_u64(w, source->forgotten);
+}
+
+struct blob admission_save(const struct admission *admission)
+{
+    size_t size = 3 * 8 + (size_t)(admission->crashed.count + admission->known.count) * SAVED_SIZE;
+    struct blob saved = {.bytes = memory_new(size + 1), .len = size};
+    struct writer w = writer_over(saved.bytes, size);
+    writer_u64(&w, admission->refused);
+    writer_u64(&w, admission->gave_way);
+    writer_u64(&w, admission->crashes);
+    list_for_each(node, &admission->crashed.list)
+        save_source(&w, container_of(node, struct source, crashed), false);
+    list_for_each(node, &admission->known.list)
+        save_source(&w, container_of(node, struct source, known), true);
+    assert(!w.failed && writer_left(&w) == 0);
+    return saved;
+}
+
+static void load_source(struct admission *admission, struct reader *r, usec_t now)
+{
+    struct address addr = {.version = reader_u8(r)};
+    const uint8_t *bytes = reader_bytes(r, sizeof(addr.bytes));
+    bool known = reader_u8(r) == 1;
+    uint32_t crashes = reader_u32(r);
+    usec_t until = reader_u64(r), forgotten = reader_u64(r);
+    if (r->failed || (addr.version != 4 && addr.version != 6))
+        return;
+    memcpy(addr.bytes, bytes, sizeof(addr.bytes));
+    struct source *source = need(admission, &addr, now);
+    if (known)
+        remember(&admission->known, &source->known);
+    if (!known) {
+        source->crashes = crashes;
+        source->until = until;
+        source->forgotten = forgotten;
+        remember(&admission->crashed, &source->crashed);
+    }
+}
+
+void admission_load(struct admission *admission, const struct blob *saved, usec_t now)
+{
+    struct reader r = reader_over(saved->bytes, saved->len);
+    uint64_t refused = reader_u64(&r), gave_way = reader_u64(&r), crashes = reader_u64(&r);
+    if (r.failed)
+        return;
+    admission->refused = refused;
+    admission->gave_way = gave_way;
+    admission->crashes = crashes;
+    while (!r.failed && reader_left(&r) > 0)
+        load_source(admission, &r, now);
+    forget_old(admission, now);
 }
 
 void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now)

@@ -12,6 +12,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/facts.h"
+#include "os/secret.h"
 
 #include <stdint.h>
 
@@ -52,6 +53,11 @@ void admission_owned(struct ticket *ticket, void *owner);
 void admission_proved(struct admission *admission, struct ticket *ticket, usec_t now);
 // A portal that is in comes from elsewhere now: that source is known, too.
 void admission_moved(struct admission *admission, struct ticket *ticket, const struct address *source, usec_t now);
+// One of an earlier program in this process, admitted then; `proved`: and has authenticated.
+struct ticket *admission_adopt(struct admission *admission, const struct address *source, bool proved, usec_t now);
+// What is remembered of sources, for the next program; admission_load takes it, as far as it is whole.
+struct blob admission_save(const struct admission *admission);
+void admission_load(struct admission *admission, const struct blob *saved, usec_t now);
 // It is gone.
 void admission_leave(struct admission *admission, struct ticket *ticket, usec_t now);
 void admission_crashed(struct admission *admission, const struct address *source, usec_t now);

@@ -51,7 +51,7 @@ static void hand_on(struct adoption *adoption, struct child *from, struct child 
     memcpy(message->lane.ticket, number, sizeof message->lane.ticket);
     note(to, message->lane.id, &from->peer);
     if (!channel_send_fds(to->channel_fd, message, &from->socket_fd, 1))
-        log_debug("worker %d does not listen: a connection for its tunnel is closed", (int)to->process.pid);
+        log_debug("worker %d does not listen: a connection for its tunnel is closed", (int)to->pid);
     free(message);
 }
 
@@ -84,7 +84,7 @@ bool adoption_carried(struct adoption *adoption, struct child *child, uint32_t i
                  endpoint_text(&child->peer, from));
         return true;
     }
-    return false;
+    return child->inherited; // it was handed that one by an earlier program
 }
 
 void adoption_ended(struct adoption *adoption, struct child *child)

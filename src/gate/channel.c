@@ -153,6 +153,8 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
     case CHANNEL_SERVE:
+    case CHANNEL_FORWARDS_OVER:
+    case CHANNEL_LEAVING:
         break;
     case CHANNEL_TICKET:
     case CHANNEL_SHOWN:
@@ -164,6 +166,9 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         break;
     case CHANNEL_CARRIED:
         writer_u32(&w, message->carried);
+        break;
+    case CHANNEL_DRAIN:
+        writer_u64(&w, message->drain.timeout_ms);
         break;
     case CHANNEL_NEWS:
         writer_u32(&w, message->news.size);
@@ -211,6 +216,8 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
     case CHANNEL_POLL:
     case CHANNEL_EXPORT_BACK:
     case CHANNEL_SERVE:
+    case CHANNEL_FORWARDS_OVER:
+    case CHANNEL_LEAVING:
         break;
     case CHANNEL_TICKET:
     case CHANNEL_SHOWN:
@@ -222,6 +229,9 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_CARRIED:
         out->carried = reader_u32(&r);
+        break;
+    case CHANNEL_DRAIN:
+        out->drain.timeout_ms = reader_u64(&r);
         break;
     case CHANNEL_NEWS:
         out->news.size = reader_u32(&r);

@@ -12,6 +12,10 @@
 #include <net/if.h>
 
 enum {
+    // Of all that a worker is told, with what gate/handover.h describes: another number for any change of it, and then workers
+    // of the version before are told CHANNEL_END, CHANNEL_DRAIN and CHANNEL_FORWARDS_OVER, which stay as they are, and nothing
+    // else.
+    CHANNEL_VERSION = 1,
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
     CHANNEL_HOST_SIZE = 256,   // a host name of USHER_HOST_MAX
@@ -48,6 +52,11 @@ enum channel_type {
     CHANNEL_LANE,
     // To the supervisor: that one carries the tunnel now. Those from before it do not, nor will they.
     CHANNEL_CARRIED,
+    // To the worker: its tunnel is to end with its last session (gate/departure.h).
+    CHANNEL_DRAIN,
+    CHANNEL_FORWARDS_OVER, // another worker has the sockets of its portal's forwards now
+    // To the supervisor: the portal wants the tunnel to end with its last session.
+    CHANNEL_LEAVING,
 };
 
 // As in exchange/denials.h, whose portal it is is known.
@@ -102,6 +111,9 @@ struct channel_message {
             uint8_t ticket[TLS_TICKET_SIZE]; // that it has shown
         } lane;
         uint32_t carried; // id
+        struct {
+            uint64_t timeout_ms; // after which its sessions are cut off
+        } drain;
     };
 };
 

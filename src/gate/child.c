@@ -44,7 +44,8 @@ static void closed(uv_handle_t *handle)
 
 void child_kill(struct child *child)
 {
-    uv_process_kill(&child->process, SIGKILL);
+    if (!child->gone)
+        kill(child->pid, SIGKILL);
 }
 
 static void take_up(struct child *child, const struct channel_message *message)
@@ -77,6 +78,12 @@ static void take_denials(struct child *child, const struct channel_message *mess
         child->ops->denied(child->owner, child, &message->denials.items[i]);
 }
 
+static void take_leaving(struct child *child)
+{
+    child->draining = child->wants_to_leave = true;
+    child->ops->leaving(child->owner, child);
+}
+
 static void take_refusal(struct child *child, const struct channel_message *message)
 {
     char why[CHANNEL_TEXT_SIZE]; // escaped already by an honest worker; nothing but plain text passes from any other
@@ -102,6 +109,8 @@ static bool act_on(struct child *child, const struct channel_message *message)
         take_up(child, message);
     else if (message->type == CHANNEL_REFUSED && !child->up)
         take_refusal(child, message);
+    else if (message->type == CHANNEL_LEAVING && child->up && !child->wants_to_leave)
+        take_leaving(child);
     else if (message->type == CHANNEL_FACTS && child->polled)
         take_facts(child, message);
     else if (message->type == CHANNEL_DENIALS && child->up && bucket_take(&child->denials, clock_now()))
@@ -134,32 +143,51 @@ static void channel_event(uv_poll_t *poll, int status, int events)
         return;
     uv_poll_stop(poll);
     if (result == CHANNEL_BROKEN)
-        log_error("worker %d sent what no worker sends: killed", (int)child->process.pid);
+        log_error("worker %d sent what no worker sends: killed", (int)child->pid);
     child_kill(child); // a process that ends by itself has closed its channel too late to notice
 }
 
 static void close_handles(struct child *child)
 {
-    uv_close((uv_handle_t *)&child->process, closed);
+    if (!child->inherited)
+        uv_close((uv_handle_t *)&child->process, closed);
     uv_close((uv_handle_t *)&child->channel, closed);
     uv_close((uv_handle_t *)&child->patience, closed);
 }
 
-static void exited(uv_process_t *process, int64_t code, int signal)
+static void ended(void *owner, int code, int signal)
 {
-    struct child *child = process->data;
+    struct child *child = owner;
+    child->gone = true; // its number may be another's by now
     if (uv_is_active((uv_handle_t *)&child->channel))
         hear(child); // its last words
     child_close_socket(child);
-    child->ops->ended(child->owner, child, (int)code, signal);
+    child->ops->ended(child->owner, child, code, signal);
     close_handles(child);
+    process_watch_free(child->inherited);
+}
+
+static void exited(uv_process_t *process, int64_t code, int signal)
+{
+    ended(process->data, (int)code, signal);
+}
+
+// One that another version of this program has started understands these, whatever else has changed.
+static bool is_known_to_all(const struct channel_message *message)
+{
+    return message->type == CHANNEL_END || message->type == CHANNEL_DRAIN || message->type == CHANNEL_FORWARDS_OVER;
 }
 
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count)
 {
+    if (child->stranger && !is_known_to_all(message)) {
+        if (!child->ending)
+            child_end(child, "the gate was upgraded, and what is to be said now its old worker does not understand");
+        return;
+    }
     if (channel_send_fds(child->channel_fd, message, fds, count) || errno == EPIPE || errno == ECONNRESET)
         return;
-    log_error("worker %d does not listen: killed", (int)child->process.pid);
+    log_error("worker %d does not listen: killed", (int)child->pid);
     child_kill(child);
 }
 
@@ -171,14 +199,26 @@ void child_tell(struct child *child, const struct channel_message *message)
 void child_poll(struct child *child)
 {
     static const struct channel_message message = {.type = CHANNEL_POLL};
+    if (child->stranger)
+        return;
     child->polled = channel_send(child->channel_fd, &message);
 }
 
 static void lost_patience(uv_timer_t *timer)
 {
     struct child *child = timer->data;
-    log_warning("worker %d was told to end and did not: killed", (int)child->process.pid);
+    log_warning("worker %d was told to end and did not: killed", (int)child->pid);
     child_kill(child);
+}
+
+void child_drain(struct child *child, uint64_t timeout_ms)
+{
+    struct channel_message *message = memory_new(sizeof *message);
+    child->draining = true;
+    message->type = CHANNEL_DRAIN;
+    message->drain.timeout_ms = timeout_ms;
+    child_tell(child, message);
+    free(message);
 }
 
 void child_end(struct child *child, const char *reason)
@@ -209,7 +249,10 @@ void child_describe(const struct child *child, struct facts *facts)
                 child->expires / USEC_PER_SEC);
     facts_text(facts, "address", "where the portal comes from", endpoint_text(&child->peer, address));
     facts_gauge(facts, "since", "when it logged in", FACT_UNIX_SECONDS, (uint64_t)child->since);
-    facts_gauge(facts, "pid", "of its worker", FACT_COUNT, (uint64_t)child->process.pid);
+    if (child->draining)
+        facts_gauge(facts, "draining", "it ends with its last session: what is new goes to another one", FACT_SWITCH,
+                    1);
+    facts_gauge(facts, "pid", "of its worker", FACT_COUNT, (uint64_t)child->pid);
     facts_gauge(facts, "sessions", "sessions that are open", FACT_COUNT, child->sessions);
     facts_counter(facts, "bytes_in", "payload from the portal", FACT_BYTES, child->bytes_in);
     facts_counter(facts, "bytes_out", "payload to the portal", FACT_BYTES, child->bytes_out);
@@ -265,6 +308,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
     child->process.data = child->channel.data = child->patience.data = child;
     child->handles = 3;
     int error = spawn(child, loop, fd, ends[1], handover_fd);
+    child->pid = child->process.pid;
     close(ends[1]);
     uv_timer_init(loop, &child->patience);
     uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone
@@ -276,4 +320,71 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
     uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
     child_tell(child, locals);
     return child;
+}
+
+struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool stranger, const struct child_ops *ops,
+                          void *owner, struct fault *fault)
+{
+    struct child *child = memory_new(sizeof *child);
+    *child = (struct child){
+        .peer = was->peer,
+        .since = (time_t)was->since,
+        .up = was->up,
+        .ending = was->ending,
+        .draining = was->draining,
+        .wants_to_leave = was->wants_to_leave,
+        .listens = was->listens,
+        .captures = was->captures,
+        .replacements = was->replacements,
+        .expires = was->expires,
+        .stranger = stranger || was->stranger,
+        .pid = (pid_t)was->pid,
+        .channel_fd = was->channel,
+        .socket_fd = was->socket,
+        .ops = ops,
+        .owner = owner,
+    };
+    strcpy(child->name, was->name);
+    strcpy(child->serial, was->serial);
+    strcpy(child->cipher, was->cipher);
+    child->inherited = process_watch_new(loop, child->pid, ended, child, fault);
+    if (!child->inherited) {
+        free(child);
+        return NULL;
+    }
+    list_init(&child->node);
+    child->channel.data = child->patience.data = child;
+    child->handles = 2;
+    uv_timer_init(loop, &child->patience);
+    if (child->ending)
+        uv_timer_start(&child->patience, lost_patience, FAREWELL_MS, 0);
+    uv_poll_init(loop, &child->channel, child->channel_fd);
+    uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
+    return child;
+}
+
+void child_save(const struct child *child, struct state_child *out)
+{
+    *out = (struct state_child){
+        .pid = (uint32_t)child->pid,
+        .channel = child->channel_fd,
+        .socket = child->socket_fd,
+        .peer = child->peer,
+        .since = (uint64_t)child->since,
+        .up = child->up,
+        .ending = child->ending,
+        .draining = child->draining,
+        .wants_to_leave = child->wants_to_leave,
+        .listens = child->listens,
+        .captures = child->captures,
+        .stranger = child->stranger,
+        .replacements = child->replacements,
+        .expires = child->expires,
+    };
+    strcpy(out->name, child->name);
+    strcpy(out->serial, child->serial);
+    strcpy(out->cipher, child->cipher);
+    for (size_t i = 0; i < STATE_TICKETS_MAX; i++)
+        if (child->holder.slots[i].holder)
+            memcpy(out->tickets[out->ticket_count++], child->holder.slots[i].number, TLS_TICKET_SIZE);
 }

@@ -7,7 +7,9 @@
 #include "base/list.h"
 #include "gate/admission.h"
 #include "gate/channel.h"
+#include "gate/state.h"
 #include "gate/tickets.h"
+#include "os/process_watch.h"
 
 #include <time.h>
 #include <uv.h>
@@ -24,6 +26,7 @@ struct child_ops {
     bool (*ticket)(void *owner, struct child *child, const uint8_t *number);
     bool (*shown)(void *owner, struct child *child, const uint8_t *number);
     bool (*carried)(void *owner, struct child *child, uint32_t id);
+    void (*leaving)(void *owner, struct child *child); // its portal wants the tunnel to end with its last session
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
 };
@@ -41,12 +44,15 @@ struct child {
     struct endpoint peer;
     time_t since;
     bool up;
-    bool polled;   // owes an answer to child_poll
-    bool ending;   // was told to end
-    bool listens;  // has the sockets of its portal's forwards
-    bool captures; // has the device of its portal's exports
-    bool gave_way; // was killed for want of places
-    int socket_fd; // its connection, until its portal has authenticated; -1 then
+    bool polled;         // owes an answer to child_poll
+    bool ending;         // was told to end
+    bool wants_to_leave; // its portal has said so
+    bool drain_due;      // is to be told to drain (gate/drainage.h)
+    bool draining;       // its tunnel ends with its last session: what is new goes to another one
+    bool listens;        // has the sockets of its portal's forwards
+    bool captures;       // has the device of its portal's exports
+    bool gave_way;       // was killed for want of places
+    int socket_fd;       // its connection, until its portal has authenticated; -1 then
     bool has_shown;
     struct ticket_holder holder; // of its tunnel's tickets
     struct child_adopted adopted[CHILD_ADOPTED_MAX];
@@ -63,7 +69,11 @@ struct child {
     uint8_t *facts;        // of its parts, as gate/facts_wire.h reads them
     size_t facts_len;
 
-    uv_process_t process;
+    pid_t pid;
+    bool gone;                       // has ended
+    bool stranger;                   // another version of this program has started it
+    uv_process_t process;            // unless it is inherited
+    struct process_watch *inherited; // NULL: we have started it
     uv_poll_t channel;
     uv_timer_t patience; // runs while it is to end
     int channel_fd;      // -1 once it is closed
@@ -77,11 +87,17 @@ struct child {
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault);
+// One that an earlier program in this process has started. NULL with a fault.
+struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool stranger, const struct child_ops *ops,
+                          void *owner, struct fault *fault);
+void child_save(const struct child *child, struct state_child *out);
 // Tells it something; one that cannot hear it is killed, since it might go by what is no longer true.
 void child_tell(struct child *child, const struct channel_message *message);
 // The same with descriptors, which stay the caller's.
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count);
 void child_poll(struct child *child);
+// Its tunnel is to end with its last session, or after that time.
+void child_drain(struct child *child, uint64_t timeout_ms);
 // One that has not gone after some seconds is killed.
 void child_end(struct child *child, const char *reason);
 void child_kill(struct child *child);

@@ -36,6 +36,12 @@ void entrances_take_forwards(struct entrances *entrances, size_t first, const in
     }
 }
 
+void entrances_release_forwards(struct entrances *entrances)
+{
+    if (entrances->forward)
+        forward_release(entrances->forward);
+}
+
 // What has other addresses behind the portal.
 static void add_map(struct entrances *entrances)
 {

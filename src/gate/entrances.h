@@ -25,6 +25,8 @@ struct entrances {
 
 // Sockets for the ports of the portal's forwards, from the one at `first` on. The descriptors are the callee's.
 void entrances_take_forwards(struct entrances *entrances, size_t first, const int *fds, size_t count);
+// Another worker has the same sockets, and takes what comes to them from now on.
+void entrances_release_forwards(struct entrances *entrances);
 // A TUN device, as CHANNEL_EXPORT describes it.
 void entrances_take_export(struct entrances *entrances, const struct channel_message *message, int fd);
 // It was deleted, and is there again behind the same descriptor.

@@ -8,7 +8,6 @@
 #include "os/log.h"
 #include "os/routes.h"
 
-#include <assert.h>
 #include <net/if.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -45,18 +44,45 @@ static void plan(struct exports *exports)
     free(targets);
 }
 
-struct exports *exports_new(const struct access *access, struct netlink *nl, unsigned slot, struct fault *fault)
+static struct exports *make(const struct access *access, struct netlink *nl, unsigned slot)
 {
     struct exports *exports = memory_new(sizeof *exports);
     exports->access = access;
     exports->nl = nl;
     exports->slot = slot;
     exports->devices = memory_new((access->portal_count + 1) * sizeof *exports->devices);
+    return exports;
+}
+
+struct exports *exports_new(const struct access *access, struct netlink *nl, unsigned slot, struct fault *fault)
+{
+    struct exports *exports = make(access, nl, slot);
     plan(exports);
     if (routes_purge(slot, nl, fault) && routes_install(&exports->plan, nl, fault))
         return exports;
     exports_free(exports);
     return NULL;
+}
+
+struct exports *exports_adopt(const struct access *access, struct netlink *nl, unsigned slot,
+                              const struct state_held *held, uint32_t count, struct fault *fault)
+{
+    struct exports *exports = make(access, nl, slot);
+    for (uint32_t i = 0; i < count; i++)
+        if (held[i].tun.index && held[i].index < access->portal_count)
+            exports->devices[held[i].index] = held[i].tun;
+    plan(exports);
+    if (routes_repair(&exports->plan, nl, fault) >= 0)
+        return exports;
+    routes_fini(&exports->plan); // all is as it was, for whoever goes on
+    free(exports->devices);
+    free(exports);
+    return NULL;
+}
+
+const struct tun *exports_device(const struct exports *exports, size_t index)
+{
+    return exports->devices[index].index ? &exports->devices[index] : NULL;
 }
 
 void exports_free(struct exports *exports)
@@ -92,7 +118,8 @@ const struct tun *exports_open(struct exports *exports, size_t index, struct fau
 {
     struct tun *tun = &exports->devices[index];
     char name[IFNAMSIZ];
-    assert(!tun->index);
+    if (tun->index)
+        return tun;
     name_device(exports, index, name);
     if (!tun_open(tun, name, fault)) {
         tun->index = 0;

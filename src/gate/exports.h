@@ -6,6 +6,7 @@
 #define GATE_EXPORTS_H
 
 #include "config/access.h"
+#include "gate/state.h"
 #include "os/netlink.h"
 #include "os/tun.h"
 
@@ -13,11 +14,16 @@ struct exports;
 
 // Both borrowed. `slot` as in struct runtime. Installs what stands without any portal; NULL with a fault.
 struct exports *exports_new(const struct access *access, struct netlink *nl, unsigned slot, struct fault *fault);
+// The same of an earlier program in this process, whose devices, routes and rules are there.
+struct exports *exports_adopt(const struct access *access, struct netlink *nl, unsigned slot,
+                              const struct state_held *held, uint32_t count, struct fault *fault);
+// NULL: there is none.
+const struct tun *exports_device(const struct exports *exports, size_t index);
 // Removes everything that is not a device.
 void exports_free(struct exports *exports);
 
-// Makes the device of access->portals[index] and routes its prefixes there; it is ours until exports_gone, a worker has its
-// descriptor too. NULL with a fault, and nothing left behind: the device may still be with a worker that is leaving.
+// Makes the device of access->portals[index] and routes its prefixes there, or finds it made; it is ours until exports_gone, a
+// worker has its descriptor too. NULL with a fault, and nothing left behind.
 const struct tun *exports_open(struct exports *exports, size_t index, struct fault *fault);
 // Nobody has that device any more.
 void exports_gone(struct exports *exports, size_t index);

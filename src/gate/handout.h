@@ -3,9 +3,9 @@
 // when it has logged in, are handed to its worker and go with it. So nobody listens while there is no portal, and a
 // connection is refused, as it should be.
 //
-// One worker has them: of several logins of a name the latest that may stay. Where a login replaces another, whose worker
-// has them still, they are made when that one has ended, within a second or so. A second set at the same time
-// (SO_REUSEPORT) would be worse: until then the kernel would share connections out to the one that is leaving, too.
+// One worker has them: of several logins of a name the latest that may stay. Where the one that has them ends or drains, the
+// same sockets go to the next at once. The device stays until its worker has ended, since the connections that are
+// captured live in that; then the same device goes to the next.
 #ifndef GATE_HANDOUT_H
 #define GATE_HANDOUT_H
 
@@ -22,8 +22,16 @@ void handout_free(struct handout *handout);
 void handout_set_exports(struct handout *handout, struct exports *exports);
 // Routes, rules or devices of exports may have been removed by another program: they are put back.
 void handout_repair(struct handout *handout);
-// A portal has come or gone.
+// A portal has come or gone, or one drains.
 void handout_look(struct handout *handout);
+
+// What it keeps, for the next program in this process; an item each that is the caller's to free, as its list of sockets is.
+struct state_held *handout_save(const struct handout *handout, uint32_t *count);
+// Takes over what an earlier one kept; devices are for exports_new. What is nobody's any more is closed by handout_look.
+void handout_load(struct handout *handout, const struct state_held *held, uint32_t count);
+
+// How many descriptors it may keep.
+size_t handout_descriptors(const struct access *access);
 
 // Whether all could listen now; else a sentence, errno and, where `line` is not NULL, the line of the file.
 bool handout_try(const struct access *access, struct fault *fault, unsigned *line);

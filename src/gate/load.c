@@ -191,3 +191,40 @@ struct gate_conf *gate_load_again(const char *name_or_file, const struct handove
         now->name = blob_copy(&before->name);
     return conf;
 }
+
+// What was inherited
+
+static struct gate_conf *parse_inherited(const struct handover *handover, const struct blob *text)
+{
+    struct config config = {.path = "the configuration in force", .report = stderr};
+    struct gate_conf *conf = memory_new(sizeof *conf);
+    snprintf(conf->name, sizeof conf->name, "%s", (const char *)handover->name.bytes);
+    bool ok = gate_conf_parse(conf, &config, text);
+    config_fini(&config);
+    if (ok)
+        return conf;
+    gate_conf_free(conf);
+    return NULL;
+}
+
+static bool judge_inherited(struct gate_conf *conf, const struct handover *handover)
+{
+    struct config config = {.path = "what is in force", .report = stderr};
+    bool ok = judge_apart(conf, &handover->force.credentials, NULL, &config);
+    config_fini(&config);
+    return ok;
+}
+
+struct gate_conf *gate_load_inherited(const struct handover *handover, struct gate_conf **now)
+{
+    bool renewed = handover->began.len;
+    *now = renewed ? parse_inherited(handover, &handover->force.text) : NULL;
+    struct gate_conf *conf = parse_inherited(handover, renewed ? &handover->began : &handover->force.text);
+    if (conf && (*now || !renewed) && judge_inherited(*now ? *now : conf, handover))
+        return conf;
+    if (*now)
+        gate_conf_free(*now);
+    if (conf)
+        gate_conf_free(conf);
+    return NULL;
+}

@@ -19,4 +19,8 @@ struct gate_conf *gate_load(const char *name_or_file, const struct asking *askin
 struct gate_conf *gate_load_again(const char *name_or_file, const struct handover *before, struct handover *now,
                                   FILE *report, bool *flawless);
 
+// What an earlier program in this process has run by, judged by this one: that which it began with, and `now` what was in force
+// instead, or NULL. Every mistake goes to stderr; NULL when there was one.
+struct gate_conf *gate_load_inherited(const struct handover *handover, struct gate_conf **now);
+
 #endif

@@ -12,6 +12,7 @@
 #include "gate/handout.h"
 #include "gate/load.h"
 #include "gate/supervisor.h"
+#include "gate/upgrade.h"
 #include "gate/worker.h"
 #include "os/log.h"
 #include "os/sandbox.h"
@@ -31,6 +32,8 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "       usher-gate bundle NAME|FILE [FILE.tar.gz] [--anonymous]\n"
                             "                                       what who helps wants to see, without secrets\n"
                             "       usher-gate reload [NAME]        read its files again\n"
+                            "       usher-gate upgrade [NAME]       run the program on disk, and lose no flow\n"
+                            "       usher-gate drain [NAME]         let nobody in, and end with the last flow\n"
                             "       usher-gate end PORTAL           end every tunnel of this portal now\n"
                             "       usher-gate --version\n"
                             "run and check: --passphrase-fd N, a descriptor with the passphrase of the key\n"
@@ -66,21 +69,61 @@ static int check(const struct command_line *line)
     return ok ? EXIT_DONE : EXIT_WRONG;
 }
 
-static int run(const struct command_line *line)
+static void begin_log(const struct gate_conf *conf)
 {
-    const struct asking asking = {.fd = line->passphrase_fd};
-    struct handover handover;
-    struct fault fault;
-    sandbox_protect_secrets();
-    struct gate_conf *conf = gate_load(line->argument, &asking, &handover);
-    if (!conf)
-        return EXIT_WRONG;
     char name[INSTANCE_NAME_MAX + 16];
     snprintf(name, sizeof(name), "usher-gate %s", conf->name);
     log_set_name(name);
     log_set_field(LOG_GATE, conf->name);
     log_set_level(conf->log_level);
-    bool ok = supervisor_run(conf, line->argument, &handover, &fault);
+}
+
+// In the process of an earlier program, whose state lies in `fd`. It comes back if this one cannot stand.
+static int take_over(int fd, const char *back)
+{
+    struct gate_state state;
+    struct handover handover = {0};
+    struct supervisor_legacy legacy = {.state = &state, .fd = fd, .back = back};
+    struct fault fault;
+    if (!state_read(&state, fd, &fault)) {
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+        return EXIT_FAILED;
+    }
+    bool ok = state_keep_open(&state, false) || fault_set(&fault, "not all that was left to it is there");
+    ok = ok && handover_read(&handover, state.handover, handover_size(state.handover, &fault), &fault);
+    struct gate_conf *conf = ok ? gate_load_inherited(&handover, &legacy.now) : NULL;
+    if (ok && !conf)
+        ok = fault_set(&fault, "what the gate runs by is mistaken");
+    if (ok) {
+        begin_log(legacy.now ? legacy.now : conf);
+        ok = supervisor_run(conf, state.name_or_file, &handover, &legacy, &fault);
+    }
+    if (!ok && !back)
+        upgrade_go_back(&state, fd, fault.text);
+    if (!ok)
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+    handover_fini(&handover);
+    if (conf)
+        gate_conf_free(conf);
+    state_fini(&state);
+    return ok ? EXIT_DONE : EXIT_FAILED;
+}
+
+static int run(const struct command_line *line)
+{
+    const struct asking asking = {.fd = line->passphrase_fd};
+    struct handover handover;
+    struct fault fault;
+    const char *back;
+    int left;
+    sandbox_protect_secrets();
+    if (upgrade_is_due(&left, &back))
+        return take_over(left, back);
+    struct gate_conf *conf = gate_load(line->argument, &asking, &handover);
+    if (!conf)
+        return EXIT_WRONG;
+    begin_log(conf);
+    bool ok = supervisor_run(conf, line->argument, &handover, NULL, &fault);
     if (!ok)
         fprintf(stderr, "usher-gate: %s: %s\n", conf->name, fault.text);
     handover_fini(&handover);
@@ -98,6 +141,7 @@ static void print_status(FILE *out, const struct json_t *status)
         {.title = "IN", .key = "bytes_in", .kind = QUERY_BYTES},
         {.title = "OUT", .key = "bytes_out", .kind = QUERY_BYTES},
         {.title = "PID", .key = "pid", .kind = QUERY_NUMBER},
+        {.title = "DRAINS", .key = "draining", .kind = QUERY_NUMBER, .optional = true},
     };
     char name[64], state[64], since[64], pid[64];
     fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof(name), status, "name", QUERY_TEXT),
@@ -178,6 +222,65 @@ static int reload(const struct command_line *line)
     return query_run(&query);
 }
 
+static void print_upgraded(FILE *out, const struct json_t *answer)
+{
+    char message[1024], upgraded[16];
+    query_text(message, sizeof(message), answer, "message", QUERY_TEXT);
+    if (!strcmp(query_text(upgraded, sizeof(upgraded), answer, "upgraded", QUERY_TEXT), "yes"))
+        fprintf(out, "%s\n", message);
+    else
+        fprintf(stderr, "usher-gate: %s\n", message);
+}
+
+static int upgrade(const struct command_line *line)
+{
+    char name[INSTANCE_NAME_MAX + 1];
+    struct fault fault;
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    const struct query query = {
+        .program = "usher-gate",
+        .role = "gate",
+        .line = "upgrade",
+        .name = line->argument ? name : NULL,
+        .json = line->json,
+        .print = print_upgraded,
+        .done = "upgraded",
+        .nothing = "the program that ran goes on",
+        .failure = EXIT_FAILED,
+    };
+    return query_run(&query);
+}
+
+static void print_draining(FILE *out, const struct json_t *answer)
+{
+    char name[64], count[64];
+    fprintf(out, "%s: lets nobody in any more and ends with its last flow; tunnels that drain: %s\n",
+            query_text(name, sizeof(name), answer, "name", QUERY_TEXT),
+            query_text(count, sizeof(count), answer, "draining", QUERY_NUMBER));
+}
+
+static int drain(const struct command_line *line)
+{
+    char name[INSTANCE_NAME_MAX + 1];
+    struct fault fault;
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
+        fprintf(stderr, "usher-gate: %s\n", fault.text);
+        return EXIT_WRONG;
+    }
+    const struct query query = {
+        .program = "usher-gate",
+        .role = "gate",
+        .line = "drain",
+        .name = line->argument ? name : NULL,
+        .json = line->json,
+        .print = print_draining,
+    };
+    return query_run(&query);
+}
+
 static void print_ended(FILE *out, const struct json_t *answer)
 {
     char name[64], ended[64];
@@ -215,6 +318,14 @@ static int worker(const struct command_line *line)
     return worker_main();
 }
 
+// Nor this: what a running gate asks of the program that is to take its place.
+static int stand_in(const struct command_line *line)
+{
+    (void)line;
+    sandbox_protect_secrets();
+    return upgrade_trial();
+}
+
 static const struct command COMMANDS[] = {
     {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
@@ -225,7 +336,10 @@ static const struct command COMMANDS[] = {
     {"explain", explain_run, .takes_json = true, .takes_argument = true, .needs_argument = true, .takes_more = 2,
      .needs_more = 1, .takes_config = true},
     {"reload", reload, .takes_json = true, .takes_argument = true},
+    {"upgrade", upgrade, .takes_json = true, .takes_argument = true},
+    {"drain", drain, .takes_json = true, .takes_argument = true},
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
+    {UPGRADE_TRIAL, stand_in, .takes_argument = false},
     {WORKER_COMMAND, worker, .takes_argument = false},
 };
 

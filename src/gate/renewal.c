@@ -164,8 +164,9 @@ struct renewal *renewal_new(uv_loop_t *loop, const struct renewal_config *config
     struct renewal *renewal = memory_new(sizeof *renewal);
     renewal->config = *config;
     renewal->loop = loop;
+    renewal->conf = config->now;
     renewal->rereading = rereading_new();
-    renewal->began = blob_copy(&handover->force.text);
+    renewal->began = blob_copy(handover->began.len ? &handover->began : &handover->force.text);
     renewal->handover_fd = handover_write(handover, fault);
     handover_fini(handover);
     if (renewal->handover_fd < 0) {

@@ -14,12 +14,13 @@ struct renewal;
 struct renewal_config {
     const char *name_or_file;     // borrowed
     const struct gate_conf *conf; // that the gate began with; borrowed
+    struct gate_conf *now;        // that is in force instead, and the renewal's; NULL: that one
     // Other news than before are in force: renewal_conf and renewal_handover_fd say which.
     void (*renewed)(void *owner);
     void *owner;
 };
 
-// `handover` is wiped. NULL with a fault.
+// `handover` is wiped; `began` of it is the text of `conf`, where that is another than what is in force. NULL with a fault.
 struct renewal *renewal_new(uv_loop_t *loop, const struct renewal_config *config, struct handover *handover,
                             struct fault *fault);
 void renewal_free(struct renewal *renewal);

@@ -9,15 +9,19 @@
 #include "cli/control.h"
 #include "cli/expiry.h"
 #include "cli/runtime.h"
+#include "cli/version.h"
 #include "cli/watchdog.h"
 #include "gate/admission.h"
 #include "gate/adoption.h"
+#include "gate/bequest.h"
 #include "gate/child.h"
+#include "gate/drainage.h"
 #include "gate/exports.h"
 #include "gate/handout.h"
 #include "gate/refusals.h"
 #include "gate/renewal.h"
 #include "gate/survey.h"
+#include "gate/upgrade.h"
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
 #include "os/listener.h"
@@ -57,17 +61,22 @@ struct supervisor {
     struct expiry *expiry;
     struct admission *admission;
     struct adoption *adoption;
+    struct drainage *drainage;
     struct listener **listeners;
     struct netlink *nl;
     uv_poll_t news;
-    uv_signal_t terminate, interrupt, hangup;
+    uv_signal_t terminate, interrupt, hangup, user2;
     uv_timer_t farewell;
-    struct renewal *renewal;        // what it runs by now
+    struct renewal *renewal; // what it runs by now
+    struct upgrade *upgrade;
+    const struct supervisor_legacy *legacy; // NULL: it has begun by itself
+    time_t since;
     struct channel_message *locals; // what every new worker is told first
     struct list children;
     size_t child_count;
     struct refusals capped, unproven; // before a worker is started; by a worker
     bool stopping;
+    bool retiring; // nobody is let in any more; it ends with the last portal
 };
 
 // True when they are not what they were.
@@ -125,11 +134,10 @@ static void portal_up(void *owner, struct child *child)
     admission_proved(supervisor->admission, child->ticket, clock_now());
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
-        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up ||
+        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up || other->draining ||
             strcasecmp(other->name, child->name))
             continue;
-        log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name),
-                 (int)other->process.pid);
+        log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name), (int)other->pid);
         child_end(other, TUNNEL_REPLACED);
         note_replacement(child, other);
     }
@@ -173,83 +181,11 @@ static void portal_denied(void *owner, const struct child *child, const struct c
     survey_denied(supervisor->survey, child, denial);
 }
 
-static bool is_crash(int signal)
-{
-    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
-           signal == SIGSYS || signal == SIGTRAP;
-}
-
-static void portal_ended(void *owner, struct child *child, int code, int signal)
+static void portal_leaving(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
-    char text[ENDPOINT_TEXT_SIZE];
-    endpoint_text(&child->peer, text);
-    adoption_ended(supervisor->adoption, child);
-    admission_leave(supervisor->admission, child->ticket, clock_now());
-    if (is_crash(signal))
-        admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
-    if (child->gave_way)
-        refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
-    else if (signal)
-        log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->process.pid, signal,
-                  strsignal(signal));
-    else if (code)
-        log_error("%s: worker %d failed with code %d", text, (int)child->process.pid, code);
-    list_remove(&child->node);
-    supervisor->child_count--;
-    child->polled = false;
-    survey_heard(supervisor->survey);
-    if (!supervisor->stopping)
-        handout_look(supervisor->handout);
-    else if (!supervisor->child_count)
-        uv_stop(&supervisor->loop);
-}
-
-static const struct child_ops CHILD_OPS = {
-    .up = portal_up,
-    .refused = portal_refused,
-    .told = portal_told,
-    .denied = portal_denied,
-    .ticket = portal_ticket,
-    .shown = portal_shown,
-    .carried = portal_carried,
-    .ended = portal_ended,
-};
-
-static void give_way(struct child *child)
-{
-    child->gave_way = true;
-    child_kill(child);
-}
-
-static void accepted(void *owner, int fd, const struct endpoint *peer)
-{
-    struct supervisor *supervisor = owner;
-    struct fault fault;
-    if (supervisor->child_count >= renewal_conf(supervisor->renewal)->max_portals) {
-        refuse(supervisor, fd, peer, "MaxPortals is reached");
-        return;
-    }
-    const char *why;
-    void *gives_way;
-    struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
-    if (!ticket) {
-        refuse(supervisor, fd, peer, why);
-        return;
-    }
-    if (gives_way)
-        give_way(gives_way);
-    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
-                                    supervisor->locals, &CHILD_OPS, supervisor, &fault);
-    if (!child) {
-        log_error("%s", fault.text);
-        admission_leave(supervisor->admission, ticket, clock_now());
-        return;
-    }
-    child->ticket = ticket;
-    admission_owned(ticket, child);
-    list_push_back(&supervisor->children, &child->node);
-    supervisor->child_count++;
+    drainage_bound(supervisor->drainage, child);
+    handout_look(supervisor->handout);
 }
 
 static void stop_listening(struct supervisor *supervisor)
@@ -281,15 +217,98 @@ static void stop(struct supervisor *supervisor)
     uv_timer_start(&supervisor->farewell, lost_patience, FAREWELL_MS, 0);
 }
 
+static bool is_crash(int signal)
+{
+    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+           signal == SIGSYS || signal == SIGTRAP;
+}
+
+static void portal_ended(void *owner, struct child *child, int code, int signal)
+{
+    struct supervisor *supervisor = owner;
+    char text[ENDPOINT_TEXT_SIZE];
+    endpoint_text(&child->peer, text);
+    adoption_ended(supervisor->adoption, child);
+    admission_leave(supervisor->admission, child->ticket, clock_now());
+    if (is_crash(signal))
+        admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
+    if (child->gave_way)
+        refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
+    else if (signal)
+        log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->pid, signal, strsignal(signal));
+    else if (code)
+        log_error("%s: worker %d failed with code %d", text, (int)child->pid, code);
+    list_remove(&child->node);
+    supervisor->child_count--;
+    child->polled = false;
+    survey_heard(supervisor->survey);
+    if (!supervisor->stopping && supervisor->retiring && !supervisor->child_count)
+        stop(supervisor);
+    else if (!supervisor->stopping)
+        handout_look(supervisor->handout);
+    else if (!supervisor->child_count)
+        uv_stop(&supervisor->loop);
+}
+
+static const struct child_ops CHILD_OPS = {
+    .up = portal_up,
+    .refused = portal_refused,
+    .told = portal_told,
+    .denied = portal_denied,
+    .ticket = portal_ticket,
+    .shown = portal_shown,
+    .carried = portal_carried,
+    .leaving = portal_leaving,
+    .ended = portal_ended,
+};
+
+static void give_way(struct child *child)
+{
+    child->gave_way = true;
+    child_kill(child);
+}
+
+static void accepted(void *owner, int fd, const struct endpoint *peer)
+{
+    struct supervisor *supervisor = owner;
+    struct fault fault;
+    if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals) {
+        refuse(supervisor, fd, peer, "MaxPortals is reached");
+        return;
+    }
+    const char *why;
+    void *gives_way;
+    struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
+    if (!ticket) {
+        refuse(supervisor, fd, peer, why);
+        return;
+    }
+    if (gives_way)
+        give_way(gives_way);
+    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
+                                    supervisor->locals, &CHILD_OPS, supervisor, &fault);
+    if (!child) {
+        log_error("%s", fault.text);
+        admission_leave(supervisor->admission, ticket, clock_now());
+        return;
+    }
+    child->ticket = ticket;
+    admission_owned(ticket, child);
+    list_push_back(&supervisor->children, &child->node);
+    supervisor->child_count++;
+}
+
 static void signalled(uv_signal_t *handle, int number)
 {
     log_info("ending: %s", strsignal(number));
     stop(handle->data);
 }
 
-static void set_limits(const struct gate_conf *conf)
+// As many again may drain.
+static void set_limits(const struct supervisor *supervisor, const struct gate_conf *conf)
 {
-    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER + VALUE_FORWARD_PORTS_MAX + SPARE_FDS);
+    sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER * 2 +
+                   (unsigned)handout_descriptors(&supervisor->conf->access) + SPARE_FDS);
 }
 
 static void begin_expiry(struct supervisor *supervisor, const struct gate_conf *conf)
@@ -309,7 +328,7 @@ static void renewed(void *owner)
     message->type = CHANNEL_NEWS;
     message->news.size = (uint32_t)handover_size(fd, &fault);
     log_set_level(conf->log_level);
-    set_limits(conf);
+    set_limits(supervisor, conf);
     begin_expiry(supervisor, conf);
     admission_set_limits(supervisor->admission, (uint32_t)conf->max_unauthenticated,
                          (uint32_t)conf->max_unauthenticated_per_source);
@@ -323,6 +342,37 @@ static void hung_up(uv_signal_t *handle, int number)
     struct supervisor *supervisor = handle->data;
     (void)number;
     renewal_run(supervisor->renewal);
+}
+
+static void user_signalled(uv_signal_t *handle, int number)
+{
+    struct supervisor *supervisor = handle->data;
+    (void)number;
+    upgrade_run(supervisor->upgrade, NULL);
+}
+
+static struct bequest_parts parts_of(struct supervisor *supervisor)
+{
+    return (struct bequest_parts){
+        .name_or_file = supervisor->name_or_file,
+        .runtime = &supervisor->runtime,
+        .control = supervisor->control,
+        .listeners = supervisor->listeners,
+        .listener_count = supervisor->conf->listen.count,
+        .renewal = supervisor->renewal,
+        .handout = supervisor->handout,
+        .admission = supervisor->admission,
+        .adoption = supervisor->adoption,
+        .children = &supervisor->children,
+        .since = supervisor->since,
+        .retiring = supervisor->retiring,
+    };
+}
+
+static void gather(void *owner, struct gate_state *out)
+{
+    const struct bequest_parts parts = parts_of(owner);
+    bequest_gather(&parts, out);
 }
 
 static void describe_name(const void *part, struct facts *facts)
@@ -362,11 +412,32 @@ static void end_portal(struct supervisor *supervisor, const char *name, struct c
         if (!child->up || child->ending || strcasecmp(child->name, name))
             continue;
         log_info("%s: ended, worker %d: an operator asked for it", text_escape(shown, sizeof(shown), child->name),
-                 (int)child->process.pid);
+                 (int)child->pid);
         child_end(child, "an operator of the gate has ended it");
         ending.count++;
     }
     control_reply(request, describe_ending, &ending);
+}
+
+static void describe_retiring(const void *part, struct facts *facts)
+{
+    const struct ending *ending = part;
+    describe_name(ending->supervisor, facts);
+    facts_gauge(facts, "draining", "tunnels that were told to end with their last sessions", FACT_COUNT, ending->count);
+}
+
+// Out of service: portals find their next gate, what is open goes on, and with the last of it the program ends.
+static void retire(struct supervisor *supervisor, struct control_request *request)
+{
+    struct ending ending = {.supervisor = supervisor};
+    log_info("draining: nobody is let in any more, and with the last tunnel the gate ends");
+    supervisor->retiring = true;
+    stop_listening(supervisor);
+    survey_set_state(supervisor->survey, "draining");
+    ending.count = drainage_begin(supervisor->drainage, renewal_conf(supervisor->renewal)->drain_timeout);
+    control_reply(request, describe_retiring, &ending);
+    if (!supervisor->child_count)
+        stop(supervisor);
 }
 
 static void control(void *owner, const char *line, struct control_request *request)
@@ -382,6 +453,10 @@ static void control(void *owner, const char *line, struct control_request *reque
         control_reply(request, describe_reload, supervisor);
     } else if (!strncmp(line, end, strlen(end))) {
         end_portal(supervisor, line + strlen(end), request);
+    } else if (!strcmp(line, "upgrade")) {
+        upgrade_run(supervisor->upgrade, request);
+    } else if (!strcmp(line, "drain")) {
+        retire(supervisor, request);
     } else if (!strcmp(line, "down")) {
         control_reply(request, describe_name, supervisor);
         log_info("ending: asked to");
@@ -394,9 +469,14 @@ static void control(void *owner, const char *line, struct control_request *reque
 static bool start_listening(struct supervisor *supervisor, struct fault *fault)
 {
     const struct value_endpoints *listen = &supervisor->conf->listen;
+    const struct gate_state *left = supervisor->legacy ? supervisor->legacy->state : NULL;
+    if (left && left->retiring)
+        return true;
+    if (left && left->listener_count != listen->count)
+        return fault_set(fault, "it was left other sockets to listen on than it knows of");
     supervisor->listeners = memory_new((listen->count + 1) * sizeof(*supervisor->listeners));
     for (size_t i = 0; i < listen->count; i++) {
-        int fd = socket_listen(&listen->items[i], BACKLOG, fault);
+        int fd = left ? left->listeners[i] : socket_listen(&listen->items[i], BACKLOG, fault);
         if (fd < 0)
             return false;
         supervisor->listeners[i] = listener_new(&supervisor->loop, fd, accepted, supervisor);
@@ -433,8 +513,14 @@ static void note_servers(const struct supervisor *supervisor, struct handover *h
 static bool hand_over(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
     const struct renewal_config config = {
-        .name_or_file = supervisor->name_or_file, .conf = supervisor->conf, .renewed = renewed, .owner = supervisor};
-    note_servers(supervisor, handover);
+        .name_or_file = supervisor->name_or_file,
+        .conf = supervisor->conf,
+        .now = supervisor->legacy ? supervisor->legacy->now : NULL,
+        .renewed = renewed,
+        .owner = supervisor,
+    };
+    if (!supervisor->legacy)
+        note_servers(supervisor, handover);
     supervisor->renewal = renewal_new(&supervisor->loop, &config, handover, fault);
     if (supervisor->renewal)
         survey_set_renewal(supervisor->survey, supervisor->renewal);
@@ -448,14 +534,19 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_init(&supervisor->loop, &supervisor->terminate);
     uv_signal_init(&supervisor->loop, &supervisor->interrupt);
     uv_signal_init(&supervisor->loop, &supervisor->hangup);
+    uv_signal_init(&supervisor->loop, &supervisor->user2);
     supervisor->farewell.data = supervisor->terminate.data = supervisor->interrupt.data = supervisor->hangup.data =
-        supervisor;
+        supervisor->user2.data = supervisor;
     uv_signal_start(&supervisor->terminate, signalled, SIGTERM);
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     uv_signal_start(&supervisor->hangup, hung_up, SIGHUP);
+    uv_signal_start(&supervisor->user2, user_signalled, SIGUSR2);
+    const struct upgrade_config upgrade = {.name = supervisor->conf->name, .gather = gather, .owner = supervisor};
+    supervisor->upgrade = upgrade_new(&supervisor->loop, &upgrade);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
     begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
+    supervisor->drainage = drainage_new(&supervisor->loop, &supervisor->children);
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file,
                                     &supervisor->children, supervisor->admission);
 }
@@ -464,8 +555,12 @@ static void open_handles(struct supervisor *supervisor)
 static bool export_networks(struct supervisor *supervisor, struct fault *fault)
 {
     struct runtime *runtime = &supervisor->runtime;
-    if (access_exports(&supervisor->conf->access)) {
-        supervisor->exports = exports_new(&supervisor->conf->access, supervisor->nl, runtime->slot, fault);
+    const struct access *access = &supervisor->conf->access;
+    const struct gate_state *left = supervisor->legacy ? supervisor->legacy->state : NULL;
+    if (access_exports(access)) {
+        supervisor->exports =
+            left ? exports_adopt(access, supervisor->nl, runtime->slot, left->held, left->held_count, fault)
+                 : exports_new(access, supervisor->nl, runtime->slot, fault);
         if (!supervisor->exports)
             return false;
         handout_set_exports(supervisor->handout, supervisor->exports);
@@ -474,12 +569,72 @@ static bool export_networks(struct supervisor *supervisor, struct fault *fault)
            (routes_purge_slots(runtime->left, supervisor->nl, fault) && runtime_settle(runtime, fault));
 }
 
+// In the place of an earlier program: nothing is made anew that it has left.
+static bool inherit(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
+{
+    const struct gate_conf *conf = supervisor->conf;
+    const struct gate_state *left = supervisor->legacy->state;
+    char root[RUNTIME_ROOT_SIZE];
+    if (!runtime_root(root, fault) ||
+        !runtime_adopt(&supervisor->runtime, root, conf->name, left->slot, left->lock, left->slots, fault))
+        return false;
+    handout_load(supervisor->handout, left->held, left->held_count);
+    supervisor->retiring = left->retiring;
+    if (left->retiring)
+        survey_set_state(supervisor->survey, "draining");
+    survey_set_since(supervisor->survey, supervisor->since);
+    if (!hand_over(supervisor, handover, fault) || !watch_network(supervisor, fault) ||
+        !export_networks(supervisor, fault) || !sandbox_confine_supervisor(fault) || !sandbox_seal_starter(fault))
+        return false;
+    const struct gate_conf *now = renewal_conf(supervisor->renewal);
+    begin_expiry(supervisor, now);
+    admission_set_limits(supervisor->admission, (uint32_t)now->max_unauthenticated,
+                         (uint32_t)now->max_unauthenticated_per_source);
+    const struct bequest_parts parts = parts_of(supervisor);
+    int count = bequest_adopt(&parts, left, &supervisor->loop, &CHILD_OPS, supervisor, fault);
+    if (count < 0 || !start_listening(supervisor, fault))
+        return false;
+    supervisor->child_count = (size_t)count;
+    supervisor->control = control_adopt(&supervisor->loop, left->control, control, supervisor, fault);
+    return supervisor->control && control_admit(supervisor->control, &conf->control_group, fault);
+}
+
+// The workers of the program before drain, and their portals come to ours. Given the process back, they are ours again.
+static void succeed(struct supervisor *supervisor)
+{
+    if (supervisor->legacy->back)
+        return;
+    uint64_t count = drainage_begin(supervisor->drainage, renewal_conf(supervisor->renewal)->drain_timeout);
+    log_info("upgraded from %s to %s: tunnels of before that drain: %llu", supervisor->legacy->state->version,
+             version_text, (unsigned long long)count);
+}
+
+static void begin_anew(struct supervisor *supervisor)
+{
+    list_for_each(node, &supervisor->children) {
+        struct child *child = container_of(node, struct child, node);
+        if (!child->stranger)
+            child_tell(child, supervisor->locals);
+    }
+    handout_look(supervisor->handout);
+    succeed(supervisor);
+    renewal_run(supervisor->renewal); // what has changed between the two
+    upgrade_answer(supervisor->legacy->state, supervisor->conf->name, supervisor->legacy->back);
+    close(supervisor->legacy->state->previous); // what was needed to go back
+    close(supervisor->legacy->state->handover);
+    close(supervisor->legacy->fd);
+    if (supervisor->retiring && !supervisor->child_count)
+        stop(supervisor);
+}
+
 static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
 {
     const struct gate_conf *conf = supervisor->conf;
     char root[RUNTIME_ROOT_SIZE], path[RUNTIME_PATH_SIZE];
     signal(SIGPIPE, SIG_IGN);
-    set_limits(conf);
+    set_limits(supervisor, conf);
+    if (supervisor->legacy)
+        return inherit(supervisor, handover, fault);
     if (!runtime_root(root, fault) ||
         !runtime_claim(&supervisor->runtime, root, conf->name, access_exports(&conf->access), fault))
         return false;
@@ -506,6 +661,8 @@ static void finish(struct supervisor *supervisor)
     survey_free(supervisor->survey);
     renewal_free(supervisor->renewal);
     handout_free(supervisor->handout);
+    drainage_free(supervisor->drainage);
+    upgrade_free(supervisor->upgrade);
     watchdog_free(supervisor->watchdog);
     expiry_free(supervisor->expiry);
     uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
@@ -521,11 +678,13 @@ static void finish(struct supervisor *supervisor)
 }
 
 bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, struct handover *handover,
-                    struct fault *fault)
+                    const struct supervisor_legacy *legacy, struct fault *fault)
 {
     struct supervisor supervisor = {
         .conf = conf,
         .name_or_file = name_or_file,
+        .legacy = legacy,
+        .since = legacy ? (time_t)legacy->state->since : time(NULL),
         .runtime = {.lock = -1, .slots = -1},
         .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
@@ -535,11 +694,16 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
     refusals_init(&supervisor.capped);
     refusals_init(&supervisor.unproven);
     open_handles(&supervisor);
+    upgrade_take_signals();
     bool ok = start(&supervisor, handover, fault);
+    if (!ok && legacy)
+        return false; // whoever goes on needs all of it
     if (ok) {
         char text[ENDPOINT_TEXT_SIZE];
-        for (size_t i = 0; i < conf->listen.count; i++)
+        for (size_t i = 0; !legacy && i < conf->listen.count; i++)
             log_info("listening on %s", endpoint_text(&conf->listen.items[i], text));
+        if (legacy)
+            begin_anew(&supervisor);
         notify_ready();
         uv_run(&supervisor.loop, UV_RUN_DEFAULT);
     }

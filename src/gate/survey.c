@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "cli/forwards.h"
+#include "cli/version.h"
 #include "exchange/denials.h"
 
 #include <stdlib.h>
@@ -32,6 +33,7 @@ struct survey {
     struct denials *denials; // of all portals, those that have gone too
     char *file;              // the configuration
     time_t since;
+    const char *state;
 };
 
 static void tell_exports(const struct value_prefixes *exports, struct facts *facts)
@@ -107,9 +109,10 @@ static void describe_gate(const void *part, struct facts *facts)
 {
     const struct survey *survey = part;
     tell_name(survey, facts);
-    facts_text(facts, "state", "always up", "up");
+    facts_text(facts, "state", "up, or draining: it ends with its last tunnel", survey->state);
     facts_text(facts, "file", "of the configuration", survey->file);
     facts_gauge(facts, "since", "when it started", FACT_UNIX_SECONDS, (uint64_t)survey->since);
+    facts_text(facts, "version", "of the program that runs", version_text);
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
     tell_listen(survey, facts);
     tell_portals(survey, facts);
@@ -215,6 +218,7 @@ struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const c
     survey->since = time(NULL);
     survey->denials = denials_new();
     survey->file = instance_config_place(name_or_file);
+    survey->state = "up";
     uv_timer_init(loop, &survey->timer);
     survey->timer.data = survey;
     return survey;
@@ -223,6 +227,16 @@ struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const c
 void survey_set_renewal(struct survey *survey, const struct renewal *renewal)
 {
     survey->renewal = renewal;
+}
+
+void survey_set_since(struct survey *survey, time_t since)
+{
+    survey->since = since;
+}
+
+void survey_set_state(struct survey *survey, const char *state)
+{
+    survey->state = state;
 }
 
 void survey_free(struct survey *survey)

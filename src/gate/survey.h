@@ -16,6 +16,10 @@ struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const c
                           const struct list *children, const struct admission *admission);
 // What it tells of, borrowed.
 void survey_set_renewal(struct survey *survey, const struct renewal *renewal);
+// When an earlier program in this process has started.
+void survey_set_since(struct survey *survey, time_t since);
+// What the gate is at, while that is not "up"; static.
+void survey_set_state(struct survey *survey, const char *state);
 void survey_free(struct survey *survey);
 
 void survey_request(struct survey *survey, struct control_request *request);

@@ -13,6 +13,7 @@
 #include "edge/local/local.h"
 #include "gate/channel.h"
 #include "gate/continuing.h"
+#include "gate/departure.h"
 #include "gate/entrances.h"
 #include "gate/handover.h"
 #include "gate/look.h"
@@ -45,6 +46,7 @@ struct worker {
     struct handover handover; // what is not used up yet
     struct handover news;     // not heeded yet; empty: none
     struct standing standing; // of the portal
+    struct departure departure;
 
     uv_loop_t loop;
     struct node node;
@@ -94,9 +96,15 @@ static void confirms(void *owner)
     continuing_begin(&worker->continuing);
 }
 
+static void drain(void *owner, bool left)
+{
+    struct worker *worker = owner;
+    departure_heard(&worker->departure, left);
+}
+
 static void add_control_session(struct worker *worker, const struct translate *translate)
 {
-    static const struct control_session_ops ops = {.confirms = confirms};
+    static const struct control_session_ops ops = {.confirms = confirms, .drain = drain};
     const struct control_session_config config = {
         .loop = &worker->loop,
         .version = version_text,
@@ -187,6 +195,7 @@ static void turned(void *owner, usec_t now)
         tell_counts(worker, now);
         tell_denials(worker, now);
     }
+    departure_turn(&worker->departure, now);
 }
 
 static void name_it(struct worker *worker)
@@ -244,6 +253,7 @@ static void tunnel_came(void *owner)
     worker->dial = dial_new(&worker->loop, &config);
     exchange_add(worker->node.exchange, dial_edge(worker->dial));
     add_control_session(worker, config.translate);
+    departure_logged_in(&worker->departure, worker->tunnel, worker->continuing.control);
     worker->entrances = (struct entrances){.conf = worker->began ? worker->began : conf,
                                            .node = &worker->node,
                                            .portal = worker->portal,
@@ -303,6 +313,13 @@ static void act_on(struct worker *worker, const struct channel_message *message,
     switch (message->type) {
     case CHANNEL_FORWARDS:
         entrances_take_forwards(&worker->entrances, message->forwards.first, fds, count);
+        break;
+    case CHANNEL_FORWARDS_OVER:
+        entrances_release_forwards(&worker->entrances);
+        break;
+    case CHANNEL_DRAIN:
+        departure_begin(&worker->departure, message->drain.timeout_ms);
+        node_wake(&worker->node);
         break;
     case CHANNEL_EXPORT:
         assert(count == 1);
@@ -538,6 +555,11 @@ static bool set_up(struct worker *worker, struct fault *fault)
     log_set_field(LOG_PEER, worker->peer);
     const struct node_config config = {.turned = turned, .owner = worker};
     node_init(&worker->node, &worker->loop, &config);
+    worker->departure = (struct departure){.loop = &worker->loop,
+                                           .channel = WORKER_CHANNEL_FD,
+                                           .who = worker->who,
+                                           .timeout_ms = worker->conf->drain_timeout};
+    departure_init(&worker->departure);
     if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
     watch_channel(worker);
@@ -555,6 +577,7 @@ static void tear_down(struct worker *worker)
     node_fini(&worker->node);
     resolver_free(worker->resolver);
     free(worker->hosts);
+    departure_close(&worker->departure);
     uv_close((uv_handle_t *)&worker->channel, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);
@@ -581,6 +604,7 @@ int worker_main(void)
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);
     signal(SIGHUP, SIG_IGN);
+    signal(SIGUSR2, SIG_IGN);
     signal(SIGPIPE, SIG_IGN);
     if (!sandbox_refuse_io_uring(&fault) || !make_loop(worker, &fault) || !set_up(worker, &fault)) {
         log_error("worker: %s", fault.text);

@@ -11,6 +11,7 @@
 #include "link/path/path.h"
 #include "node/node.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdlib.h>
@@ -248,6 +249,7 @@ static void tunnel_went(void *owner, enum path_end end, const char *why)
     struct own *own = owner;
     if (end == PATH_LOST || end == PATH_LEFT)
         node_tunnel_went(&own->node);
+    assert(end != PATH_MOVED); // it has no control session, in which the gate could ask for it
     if (own->stopping)
         take_apart_soon(own, 0);
     else if (own->state == FAILED) // which the caller is about to see

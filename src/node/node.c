@@ -99,22 +99,23 @@ void node_tunnel_resumed(struct node *node)
     exchange_go_on(node->exchange);
 }
 
-static void add(struct usher_counters *to, const struct usher_counters *from)
-{
-#define ADD(name, help) to->name += from->name;
-    USHER_COUNTERS(ADD)
-#undef ADD
-}
-
 void node_tunnel_went(struct node *node)
 {
     exchange_detach(node->exchange);
-    add(&node->past, &node->counters);
+    usher_counters_add(&node->past, &node->counters);
+    node->counters = (struct usher_counters){0};
+}
+
+void node_tunnel_left(struct node *node)
+{
+    exchange_detach(node->exchange);
     node->counters = (struct usher_counters){0};
 }
 
 void node_counters(const struct node *node, struct usher_counters *out)
 {
     *out = node->past;
-    add(out, &node->counters);
+    usher_counters_add(out, &node->counters);
+    if (node->link && node->link_ops->left)
+        usher_counters_add(out, node->link_ops->left(node->link));
 }

@@ -24,6 +24,8 @@ struct node_link {
     bool (*turn)(void *link, usec_t now);  // true when work is left that no event will announce
     struct tunnel *(*tunnel)(void *link);  // that is up; NULL while there is none
     void (*want)(void *link, bool wanted); // somebody waits for a tunnel; NULL: it does not matter
+    // Of all tunnels that were left for another one (node_tunnel_left); NULL: none ever is.
+    const struct usher_counters *(*left)(void *link);
 };
 
 struct node_config {
@@ -44,7 +46,7 @@ struct node {
     uv_idle_t awake; // active while work is left, so that the loop does not sleep
     struct busy_poll busy_poll;
     struct usher_counters counters; // of the tunnel that is, or was last
-    struct usher_counters past;     // of those before, added up
+    struct usher_counters past;     // of those before, added up, but for those that were left
 };
 
 void node_init(struct node *node, uv_loop_t *loop, const struct node_config *config);
@@ -61,6 +63,8 @@ void node_session_came(struct node *node, struct usher_session *session, const s
 void node_tunnel_paused(struct node *node);
 void node_tunnel_resumed(struct node *node);
 void node_tunnel_went(struct node *node);
+// It is there still, for the sessions that it has; what is new waits for another one.
+void node_tunnel_left(struct node *node);
 
 // Of all tunnels together.
 void node_counters(const struct node *node, struct usher_counters *out);

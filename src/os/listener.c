@@ -87,6 +87,11 @@ struct listener *listener_new(uv_loop_t *loop, int fd, listener_accepted *accept
     return listener;
 }
 
+int listener_fd(const struct listener *listener)
+{
+    return listener->fd;
+}
+
 void listener_free(struct listener *listener)
 {
     if (!listener)

@@ -14,6 +14,8 @@ typedef void listener_accepted(void *owner, int fd, const struct endpoint *peer)
 
 // `fd` listens (socket_listen) and is the listener's from now on.
 struct listener *listener_new(uv_loop_t *loop, int fd, listener_accepted *accepted, void *owner);
+// Its socket, which stays its own.
+int listener_fd(const struct listener *listener);
 void listener_free(struct listener *listener);
 
 #endif

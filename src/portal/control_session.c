@@ -12,9 +12,17 @@ static void take_ticket(void *owner, const struct control_ticket *ticket)
     path_take_ticket(portal->path, ticket->number);
 }
 
+// The gate wants this tunnel to end. That it opens nothing in it any more changes nothing for us.
+static void drain(void *owner, bool left)
+{
+    struct portal *portal = owner;
+    if (!left)
+        path_move(portal->path);
+}
+
 static bool take_session(struct portal *portal, struct fault *fault)
 {
-    static const struct control_session_ops ops = {.ticket = take_ticket};
+    static const struct control_session_ops ops = {.ticket = take_ticket, .drain = drain};
     const struct control_session_config config = {
         .loop = portal->loop,
         .opens = true,

@@ -44,11 +44,13 @@ const char *portal_state_text(enum portal_state state)
     return texts[state];
 }
 
+// One that goes to another tunnel is up as before.
 static void enter(struct portal *portal, enum portal_state state)
 {
     char gate[PORTAL_GATE_SIZE];
+    if (state != portal->state || state != PORTAL_UP)
+        portal->since = time(NULL);
     portal->state = state;
-    portal->since = time(NULL);
     notify_status("%s, gate %s", portal_state_text(state), portal_gate_text(portal, gate));
 }
 
@@ -168,6 +170,11 @@ static void bound_log(void)
 static void tunnel_went(void *owner, enum path_end end, const char *why)
 {
     struct portal *portal = owner;
+    if (end == PATH_MOVED) {
+        log_info("the tunnel goes %s", why);
+        node_tunnel_left(&portal->node);
+        return;
+    }
     bool is_news = end == PATH_LOST || strcmp(portal->last_error.text, why);
     if (end == PATH_LEFT)
         log_info("the tunnel goes %s", why);
@@ -252,7 +259,12 @@ static void want_link(void *link, bool wanted)
     path_want(link, wanted);
 }
 
-const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
+static const struct usher_counters *left_counters(void *link)
+{
+    return path_left_counters(link);
+}
+
+const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link, .left = left_counters};
 
 void portal_network_changed(void *owner)
 {

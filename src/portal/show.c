@@ -20,6 +20,11 @@ static const char *text(char *room, const struct json_t *object, const char *key
 
 static void print_status(FILE *out, const struct json_t *status)
 {
+    static const struct query_column leaving[] = {
+        {.title = "TUNNEL THAT IS LEFT", .key = "gate"},
+        {.title = "SESSIONS", .key = "sessions", .kind = QUERY_NUMBER},
+        {.title = "SINCE", .key = "left_s", .kind = QUERY_SECONDS},
+    };
     char a[VALUE_SIZE], b[VALUE_SIZE], c[VALUE_SIZE];
     const struct json_t *identity = query_part(status, "identity");
     fprintf(out, "%s: %s since %s\n", text(a, status, "name"), text(b, status, "state"), text(c, status, "since"));
@@ -45,6 +50,8 @@ static void print_status(FILE *out, const struct json_t *status)
     fprintf(out, "  flows       %s\n", text(a, status, "flows"));
     fprintf(out, "  bytes       %s in, %s out\n", query_text(a, VALUE_SIZE, status, "bytes_in", QUERY_BYTES),
             query_text(b, VALUE_SIZE, status, "bytes_out", QUERY_BYTES));
+    if (query_count(query_part(status, "leaving")))
+        query_table(out, query_part(status, "leaving"), leaving, sizeof leaving / sizeof leaving[0]);
     fprintf(out, "  pid         %s\n", text(a, status, "pid"));
     if (strcmp(text(a, status, "last_error"), "-"))
         fprintf(out, "  last error  %s\n", a);

@@ -81,6 +81,8 @@ static void tell_status(const void *part, struct facts *facts)
     facts_counter(facts, "bytes_out", "payload to far ends", FACT_BYTES, counters.payload_sent);
     facts_gauge(facts, "flows", "flows that are open", FACT_COUNT, exchange_flows(portal->node.exchange));
     tell_tunnel(tunnel, facts);
+    if (portal->path)
+        path_describe_left(portal->path, facts);
     const struct validity validity =
         credentials_validity(tls_identity_expires(portal->identity), &portal->conf->credentials, TLS_PORTAL);
     validity_describe(&validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);

@@ -157,6 +157,19 @@ bool control_ticket_decode(struct control_ticket *out, const struct control_mess
     return true;
 }
 
+void control_drain_encode(struct writer *w, const struct control_drain *drain)
+{
+    header_encode(w, CONTROL_DRAIN, 0, 1);
+    writer_u8(w, drain->left);
+}
+
+bool control_drain_decode(struct control_drain *out, const struct control_message *message)
+{
+    struct reader r = body_of(message);
+    out->left = reader_u8(&r) == 1;
+    return !r.failed;
+}
+
 static void endpoint_encode(struct writer *w, const struct endpoint *end)
 {
     static const uint8_t none[4];

@@ -28,6 +28,7 @@ enum control_type {
     CONTROL_PROBE = 2,
     CONTROL_ANSWER = 3,
     CONTROL_ORIGIN = 4,
+    CONTROL_DRAIN = 5,
     CONTROL_TICKET = 6,
     CONTROL_UNREACHABLE = 7,
 };
@@ -59,6 +60,7 @@ enum control_can {
     CONTROL_CAN_PROBE = 1,       // it answers probes
     CONTROL_CAN_UNREACHABLE = 2, // it heeds `unreachable`
     CONTROL_CAN_CONFIRM = 4,     // it confirms what it takes, and keeps what is not confirmed
+    CONTROL_CAN_DRAIN = 8,       // it heeds `drain`
     CONTROL_CAN_ORIGIN = 16,     // it keeps who asked for a session
 };
 
@@ -110,10 +112,16 @@ struct control_ticket {
     uint32_t seconds; // for which its sender keeps a tunnel whose connection is lost
 };
 
+// The tunnel is to end with its last session.
+struct control_drain {
+    bool left; // its sender opens nothing in it any more; else: what is new should go elsewhere
+};
+
 // Encoders write header and body; on too little room `w->failed` is set. Texts are cut at their bounds.
 void control_hello_encode(struct writer *w, const struct control_hello *hello);
 void control_probe_encode(struct writer *w, const struct control_probe *probe);
 void control_answer_encode(struct writer *w, const struct control_answer *answer);
+void control_drain_encode(struct writer *w, const struct control_drain *drain);
 void control_origin_encode(struct writer *w, const struct control_origin *origin);
 void control_ticket_encode(struct writer *w, const struct control_ticket *ticket);
 void control_unreachable_encode(struct writer *w, const struct control_unreachable *unreachable);
@@ -122,6 +130,7 @@ void control_unreachable_encode(struct writer *w, const struct control_unreachab
 bool control_hello_decode(struct control_hello *out, const struct control_message *message);
 bool control_probe_decode(struct control_probe *out, const struct control_message *message);
 bool control_answer_decode(struct control_answer *out, const struct control_message *message);
+bool control_drain_decode(struct control_drain *out, const struct control_message *message);
 bool control_origin_decode(struct control_origin *out, const struct control_message *message);
 bool control_ticket_decode(struct control_ticket *out, const struct control_message *message);
 bool control_unreachable_decode(struct control_unreachable *out, const struct control_message *message);

@@ -43,6 +43,10 @@ static inline uint64_t usher_counters_moved(const struct usher_counters *counter
     return counters->bytes_sent + counters->bytes_received;
 }
 
+void usher_counters_add(struct usher_counters *to, const struct usher_counters *from);
+// What `now` has more than `before`.
+void usher_counters_add_since(struct usher_counters *to, const struct usher_counters *before,
+                              const struct usher_counters *now);
 void usher_counters_describe(const struct usher_counters *counters, struct facts *facts);
 
 #endif

@@ -39,6 +39,7 @@ static void look(const struct control_message *message)
     struct control_hello hello, hello2;
     struct control_probe probe, probe2;
     struct control_answer answer, answer2;
+    struct control_drain drain, drain2;
     struct control_unreachable unreachable, unreachable2;
     struct control_origin origin, origin2;
     struct control_ticket ticket, ticket2;
@@ -66,6 +67,10 @@ static void look(const struct control_message *message)
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
         require(control_origin_decode(&origin2, &again) && origin.session == origin2.session &&
                 endpoint_equal(&origin.who, &origin2.who));
+    } else if (message->type == CONTROL_DRAIN && control_drain_decode(&drain, message)) {
+        control_drain_encode(&w, &drain);
+        struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));
+        require(control_drain_decode(&drain2, &again) && drain.left == drain2.left);
     } else if (message->type == CONTROL_UNREACHABLE && control_unreachable_decode(&unreachable, message)) {
         control_unreachable_encode(&w, &unreachable);
         struct control_message again = reread(&reader, room, sizeof room - writer_left(&w));

@@ -98,8 +98,9 @@ class Machine:
     def unit(self, unit, key, otherwise=None):
         template, instance = re.fullmatch(r"([\w-]+)@?([\w-]*)(?:\.service)?", unit).groups()
         name = f"{template}@.service" if instance else f"{template}.service"
-        found = re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M) or [otherwise]
-        return found[0].replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
+        found = " && ".join(re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M)) or otherwise
+        assert found, f"{key} of {unit}"
+        return found.replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
 
     def start_service(self, unit):
         if unit in self.services:

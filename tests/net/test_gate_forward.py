@@ -174,7 +174,7 @@ def test_without_a_portal_nobody_listens(towards, lab):
 
 
 def test_a_second_login_takes_over(towards, lab, pki, tmp_path):
-    """The first one's line is dead, which its worker does not know; it has the ports until it is ended."""
+    """The first one's line is dead, which its worker does not know; the ports go to the new one at once."""
     portal, gate = towards
     second = accepting(lab, tmp_path, pki, address="10.3.0.2:4434", name="second", device="usher3", routes="10.73.0.128/25")
     with Server(listener(lab.client, BEHIND, 80), each_connection(serve_page)):
@@ -184,7 +184,7 @@ def test_a_second_login_takes_over(towards, lab, pki, tmp_path):
             second.start()
             (new,) = wait_until(lambda: [told["pid"] for told in gate.status()["portals"] if told.get("forwards")
                                          and told["pid"] != old], 10, "the new worker to have the forwards")
-            assert gate.worker_pids() == [new]
+            wait_until(lambda: gate.worker_pids() == [new], 10, "the end of the one that was replaced")
             assert fetch(lab.server, f"http://{THERE}:8080/") == PAGE
         finally:
             second.down(check=False)

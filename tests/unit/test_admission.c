@@ -6,6 +6,7 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 static struct address addr(const char *text)
 {
@@ -267,6 +268,44 @@ static void test_what_it_tells(void **state)
     admission_free(admission);
 }
 
+// The next program in this process knows who was known and who made workers crash, and holds the places that are held.
+static void test_what_is_left_to_the_next(void **state)
+{
+    (void)state;
+    struct admission *admission = admission_new(4, 2), *next = admission_new(4, 2);
+    struct address known = addr("10.0.0.1"), crashed = addr("10.0.0.2"), here = addr("10.0.0.3");
+    usec_t now = 5 * USEC_PER_SEC;
+    make_known(admission, known, now);
+    admission_crashed(admission, &crashed, now);
+    admission_crashed(admission, &crashed, now);
+    struct blob saved = admission_save(admission);
+    for (size_t len = 0; len < saved.len; len++) { // half of it does no harm
+        struct admission *half = admission_new(4, 2);
+        struct blob part = {saved.bytes, len};
+        admission_load(half, &part, now);
+        admission_free(half);
+    }
+    admission_load(next, &saved, now);
+    char *told = facts_json(describe, next);
+    assert_non_null(strstr(told, "\"crashed_sources\":1,\"known_sources\":1"));
+    assert_non_null(strstr(told, "\"crashes\":2"));
+    free(told);
+    assert_false(is_admitted(next, crashed, now + 1900 * USEC_PER_MSEC));
+    assert_true(is_admitted(next, crashed, now + 2100 * USEC_PER_MSEC));
+    now += 3 * USEC_PER_SEC;
+    // One tunnel, and two that have not authenticated, which are all that one source may have.
+    struct ticket *tunnel = admission_adopt(next, &here, true, now);
+    struct ticket *one = admission_adopt(next, &here, false, now), *two = admission_adopt(next, &here, false, now);
+    assert_null(enter(next, here, now));
+    admission_leave(next, one, now);
+    assert_true(is_admitted(next, here, now));
+    admission_leave(next, two, now);
+    admission_leave(next, tunnel, now);
+    blob_wipe(&saved);
+    admission_free(admission);
+    admission_free(next);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -278,6 +317,7 @@ int main(void)
         cmocka_unit_test(test_rate_of_all),
         cmocka_unit_test(test_who_is_known_has_a_place),
         cmocka_unit_test(test_memory_of_the_known),
+        cmocka_unit_test(test_what_is_left_to_the_next),
         cmocka_unit_test(test_crashes_cost_time),
         cmocka_unit_test(test_memory_of_crashes_is_bounded),
     };

@@ -127,6 +127,16 @@ static void test_round_trips(void **state)
     in = (struct channel_message){.type = CHANNEL_CARRIED, .carried = 70001};
     assert_true(decode(room, encode()));
     assert_int_equal(out.carried, 70001);
+    in = (struct channel_message){.type = CHANNEL_DRAIN, .drain.timeout_ms = UINT64_C(0x123456789a)};
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.drain.timeout_ms, UINT64_C(0x123456789a));
+    static const enum channel_type bare[] = {CHANNEL_POLL, CHANNEL_EXPORT_BACK, CHANNEL_FORWARDS_OVER, CHANNEL_LEAVING};
+    for (size_t i = 0; i < COUNT(bare); i++) {
+        in = (struct channel_message){.type = bare[i]};
+        assert_int_equal(encode(), 1);
+        assert_true(decode(room, 1) && out.type == bare[i]);
+        assert_false(decode((const uint8_t[]){(uint8_t)bare[i], 0}, 2));
+    }
 }
 
 static size_t count_descriptors(void)

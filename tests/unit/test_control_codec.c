@@ -20,6 +20,7 @@ static const struct {
     {"ticket",
      {6, 0, 0, 20, 'f', 'i', 'f', 't', 'e', 'e', 'n', ' ', 'l', 'e', 't', 't', 'e', 'r', 's', 0, 0, 0, 0, 120},
      24},
+    {"drain", {5, 0, 0, 1, 1}, 5},
     {"unreachable",
      {7, 0, 0, 24, 1, 2, 10, 1, 0, 2, 0x13, 0x88, 10, 73, 0, 2, 0, 53, 'd', 'e', 'n', 'i', 'e', 'd', ':', ' ', 'x', 0},
      28},
@@ -38,6 +39,7 @@ static void check(const char *name, const struct control_message *message)
     struct control_hello hello;
     struct control_probe probe;
     struct control_answer answer;
+    struct control_drain drain;
     struct control_unreachable unreachable;
     struct control_origin origin;
     struct control_ticket ticket;
@@ -55,6 +57,9 @@ static void check(const char *name, const struct control_message *message)
     case CONTROL_TICKET:
         CASE(name, control_ticket_decode(&ticket, message));
         CASE(name, !memcmp(ticket.number, "fifteen letters", sizeof ticket.number) && ticket.seconds == 120);
+        break;
+    case CONTROL_DRAIN:
+        CASE(name, control_drain_decode(&drain, message) && drain.left);
         break;
     case CONTROL_UNREACHABLE:
         CASE(name, control_unreachable_decode(&unreachable, message) && unreachable.session == 0x102);
@@ -86,6 +91,7 @@ static void bytes_of_each(void **state)
     const struct control_answer answer = {
         .id = 0x102, .status = CONTROL_EXISTS, .families = CONTROL_IPV4 | CONTROL_IPV6, .ttl = 60};
     const struct control_ticket ticket = {.number = "fifteen letters", .seconds = 120};
+    const struct control_drain drain = {.left = true};
     const struct control_unreachable unreachable = {
         .session = 0x102, .what = {.from = INSIDE, .to = OUTSIDE, .word = USHER_DENIED, .text = "x"}};
     const struct control_unreachable nameless = {.session = 0x102, .what = {.word = USHER_DENIED, .text = "x"}};
@@ -104,8 +110,10 @@ static void bytes_of_each(void **state)
             control_origin_encode(&w, &(struct control_origin){.session = 0x102, .who = i == 4 ? INSIDE : INSIDE6});
         else if (i == 6)
             control_ticket_encode(&w, &ticket);
+        else if (i == 7)
+            control_drain_encode(&w, &drain);
         else
-            control_unreachable_encode(&w, i == 7 ? &unreachable : &nameless);
+            control_unreachable_encode(&w, i == 8 ? &unreachable : &nameless);
         CASE(VECTORS[i].name, !w.failed && sizeof room - writer_left(&w) == VECTORS[i].len);
         CASE(VECTORS[i].name, !memcmp(room, VECTORS[i].bytes, VECTORS[i].len));
     }
@@ -191,6 +199,9 @@ static void malformed(void **state)
         {"origin without an address", CONTROL_ORIGIN, "\0\2\0\1\0\4\12\1\0", 9, false},
         {"origin with a part of one", CONTROL_ORIGIN, "\0\2\0\1\0\6\12\1\0\2", 10, false},
         {"origin of a later version", CONTROL_ORIGIN, "\0\2\0\1\0\11x", 7, true},
+        {"empty drain", CONTROL_DRAIN, "", 0, false},
+        {"drain", CONTROL_DRAIN, "\0", 1, true},
+        {"drain of a later version", CONTROL_DRAIN, "\311more", 5, true},
         {"answer of a status that is not known", CONTROL_ANSWER, "\0\0\0\1\311\1\0\0\0\1", 10, true},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
@@ -198,14 +209,16 @@ static void malformed(void **state)
             .type = cases[i].type, .length = (uint16_t)cases[i].len, .body = (const uint8_t *)cases[i].body};
         struct control_hello hello;
         struct control_probe probe;
+        struct control_drain drain = {0};
         struct control_answer answer = {0};
         struct control_origin origin;
         bool good = cases[i].type == CONTROL_HELLO    ? control_hello_decode(&hello, &message)
                     : cases[i].type == CONTROL_PROBE  ? control_probe_decode(&probe, &message)
+                    : cases[i].type == CONTROL_DRAIN  ? control_drain_decode(&drain, &message)
                     : cases[i].type == CONTROL_ORIGIN ? control_origin_decode(&origin, &message)
                                                       : control_answer_decode(&answer, &message);
         CASE(cases[i].name, good == cases[i].good);
-        CASE(cases[i].name, answer.status < CONTROL_STATUSES);
+        CASE(cases[i].name, answer.status < CONTROL_STATUSES && !drain.left);
     }
 }
 

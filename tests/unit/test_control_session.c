@@ -39,6 +39,8 @@ struct end {
     bool confirms;                   // as its control session is told
     bool tells_origin, keeps_origin; // the same
     unsigned agreements[2];          // of the other end not to confirm, and to
+    unsigned drains[2];              // said by the other end; of those that say it opens nothing more
+    bool deaf;                       // does not heed them
     unsigned opened;                 // by the other end
     uint16_t first;                  // protocol of the first of them
 };
@@ -93,6 +95,14 @@ static void confirming(void *owner, bool agreed)
     struct end *end = owner;
     end->agreements[agreed]++;
 }
+
+static void drain(void *owner, bool left)
+{
+    struct end *end = owner;
+    end->drains[left]++;
+}
+
+static const struct control_session_ops DRAIN_OPS = {.drain = drain};
 
 static void carry(struct usher_engine *from, struct usher_engine *to)
 {
@@ -167,6 +177,8 @@ static void add_control(struct end *end, bool opens, bool resolves, const struct
         .confirms = end->confirms,
         .tells_origin = end->tells_origin,
         .keeps_origin = end->keeps_origin,
+        .ops = end->deaf ? NULL : &DRAIN_OPS,
+        .owner = end,
     };
     end->control = control_session_new(&config);
     exchange_add(end->exchange, control_session_edge(end->control));
@@ -946,6 +958,7 @@ static void floods(void **state)
         {"unknown ones", "\115\0\0\0", 4},
         {"origins", "\4\0\0\12\0\2\0\1\0\4\12\1\0\2", 14},
         {"answers", "\3\0\0\12\0\0\0\1\0\1\0\0\0\1", 14},
+        {"drains", "\5\0\0\1\0", 5},
         {"unreachables", "\7\0\0\20\0\6\0\0\0\0\0\0\0\0\0\0\0\0x\0", 20},
         {"probes", "\2\0\0\6\0\0\0\1a\0", 10},
         {"probes that wait", "\2\0\0\23\0\0\0\1x.corp.example\0", 23},
@@ -1094,6 +1107,99 @@ static void what_is_taken_is_confirmed_if_both_can(void **state)
     finish();
 }
 
+static struct usher_engine *engine_of(struct end *end, bool server)
+{
+    static const struct usher_engine_ops ops = {.opened = opened, .wake = wake, .confirming = confirming};
+    const struct usher_engine_config config = {.server = server,
+                                               .max_sessions = SESSIONS,
+                                               .max_unanswered = SESSIONS,
+                                               .window_max = USHER_WINDOW_START,
+                                               .extended = true};
+    return usher_engine_new(&config, &ops, end, clock_now());
+}
+
+// The first gate wants to be left: a second tunnel comes, to another gate, and takes what is asked from then on; the first one
+// is told so, and its end is nobody's loss.
+static void left_for_another_tunnel(void **state)
+{
+    (void)state;
+    struct asker asker;
+    struct end second = {0};
+    both_ends(NULL, "0.0.0.0/0");
+    settle();
+    control_session_drain(bench.gate.control);
+    pump(bench.portal.drains[false]);
+    assert_int_equal(bench.gate.drains[true], 0);
+    ask(&bench.portal, &asker, "two.test"); // as long as there is no other
+    pump(asker.told);
+    assert_int_equal(asker.answer.status, PROBE_EXISTS);
+
+    struct usher_engine *old = bench.portal.engine, *first = bench.gate.engine;
+    add_end(&second, "0.0.0.0/0");
+    add_control(&second, false, true, NULL);
+    struct usher_engine *near = engine_of(&bench.portal, false), *far = engine_of(&second, true);
+    exchange_attach(bench.portal.exchange, near);
+    exchange_attach(second.exchange, far);
+    ask(&bench.portal, &asker, "two.test");
+    for (int i = 0; i < 200 && !asker.told; i++) {
+        turn();
+        exchange_before_pull(second.exchange, clock_now());
+        carry(near, far);
+        carry(far, near);
+        exchange_after_pull(second.exchange, false, clock_now());
+        usleep(1000);
+    }
+    assert_true(asker.told == 1 && asker.answer.status == PROBE_EXISTS);
+    assert_int_equal(second.opened, 1);
+    assert_int_equal(bench.gate.drains[true], 1);
+    assert_int_equal(bench.portal.drains[false], 1);
+
+    bench.portal.engine = bench.gate.engine = NULL;
+    exchange_detach(bench.gate.exchange);
+    usher_engine_free(old);
+    usher_engine_free(first);
+    turn(); // what is left of it goes
+    ask(&bench.portal, &asker, "two.test");
+    for (int i = 0; i < 200 && !asker.told; i++) {
+        turn();
+        exchange_before_pull(second.exchange, clock_now());
+        carry(near, far);
+        carry(far, near);
+        exchange_after_pull(second.exchange, false, clock_now());
+        usleep(1000);
+    }
+    assert_true(asker.told == 1 && asker.answer.status == PROBE_EXISTS);
+    assert_false(bench.over);
+    usher_engine_free(near);
+    usher_engine_free(far);
+    exchange_detach(bench.portal.exchange);
+    exchange_free(second.exchange);
+    resolver_free(second.resolver);
+    policy_free(second.policy);
+    finish();
+}
+
+static void who_does_not_heed_it_is_not_told(void **state)
+{
+    (void)state;
+    begin(NULL, "0.0.0.0/0");
+    bench.portal.deaf = true;
+    add_control(&bench.portal, true, false, NULL);
+    add_control(&bench.gate, false, true, NULL);
+    join(true);
+    control_session_drain(bench.gate.control); // before anything was said
+    settle();
+    uint64_t sent = usher_engine_counters(bench.gate.engine)->bytes_sent;
+    control_session_drain(bench.gate.control);
+    settle();
+    assert_int_equal(usher_engine_counters(bench.gate.engine)->bytes_sent, sent);
+    finish();
+    both_ends(NULL, "0.0.0.0/0");
+    control_session_drain(bench.gate.control);
+    pump(bench.portal.drains[false]);
+    finish();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -1119,6 +1225,8 @@ int main(void)
         cmocka_unit_test(at_most_one_and_by_this_name),
         cmocka_unit_test(floods),
         cmocka_unit_test(what_is_taken_is_confirmed_if_both_can),
+        cmocka_unit_test(left_for_another_tunnel),
+        cmocka_unit_test(who_does_not_heed_it_is_not_told),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

@@ -67,6 +67,7 @@ static void test_example_and_defaults(void **state)
     assert_int_equal(conf->max_connecting, 4096);
     assert_int_equal(conf->opens_per_second, 0);
     assert_int_equal(conf->connect_timeout, 10000);
+    assert_int_equal(conf->drain_timeout, 3600 * 1000);
     assert_int_equal(conf->udp_idle, 120000);
     assert_int_equal(conf->dns_idle, 10000);
     assert_int_equal(conf->link.max_sessions, 32000);
@@ -84,6 +85,11 @@ static void test_refused(void **state)
         {"Enrol = 127.0.0.1:1\nEnrol = 127.0.0.1:1", "", "gate.conf:6: Enrol was given before, in line 5"},
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
+        {"DrainTimeout = 0", "", "gate.conf:5: DrainTimeout: "},
+        {"DrainTimeout = 8d", "", "gate.conf:5: DrainTimeout: "},
+        {"DrainTimeout = 999ms", "", "gate.conf:5: DrainTimeout: "},
+        {"DrainTimeout = 169h", "", "gate.conf:5: DrainTimeout: "},
+        {"DrainTimeout = soon", "", "gate.conf:5: DrainTimeout: "},
         {"LogLevel = loud", "", "gate.conf:5: LogLevel"},
         {"ControlGroupMay = all", "", "gate.conf:5: ControlGroupMay: \"all\" is neither ask nor act"},
         {"ControlGroup = a b", "", "gate.conf:5: ControlGroup: \"a b\""},

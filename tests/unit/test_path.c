@@ -21,10 +21,12 @@ struct world {
     struct path_gate to;
     int listener; // -1 while the gate is away
     struct tunnel *gate;
+    struct tunnel *left; // that was the gate's before, and goes on
+    bool keeps;          // a new connection replaces none
     bool gate_down;
     struct path *path;
-    int ups, downs, lost; // `lost`: downs of a tunnel that was up
-    enum path_end end;    // of the last down
+    int ups, downs, lost, moved; // `lost`: downs of a tunnel that was up
+    enum path_end end;           // of the last down
     char why[512];
     usec_t down_at[DOWNS_MAX];
 };
@@ -51,8 +53,12 @@ static void gate_down(void *owner, const char *why)
 {
     struct world *world = owner;
     (void)why;
-    tunnel_free(world->gate);
-    world->gate = NULL;
+    bool left = world->left && !tunnel_engine(world->left);
+    tunnel_free(left ? world->left : world->gate);
+    if (left)
+        world->left = NULL;
+    else
+        world->gate = NULL;
 }
 
 static void on_wake(void *owner)
@@ -78,6 +84,7 @@ static void on_down(void *owner, enum path_end end, const char *why)
         world->down_at[world->downs] = clock_now();
     world->downs++;
     world->lost += end == PATH_LOST;
+    world->moved += end == PATH_MOVED;
     world->end = end;
     snprintf(world->why, sizeof(world->why), "%s", why);
 }
@@ -114,7 +121,10 @@ static void gate_accepts(struct world *world)
     int fd = world->listener < 0 ? -1 : accept4(world->listener, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
     if (fd < 0)
         return;
-    tunnel_free(world->gate);
+    if (world->keeps)
+        world->left = world->gate;
+    else
+        tunnel_free(world->gate);
     struct lane *lane = lane_new(&world->loop, fd, world->gate_identity, TLS_GATE, NULL, &tunnel_config.lane, &fault);
     world->gate = tunnel_new(&world->loop, &tunnel_config, &gate_ops, world);
     tunnel_carry(world->gate, lane);
@@ -160,6 +170,7 @@ static bool run(struct world *world, bool (*done)(struct world *world), unsigned
         usec_t now = clock_now();
         more = path_turn(world->path, now);
         more |= world->gate && tunnel_turn(world->gate, now);
+        more |= world->left && tunnel_turn(world->left, now);
         more |= world->woken;
     }
     uv_timer_stop(&world->limit);
@@ -170,6 +181,7 @@ static void world_free(struct world *world)
 {
     path_free(world->path);
     tunnel_free(world->gate);
+    tunnel_free(world->left);
     if (world->listener >= 0)
         close(world->listener);
     uv_close((uv_handle_t *)&world->limit, NULL);
@@ -304,6 +316,93 @@ static void test_displaced_by_another(void **state)
     assert_int_equal(world->ups, 0);
     assert_true(run(world, up, 3000));
     assert_true(clock_now() - at < 6 * USEC_PER_SEC);
+    world_free(world);
+}
+
+static bool moved(struct world *world)
+{
+    return world->moved == 1 && world->ups == 2;
+}
+
+static bool left_is_over(struct world *world)
+{
+    return !world->left;
+}
+
+static unsigned session_over;
+
+static void count_over(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
+{
+    (void)owner, (void)ending, (void)word, (void)text;
+    session_over++;
+}
+
+// The tunnel is left for another one: a session in it goes on, and ends with it alone.
+static void test_moved(void **state)
+{
+    static const struct usher_session_ops ops = {.ended = count_over};
+    const struct usher_open open = {
+        .protocol = USHER_TCP, .port = 80, .addr = address_v4((const uint8_t[]){10, 0, 0, 1})};
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    session_over = 0;
+    assert_true(run(world, up, 5000));
+    struct tunnel *old = path_tunnel(world->path);
+    assert_non_null(usher_session_open(tunnel_engine(old), &open, &ops, NULL));
+    world->keeps = true;
+    usec_t start = clock_now();
+    path_move(world->path);
+    path_move(world->path); // asked twice
+    assert_true(run(world, moved, 5000));
+    assert_true(clock_now() - start >= 150 * USEC_PER_MSEC); // the tunnel was young: not round in circles
+    assert_non_null(strstr(world->why, "as the gate wants"));
+    assert_ptr_not_equal(path_tunnel(world->path), old);
+    assert_true(world->downs == 1 && world->lost == 0);
+    uint64_t sent = path_left_counters(world->path)->bytes_sent;
+    run(world, never, 50);
+    assert_true(path_left_counters(world->path)->bytes_sent >= sent && sent > 0);
+    world->keeps = false;
+    tunnel_end(world->left, "drained");
+    assert_true(run(world, left_is_over, 2000));
+    run(world, never, 50);
+    assert_true(session_over == 1 && world->downs == 1 && path_tunnel(world->path));
+    world_free(world);
+}
+
+// The gate lets nobody in: what there is serves on, and when it is lost the path goes on as ever.
+static void test_nowhere_to_move(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    close(world->listener);
+    world->listener = -1;
+    path_move(world->path);
+    run(world, never, 1500);
+    assert_true(world->downs == 0 && path_tunnel(world->path));
+    tunnel_end(world->gate, "drained");
+    assert_true(run(world, down, 2000));
+    assert_true(world->lost == 1 && world->moved == 0);
+    gate_opens(world);
+    assert_true(run(world, up_twice, 5000));
+    world_free(world);
+}
+
+// Both say goodbye when the path is stopped.
+static void test_stop_after_move(void **state)
+{
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    assert_true(run(world, up, 5000));
+    world->keeps = true;
+    path_move(world->path);
+    assert_true(run(world, moved, 5000));
+    path_stop(world->path, "asked to");
+    world->downs = 0;
+    assert_true(run(world, down, 2000));
+    assert_true(world->lost == 1);
+    run(world, left_is_over, 1000);
+    assert_null(world->left);
     world_free(world);
 }
 
@@ -465,6 +564,9 @@ int main(void)
         cmocka_unit_test(test_lost_and_again),
         cmocka_unit_test(test_displaced_by_another),
         cmocka_unit_test(test_stop),
+        cmocka_unit_test(test_moved),
+        cmocka_unit_test(test_nowhere_to_move),
+        cmocka_unit_test(test_stop_after_move),
         cmocka_unit_test(test_mute_gate),
         cmocka_unit_test(test_untrusted),
     };

@@ -99,14 +99,17 @@ static void look_up(struct question *question)
         question->query = resolver_lookup(config->resolver, question->name, resolved, question);
 }
 
-bool control_take_probe(struct control_session *control, const struct control_message *message)
+bool control_take_probe(struct control_talk *talk, const struct control_message *message)
 {
+    struct control_session *control = talk->control;
     struct answering *answering = &control->answering;
     struct control_probe probe;
     if (!control_probe_decode(&probe, message))
         return false;
+    if (talk->left) // answers go through the current tunnel: whoever asks here gives up
+        return true;
     if (answering->count == QUESTIONS_MAX) {
-        usher_session_glitch(control->opening.session);
+        usher_session_glitch(talk->opening.session);
         return true;
     }
     struct question *question = memory_new(sizeof *question);

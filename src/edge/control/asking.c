@@ -58,8 +58,8 @@ static void take_place(struct asking *asking, struct probe *probe)
 // The other end answers no questions. As long as that is not known, for want of a tunnel or of its hello, they wait.
 static bool is_off(const struct control_session *control)
 {
-    if (control->opening.session)
-        return control->hello_came && !control->can_probe;
+    if (control->talk->opening.session)
+        return control->talk->hello_came && !control->talk->can_probe;
     return control->off || !control->config.opens;
 }
 
@@ -132,7 +132,7 @@ void control_asking_lost(struct control_session *control)
 static bool may_send(const struct control_session *control)
 {
     const struct asking *asking = &control->asking;
-    return control->can_probe && !list_is_empty(&asking->unsent) && asking->asked_count < ASKED_MAX;
+    return control->talk->can_probe && !list_is_empty(&asking->unsent) && asking->asked_count < ASKED_MAX;
 }
 
 bool control_asking_write(struct control_session *control, struct writer *w)
@@ -161,8 +161,9 @@ static enum probe_status status_of(enum control_status status)
     }
 }
 
-bool control_take_answer(struct control_session *control, const struct control_message *message)
+bool control_take_answer(struct control_talk *talk, const struct control_message *message)
 {
+    struct control_session *control = talk->control;
     struct asking *asking = &control->asking;
     struct control_answer said;
     if (!control_answer_decode(&said, message))

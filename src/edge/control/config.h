@@ -13,6 +13,9 @@ struct control_session_ops {
     void (*confirms)(void *owner);
     // The other end has told what another connection is to show. NULL: nobody is interested.
     void (*ticket)(void *owner, const struct control_ticket *ticket);
+    // The other end wants the current tunnel to end with its last session, and `left` says that it opens nothing in it any
+    // more. From within the session's `data`: only a flag may be set. NULL: that is not heeded.
+    void (*drain)(void *owner, bool left);
 };
 
 struct control_session_config {

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What the files of the control session share, and nobody else includes. Each calls only those further down:
 //
-//     session.c     its life; which message is whose
+//     session.c     the edge; which tunnel's conversation is the current one
+//     talk.c        the conversation in one tunnel; which message is whose
 //     asking.c      the names that we ask for
 //     answering.c   the names that the other end asks for
 //     telling.c     datagrams that have not arrived
@@ -54,7 +55,7 @@ struct answering {
     uint32_t count;       // of both
 };
 
-// What we tell.
+// Datagrams that we tell of.
 struct telling {
     struct control_unreachable ring[TOLD_MAX];
     uint32_t first, count;
@@ -67,10 +68,13 @@ struct originating {
     uint32_t first, count;
 };
 
-struct control_session {
-    struct edge edge; // first
-    struct control_session_config config;
+// The conversation in one tunnel. In one that is left it goes on for the sake of the sessions that still live there, beside
+// the one in the tunnel that came after it.
+struct control_talk {
     struct opening opening; // owner of the session's callbacks
+    struct control_session *control;
+    struct list node; // in control->left or control->over
+    bool left;        // another tunnel has come since
     struct control_reader reader;
     struct bucket *bounds; // one for each row of the table of messages
     bool hello_due;        // ours
@@ -82,25 +86,49 @@ struct control_session {
     bool can_origin;
     bool ticket_due; // `ticket` is to be told
     struct control_ticket ticket;
-    bool off;   // the tunnel has no such session, nor will it have one
-    usec_t now; // of the last turn
-    uv_timer_t alarm;
-    usec_t alarm_at; // USEC_NEVER while it does not run
-    struct asking asking;
-    struct answering answering;
+    bool can_drain;
+    bool drain_due; // ours: `left` says which
     struct telling telling;
     struct originating originating;
     uint8_t out[CONTROL_MESSAGE_MAX]; // the message that is being sent
     uint32_t out_len, out_at;
+};
+
+struct control_session {
+    struct edge edge; // first
+    struct control_session_config config;
+    struct control_talk *talk; // in the current tunnel, or the one to come
+    struct list left, over;    // those in tunnels that are left; and what is left of them, until the turn ends
+    bool off;                  // the tunnel has no such session, nor will it have one
+    usec_t now;                // of the last turn
+    uv_timer_t alarm;
+    usec_t alarm_at; // USEC_NEVER while it does not run
+    struct asking asking;
+    struct answering answering;
     struct control_counters counters;
 };
 
 // There is something to say.
+static inline void control_talk_ready(struct control_talk *talk)
+{
+    if (talk->opening.session)
+        usher_session_ready(talk->opening.session);
+}
+
 static inline void control_ready(struct control_session *control)
 {
-    if (control->opening.session)
-        usher_session_ready(control->opening.session);
+    control_talk_ready(control->talk);
 }
+
+// Without a session yet: `opening` is for one.
+struct control_talk *control_talk_new(struct control_session *control);
+// Its session is over.
+void control_talk_free(struct control_talk *talk);
+extern const struct usher_session_ops CONTROL_TALK_OPS;
+// The session is open.
+void control_talk_begin(struct control_talk *talk);
+// What is new goes through another tunnel from now on, which the other end is told.
+void control_talk_leave(struct control_talk *talk);
 
 void control_asking_init(struct control_session *control);
 // The end of a turn: tells what failed, and lets through what had to wait.
@@ -109,7 +137,7 @@ void control_asking_turn(struct control_session *control);
 void control_asking_lost(struct control_session *control);
 // Writes the next question; false when there is none, or none may go yet.
 bool control_asking_write(struct control_session *control, struct writer *w);
-bool control_take_answer(struct control_session *control, const struct control_message *message);
+bool control_take_answer(struct control_talk *talk, const struct control_message *message);
 // When there is a turn to be run; USEC_NEVER: nothing waits.
 usec_t control_asking_deadline(const struct control_session *control);
 
@@ -117,20 +145,20 @@ void control_answering_init(struct control_session *control);
 void control_answering_turn(struct control_session *control);
 void control_answering_lost(struct control_session *control);
 bool control_answering_write(struct control_session *control, struct writer *w);
-bool control_take_probe(struct control_session *control, const struct control_message *message);
+bool control_take_probe(struct control_talk *talk, const struct control_message *message);
 usec_t control_answering_deadline(const struct control_session *control);
 
 // A tunnel has come.
-void control_telling_init(struct control_session *control);
+void control_telling_init(struct control_talk *talk);
 // False when the other end would not heed it. What comes too often is not told, and nothing else is to be done about it.
-bool control_tell(struct control_session *control, uint16_t session, const struct usher_unreachable *what);
-bool control_telling_write(struct control_session *control, struct writer *w);
-bool control_take_unreachable(struct control_session *control, const struct control_message *message);
+bool control_tell(struct control_talk *talk, uint16_t session, const struct usher_unreachable *what);
+bool control_telling_write(struct control_talk *talk, struct writer *w);
+bool control_take_unreachable(struct control_talk *talk, const struct control_message *message);
 
-void control_originating_init(struct control_session *control);
+void control_originating_init(struct control_talk *talk);
 // False when it is not told.
-bool control_say_origin(struct control_session *control, uint16_t session, const struct endpoint *who);
-bool control_originating_write(struct control_session *control, struct writer *w);
-bool control_take_origin(struct control_session *control, const struct control_message *message);
+bool control_say_origin(struct control_talk *talk, uint16_t session, const struct endpoint *who);
+bool control_originating_write(struct control_talk *talk, struct writer *w);
+bool control_take_origin(struct control_talk *talk, const struct control_message *message);
 
 #endif

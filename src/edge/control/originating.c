@@ -5,31 +5,31 @@
 
 enum { MESSAGE_MAX = CONTROL_HEADER_SIZE + 2 + 2 + 2 + 16 };
 
-void control_originating_init(struct control_session *control)
+void control_originating_init(struct control_talk *talk)
 {
-    control->originating.first = control->originating.count = 0;
+    talk->originating.first = talk->originating.count = 0;
 }
 
-bool control_say_origin(struct control_session *control, uint16_t session, const struct endpoint *who)
+bool control_say_origin(struct control_talk *talk, uint16_t session, const struct endpoint *who)
 {
-    struct originating *originating = &control->originating;
-    if (!control->config.tells_origin || !control->can_origin)
+    struct originating *originating = &talk->originating;
+    if (!talk->control->config.tells_origin || !talk->can_origin)
         return false;
-    uint64_t before = control->out_len - control->out_at + originating->count * (uint64_t)MESSAGE_MAX;
-    if (originating->count == ORIGINS_MAX || before + MESSAGE_MAX > usher_session_send_room(control->opening.session)) {
-        control->counters.origins_untold++;
+    uint64_t before = talk->out_len - talk->out_at + originating->count * (uint64_t)MESSAGE_MAX;
+    if (originating->count == ORIGINS_MAX || before + MESSAGE_MAX > usher_session_send_room(talk->opening.session)) {
+        talk->control->counters.origins_untold++;
         return false;
     }
-    control->counters.origins_told++;
+    talk->control->counters.origins_told++;
     originating->ring[(originating->first + originating->count++) % ORIGINS_MAX] =
         (struct control_origin){.session = session, .who = *who};
-    control_ready(control);
+    control_talk_ready(talk);
     return true;
 }
 
-bool control_originating_write(struct control_session *control, struct writer *w)
+bool control_originating_write(struct control_talk *talk, struct writer *w)
 {
-    struct originating *originating = &control->originating;
+    struct originating *originating = &talk->originating;
     if (originating->count == 0)
         return false;
     control_origin_encode(w, &originating->ring[originating->first]);
@@ -38,14 +38,14 @@ bool control_originating_write(struct control_session *control, struct writer *w
     return true;
 }
 
-bool control_take_origin(struct control_session *control, const struct control_message *message)
+bool control_take_origin(struct control_talk *talk, const struct control_message *message)
 {
     struct control_origin origin;
     if (!control_origin_decode(&origin, message))
         return false;
-    if (!origin.who.addr.version || !control->config.keeps_origin)
+    if (!origin.who.addr.version || !talk->control->config.keeps_origin)
         return true;
-    control->counters.origins_heard++;
-    usher_session_origin_came(control->opening.session, origin.session, &origin.who);
+    talk->control->counters.origins_heard++;
+    usher_session_origin_came(talk->opening.session, origin.session, &origin.who);
     return true;
 }

@@ -14,6 +14,8 @@ struct control_session;
 struct control_session *control_session_new(const struct control_session_config *config);
 // The edge that it is; frees it when it is stopped. It is no flow, and counts as none.
 struct edge *control_session_edge(struct control_session *control);
+// Tells the other end that what is new should go through another tunnel, if it is one that heeds that.
+void control_session_drain(struct control_session *control);
 // Asks the other end, with whatever tunnel there is.
 struct prober *control_session_prober(struct control_session *control);
 

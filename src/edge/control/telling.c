@@ -4,31 +4,31 @@
 #include "edge/control/internal.h"
 #include "os/clock.h"
 
-void control_telling_init(struct control_session *control)
+void control_telling_init(struct control_talk *talk)
 {
-    control->telling.first = control->telling.count = 0;
-    bucket_init(&control->telling.bucket, TELL_PER_SECOND, TELL_BURST, control->now);
+    talk->telling.first = talk->telling.count = 0;
+    bucket_init(&talk->telling.bucket, TELL_PER_SECOND, TELL_BURST, talk->control->now);
 }
 
-bool control_tell(struct control_session *control, uint16_t session, const struct usher_unreachable *what)
+bool control_tell(struct control_talk *talk, uint16_t session, const struct usher_unreachable *what)
 {
-    struct telling *telling = &control->telling;
-    if (!control->can_unreachable)
+    struct telling *telling = &talk->telling;
+    if (!talk->can_unreachable)
         return false;
     if (telling->count == TOLD_MAX || !bucket_take(&telling->bucket, clock_now())) {
-        control->counters.unreachable_untold++;
+        talk->control->counters.unreachable_untold++;
         return true;
     }
-    control->counters.unreachable_told++;
+    talk->control->counters.unreachable_told++;
     telling->ring[(telling->first + telling->count++) % TOLD_MAX] =
         (struct control_unreachable){.session = session, .what = *what};
-    control_ready(control);
+    control_talk_ready(talk);
     return true;
 }
 
-bool control_telling_write(struct control_session *control, struct writer *w)
+bool control_telling_write(struct control_talk *talk, struct writer *w)
 {
-    struct telling *telling = &control->telling;
+    struct telling *telling = &talk->telling;
     if (telling->count == 0)
         return false;
     control_unreachable_encode(w, &telling->ring[telling->first]);
@@ -37,12 +37,12 @@ bool control_telling_write(struct control_session *control, struct writer *w)
     return true;
 }
 
-bool control_take_unreachable(struct control_session *control, const struct control_message *message)
+bool control_take_unreachable(struct control_talk *talk, const struct control_message *message)
 {
     struct control_unreachable unreachable;
     if (!control_unreachable_decode(&unreachable, message))
         return false;
-    control->counters.unreachable_heard++;
-    usher_session_heard(control->opening.session, unreachable.session, &unreachable.what);
+    talk->control->counters.unreachable_heard++;
+    usher_session_heard(talk->opening.session, unreachable.session, &unreachable.what);
     return true;
 }

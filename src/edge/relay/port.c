@@ -33,6 +33,12 @@ void relay_port_close(struct relay_port *port)
     port->watch.fd = -1;
 }
 
+// The socket is not only ours: it would be watched on after our descriptor is closed.
+void relay_port_deafen(struct relay_port *port)
+{
+    poller_delete(port->relay->config.poller, &port->watch);
+}
+
 // Errors
 
 // A filter's word. For IPv4 the kernel makes the errno of a host or a net that cannot be reached of it.

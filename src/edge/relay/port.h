@@ -32,6 +32,8 @@ void relay_port_init(struct relay_port *port, struct relay *relay, const struct 
 bool relay_port_open(struct relay_port *port, int fd);
 // What waits to be sent is lost. Closing twice is harmless.
 void relay_port_close(struct relay_port *port);
+// It reads no more, as somebody else does who has the same socket; it sends on.
+void relay_port_deafen(struct relay_port *port);
 // A datagram to datagram->to, at the end of the turn at the latest. Nothing else is queued: what the socket does not take is
 // lost, as on any network.
 void relay_port_send(struct relay_port *port, const struct usher_datagram *datagram);

@@ -26,6 +26,7 @@ struct path_config {
 enum path_end {
     PATH_LOST,        // the tunnel was up; after a pause `up` may follow at once
     PATH_LEFT,        // so it was, with nothing open in it, and an earlier gate is here again: `up` follows at once
+    PATH_MOVED,       // it is left for another one, and only lives for its sessions: `up` follows at once
     PATH_UNREACHABLE, // it never came up
     PATH_UNTRUSTED,   // nor will it: one end has refused the other, for its certificate, say, or the proxy has
 };

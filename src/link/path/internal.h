@@ -4,6 +4,7 @@
 //     renewing.c    another configuration
 //     path.c        its life; what approaches and the program tell
 //     holding.c     a tunnel that has lost its lane, or seems to have
+//     moving.c      the gate wants the tunnel to be left for another one
 //     returning.c   gates that stand before the one that has the tunnel
 //     rounds.c      one attempt after another, and the waits between them
 #ifndef LINK_PATH_INTERNAL_H
@@ -13,6 +14,7 @@
 #include "link/path/backoff.h"
 #include "link/path/config.h"
 #include "link/path/displaced.h"
+#include "link/path/leaving.h"
 
 enum {
     PATH_WHY_SIZE = 512,
@@ -50,11 +52,13 @@ struct path {
     char held_why[PATH_WHY_SIZE];
     bool has_ticket;
     uint8_t ticket[TLS_TICKET_SIZE]; // of the tunnel that is up, or held
-    struct approach *earlier;        // to a gate before the one that has the tunnel; NULL: none
+    struct approach *earlier;        // to a gate before the one that has the tunnel, or while `moving`; NULL: none
     size_t earlier_gate;
     bool earlier_over;
-    bool untrusted; // every attempt of the round ended so
-    bool refused;   // one of them by the proxy
+    bool move_due, moving;  // the tunnel that is up is to be left
+    struct leaving leaving; // those that were
+    bool untrusted;         // every attempt of the round ended so
+    bool refused;           // one of them by the proxy
     bool stopping;
     bool at_once; // the next attempt does not wait
     bool wanted;
@@ -82,6 +86,12 @@ void rounds_abandon(struct path *path); // what is under way, short of a tunnel 
 void rounds_note_why(struct path *path, const char *why);
 void rounds_drop(struct path *path, const char *why);
 void rounds_hurry(struct path *path); // as long as somebody waits
+
+// Gates are tried beside the tunnel that serves meanwhile.
+void moving_begin(struct path *path, usec_t now);
+// One has taken us in: the old tunnel lives for its sessions. Tells `down`.
+void moving_on(struct path *path);
+void moving_end(struct path *path); // the attempt has failed
 
 bool returning_may(struct path *path);
 // The earlier gate has taken us in, and what it is to replace has nothing to lose.

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One approach is under way at a time, and at most a second one to an earlier gate while the tunnel idles, or for a tunnel
-// that is held aside. What ends is only noted; path_turn reports it and sets what comes next, so the owner hears of
+// One approach is under way at a time, and at most a second one to an earlier gate while the tunnel idles, to any when the
+// gate wants the tunnel to be left, or for a tunnel that is held aside. What ends is only noted; path_turn reports it and sets what comes next, so the owner hears of
 // everything from one place and may free the path there.
 #include "link/path/path.h"
 
@@ -23,7 +23,7 @@ enum { FRESH_USEC = 1 * USEC_PER_SEC };
 static void raise_up(struct path *path)
 {
     path->phase = UP;
-    path->has_ticket = false;
+    path->has_ticket = path->move_due = false;
     path->why[0] = '\0';
     path->up_at = clock_now();
     path->patience = PATH_PATIENCE_USEC;
@@ -51,6 +51,12 @@ static void go_back(struct path *path)
     raise_up(path);
 }
 
+static void move_on(struct path *path)
+{
+    moving_on(path);
+    raise_up(path);
+}
+
 static void on_up(void *owner, struct approach *approach)
 {
     struct path *path = owner;
@@ -58,6 +64,8 @@ static void on_up(void *owner, struct approach *approach)
         on_up_instead(path);
     else if (approach == path->approach)
         raise_up(path);
+    else if (approach == path->earlier && path->moving && !path->stopping)
+        move_on(path);
     else if (approach == path->earlier && returning_may(path) && !path->stopping)
         go_back(path);
     else
@@ -68,7 +76,7 @@ static void on_opened(void *owner, struct approach *approach, struct usher_sessi
                       const struct usher_open *open)
 {
     struct path *path = owner;
-    if (approach == path->approach || approach == path->held)
+    if (approach == path->approach || approach == path->held || leaving_has(&path->leaving, approach))
         path->ops->opened(path->owner, session, open);
     else
         usher_session_refuse(session, USHER_UNREACHABLE, "the portal stays with another gate");
@@ -85,6 +93,10 @@ static void on_through(void *owner, struct approach *approach)
 static void on_paused(void *owner, struct approach *approach, const char *why)
 {
     struct path *path = owner;
+    if (leaving_has(&path->leaving, approach)) {
+        tunnel_drop(approach_tunnel(approach), why); // nobody makes another connection for one that is left
+        return;
+    }
     if (approach == path->approach)
         holding_begin(path);
     snprintf(path->held_why, sizeof path->held_why, "%s", why);
@@ -107,6 +119,8 @@ static void on_over(void *owner, struct approach *approach)
         path->held_over = true;
     else if (approach == path->earlier)
         path->earlier_over = true;
+    else if (leaving_has(&path->leaving, approach))
+        leaving_over(&path->leaving, approach);
     path->ops->wake(path->owner);
 }
 
@@ -157,6 +171,8 @@ static void report(struct path *path, usec_t now)
 {
     char why[PATH_WHY_SIZE];
     bool was_up = path->approach && approach_was_up(path->approach), refused = holding_is_refused(path);
+    if (path->stopping && path->leaving.count > 0)
+        return; // they have last words, too
     returning_stop(path);
     take_end(path);
     if (refused) {
@@ -200,8 +216,13 @@ bool path_turn(struct path *path, usec_t now)
         holding_begin(path);
     if (path->earlier)
         more |= approach_turn(path->earlier, now);
-    if (path->earlier && path->earlier_over)
+    if (path->earlier && path->earlier_over && path->moving)
+        moving_end(path);
+    else if (path->earlier && path->earlier_over)
         returning_end(path);
+    more |= leaving_turn(&path->leaving, now);
+    if (path->move_due && path->phase == UP)
+        moving_begin(path, now);
     if (path->phase == FAILED)
         report(path, now);
     return more;
@@ -228,6 +249,7 @@ struct path *path_new(uv_loop_t *loop, const struct path_config *config, const s
     uv_timer_init(loop, &path->back);
     path->timer.data = path->look.data = path->back.data = path;
     path->handles = 3;
+    leaving_init(&path->leaving);
     path->patience = PATH_PATIENCE_USEC;
     path->at_once = true;
     rounds_wait(path);
@@ -253,6 +275,7 @@ void path_free(struct path *path)
     rounds_abandon(path);
     approach_free(path->held);
     path->held = NULL;
+    leaving_fini(&path->leaving);
     path->phase = STOPPED;
     uv_close((uv_handle_t *)&path->timer, on_closed);
     uv_close((uv_handle_t *)&path->look, on_closed);
@@ -264,6 +287,7 @@ void path_stop(struct path *path, const char *reason)
     if (path->stopping)
         return;
     path->stopping = true;
+    leaving_end(&path->leaving, reason);
     if (path->held)
         holding_take_back(path);
     struct tunnel *tunnel = path->approach ? approach_tunnel(path->approach) : NULL;
@@ -281,12 +305,13 @@ void path_stop(struct path *path, const char *reason)
 // News
 
 // Why the tunnel's connection cannot go on; NULL: it can. A command's is its own affair.
-static const char *stranded(struct path *path)
+static const char *stranded(void *arg, struct tunnel *tunnel)
 {
+    const struct path *path = arg;
     struct endpoint local;
     if (path->config.command)
         return NULL;
-    if (!tunnel_local(approach_tunnel(path->approach), &local) || !socket_may_bind(&local.addr))
+    if (!tunnel_local(tunnel, &local) || !socket_may_bind(&local.addr))
         return "the address of the tunnel's connection is gone from this machine";
     if (path->config.nl && uplink_is_cut_off(path->config.nl, &local.addr))
         return "the link of the tunnel's connection is down, and there is another";
@@ -309,13 +334,14 @@ void path_network_changed(struct path *path)
     bool stale = clock_now() - path->begun_at >= FRESH_USEC;
     if (path->stopping || path->phase == FAILED)
         return;
+    leaving_drop(&path->leaving, stranded, path);
     if (path->phase == WAITING || (path->phase == TRYING && !approach_tunnel(path->approach) && stale)) {
         rounds_abandon(path);
         rounds_start(path, 0);
     } else if (path->phase == TRYING && stale) {
         rounds_drop(path, "the network changed during the TLS handshake");
     } else if (path->phase == UP && approach_tunnel(path->approach)) {
-        const char *why = stranded(path);
+        const char *why = stranded(path, approach_tunnel(path->approach));
         path->rerouted = !why && is_rerouted(path);
         if (why)
             rounds_drop(path, why);
@@ -353,4 +379,20 @@ const struct path_gate *path_gate(const struct path *path)
 const char *path_why(const struct path *path)
 {
     return path->why;
+}
+
+void path_move(struct path *path)
+{
+    path->move_due = true;
+    path->ops->wake(path->owner);
+}
+
+void path_describe_left(const struct path *path, struct facts *facts)
+{
+    leaving_describe(&path->leaving, facts);
+}
+
+const struct usher_counters *path_left_counters(const struct path *path)
+{
+    return &path->leaving.counters;
 }

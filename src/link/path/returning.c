@@ -48,6 +48,8 @@ void returning_stop(struct path *path)
     approach_free(path->earlier);
     path->earlier = NULL;
     path->earlier_over = false;
+    path->move_due |= path->moving; // once there is a tunnel again that is the same
+    path->moving = false;
 }
 
 static void try_earlier(struct path *path, size_t gate)

@@ -213,3 +213,15 @@ bool forward_add(struct forward *forward, int fd, const struct usher_open *to)
     errno = error;
     return false;
 }
+
+void forward_release(struct forward *forward)
+{
+    list_for_each(node, &forward->ports) {
+        struct forward_port *port = container_of(node, struct forward_port, node);
+        if (port->to.protocol == USHER_UDP && !port->released)
+            relay_port_deafen(&port->bound.port);
+        listener_free(port->listener);
+        port->listener = NULL;
+        port->released = true;
+    }
+}

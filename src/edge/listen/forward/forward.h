@@ -22,4 +22,7 @@ void forward_lead(struct forward *forward, const struct endpoint *at, const stru
 // Closes the port; what is open is reset.
 void forward_close(struct forward *forward, uint16_t protocol, const struct endpoint *at);
 
+// Somebody else has the same sockets and takes what comes to them from now on; what has come goes on.
+void forward_release(struct forward *forward);
+
 #endif

@@ -31,6 +31,7 @@ struct forward_port {
     struct usher_open to;
     struct listener *listener; // of TCP
     struct relay_bound bound;  // of UDP
+    bool released;             // nothing more comes
 };
 
 // tcp.c, udp.c
