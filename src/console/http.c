@@ -19,6 +19,7 @@
 
 enum {
     BACKLOG = 64,
+    CONNECTIONS_OF_ONE = 48, // address, where others than this host come
     URI_MAX = 2048,
     IDLE_SECONDS = 60,
     STREAM_PENDING_MAX = 64 * 1024, // of a client that does not read: it gets no more
@@ -397,6 +398,7 @@ static bool start_daemon(struct http *http, int fd, struct fault *fault)
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)config->certificate},
         {MHD_OPTION_HTTPS_MEM_KEY, 0, (void *)config->key},
         {MHD_OPTION_HTTPS_MEM_TRUST, 0, config->judge ? (void *)peer_judge_authorities(config->judge) : NULL},
+        {MHD_OPTION_PER_IP_CONNECTION_LIMIT, CONNECTIONS_OF_ONE, NULL},
         {MHD_OPTION_HTTPS_PRIORITIES, 0, (void *)"SECURE128:-VERS-ALL:+VERS-TLS1.3"},
         {MHD_OPTION_END, 0, NULL},
     };

@@ -12,17 +12,37 @@
 #include <gnutls/x509.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 struct peer_judge {
     gnutls_x509_trust_list_t trusted;
     char *authorities;
+    time_t list_ends; // -1: there is none, or it does not say
 };
+
+// The library looks at signatures of lists and not at their dates: the first that ends ends them all.
+static time_t first_end(const gnutls_datum_t *lists)
+{
+    gnutls_x509_crl_t *all;
+    unsigned count = 0;
+    time_t first = -1;
+    if (gnutls_x509_crl_list_import2(&all, &count, lists, GNUTLS_X509_FMT_PEM, 0) < 0)
+        return -1;
+    for (unsigned i = 0; i < count; i++) {
+        time_t end = gnutls_x509_crl_get_next_update(all[i]);
+        first = first < 0 || (end >= 0 && end < first) ? end : first;
+        gnutls_x509_crl_deinit(all[i]);
+    }
+    gnutls_free(all);
+    return first;
+}
 
 struct peer_judge *peer_judge_new(const char *authorities, const char *withdrawn, struct fault *fault)
 {
     struct peer_judge *judge = memory_new(sizeof *judge);
     const gnutls_datum_t cas = {(unsigned char *)authorities, (unsigned)strlen(authorities)};
     judge->authorities = memory_text(authorities);
+    judge->list_ends = -1;
     gnutls_x509_trust_list_init(&judge->trusted, 0);
     if (gnutls_x509_trust_list_add_trust_mem(judge->trusted, &cas, NULL, GNUTLS_X509_FMT_PEM, 0, 0) < 1) {
         fault_set(fault, "has no certificate in PEM in it");
@@ -37,6 +57,7 @@ struct peer_judge *peer_judge_new(const char *authorities, const char *withdrawn
             peer_judge_free(judge);
             return NULL;
         }
+        judge->list_ends = first_end(&list);
     }
     return judge;
 }
@@ -106,6 +127,8 @@ bool peer_judge(const struct peer_judge *judge, void *session, char name[PEER_NA
     *name = '\0';
     if (!certificates || !sent)
         return fault_set(why, "no certificate was shown");
+    if (judge->list_ends >= 0 && time(NULL) >= judge->list_ends)
+        return fault_set(why, "the revocation list is out of date, and nobody knows who else is withdrawn");
     for (; count < sent && count < CHAIN_MAX; count++) {
         gnutls_x509_crt_init(&chain[count]);
         if (gnutls_x509_crt_import(chain[count], &certificates[count], GNUTLS_X509_FMT_DER) < 0) {

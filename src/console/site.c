@@ -119,7 +119,8 @@ static void log_in(struct site *site, struct http_request *request)
                                                             .deed = "login",
                                                             .outcome = "the link is not good"});
     login_page(&page, *token ? "That link is not good, or not any more: each is good once." : NULL);
-    http_reply(request, &(struct http_reply){.status = *token ? 403 : 200, .body = out});
+    bool is_asked_for = !*token && !strcmp(http_path(request), "/login");
+    http_reply(request, &(struct http_reply){.status = is_asked_for ? 200 : 403, .body = out});
 }
 
 // By the certificate: a login begins by itself. True: the request was answered.

@@ -2,6 +2,7 @@
 """The console: who gets in, what a page elsewhere can do, what it shows of whom, and what its buttons do."""
 
 import contextlib
+import errno
 import grp
 import http.client
 import html
@@ -20,7 +21,7 @@ import pytest
 
 import fake_instances
 from console import GAMES, NOBODY, USHER_CONSOLE, Console, as_nobody, prefix, serving
-from lab import ROOT, patience, run, wait_until
+from lab import DENIED4, ROOT, patience, run, wait_until
 from programs import Gate, Portal
 
 pytestmark = pytest.mark.skipif(not USHER_CONSOLE.exists(), reason="built without libmicrohttpd")
@@ -68,7 +69,8 @@ def test_a_link_is_good_once(root):
         path = link[link.index("/login"):]
         for other in ("/", "/instance?name=gate", "/flows?name=branch", "/nothing"):
             answer = console.ask(other)
-            assert "Open the link" in answer.text and "branch" not in answer.text
+            assert answer.status == 403 and "Open the link" in answer.text and "branch" not in answer.text
+        assert console.ask("/login").status == 200
         assert console.ask("/events").status == console.ask("/do", "POST", "", Origin=f"http://{console.where()}").status == 403
         assert console.ask("/login?token=" + "0" * 64).status == 403
         first = console.log_in()
@@ -373,6 +375,13 @@ def test_real_instances(lab, pki, tmp_path, may):
             assert [row[0] for row in rows(console.ask(f"/instance?name={gate.name}").text)] == ["branch"]
             assert "10.3.0.2:4433" in console.ask(f"/instance?name={portal.name}").text
             assert "There are no flows" in console.ask(f"/flows?name={portal.name}").text
+            with lab.client.enter(), socket.socket() as denied:
+                denied.settimeout(patience(5))
+                assert denied.connect_ex((DENIED4, 81)) == errno.EHOSTUNREACH
+            page = wait_until(lambda: (page := console.ask("/denials").text).count(f"{DENIED4}:81") and page, 5, "the denial")
+            shown = dict(zip(re.findall(r"<th scope=\"col\"[^>]*><a[^>]*>([^<]*)", page), rows(page)[0]))
+            assert shown["At"] == gate.name and shown["Portal"] == "branch" and shown["Protocol"] == "tcp"
+            assert "10.73.0.66/32" in shown["Rule"] and shown["Place"].startswith(f"{gate.conf}:") and shown["Times"] == "1"
             console.post("/do", do="end", name=gate.name, portal="branch")
             notice = re.search(r'role="status">(.*?)</p>', console.ask("/").text)[1]
             if may == "ask":

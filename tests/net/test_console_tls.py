@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The console where others than this host reach it: TLS, certificates of people, and who of them may what."""
 
+import datetime
 import http.client
 import os
 import re
 import shutil
 import socket
 import ssl
+import time
 
 import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
 
 import fake_instances
 from console import NOBODY, USHER_CONSOLE, prefix, serving
@@ -59,6 +63,16 @@ Operators = bob"""
     for instance in served:
         instance.stop()
     shutil.rmtree(root)
+
+
+def make_list(directory, path):
+    """A revocation list of the CA that ends in a second."""
+    key = serialization.load_pem_private_key((directory / "ca.key").read_bytes(), None)
+    issuer = x509.load_pem_x509_certificate((directory / "ca.crt").read_bytes()).subject
+    now = datetime.datetime.utcnow()
+    crl = x509.CertificateRevocationListBuilder().issuer_name(issuer).last_update(now - datetime.timedelta(days=1)) \
+        .next_update(now + datetime.timedelta(seconds=1)).sign(key, hashes.SHA256())
+    path.write_bytes(crl.public_bytes(serialization.Encoding.PEM))
 
 
 def ask(console, people, who, path="/", method="GET", body=None, cookie=None, version=None, **headers):
@@ -130,6 +144,22 @@ def test_other_names_and_versions(console, people):
 
 def test_metrics_for_this_host(console, people):
     assert ask(console, people, None, "/metrics")[0].status == 200
+
+
+def test_an_old_list(people, tmp_path):
+    """A list that is out of date lets nobody in: what was withdrawn since, it does not say."""
+    directory, _ = people
+    old = directory / "old.pem"
+    make_list(directory, old)
+    time.sleep(1.5)
+    port = socket.create_server(("127.0.0.1", 0)).getsockname()[1]
+    keys = "\n".join([f"Listen = 127.0.0.1:{port}", "Name = console.example.net", f"Certificate = {directory}/console.example.net.crt",
+                      f"Key = {directory}/console.example.net.key", f"CA = {directory}/ca.crt", f"CRL = {old}", "Users = alice"])
+    with serving(keys) as console:
+        wait_until(lambda: "listens on" in console.log(), 10, console.log)
+        console.port = port
+        response, text = ask(console, people, "alice")
+        assert response.status == 403 and "the revocation list is out of date" in text, text
 
 
 @pytest.mark.parametrize("key, text, said", [
