@@ -265,7 +265,7 @@ def test_killed_at_any_moment(site, figure):
     """Whatever is killed, the same token brings the same machine in, with one certificate."""
     site.set_up()
     choice, kills = random.Random(7), 0
-    for name in ("a", "b", "c", "d", "e", "f"):
+    for name in ("a", "b", "c", "d"):
         token, conf = site.invite(name), site.branch.etc / f"{name}.conf"
         for i in range(4):
             process = site.lab.portal.start(*site.branch.argv(f"exec usher-tun join --no-up {token}"),
@@ -285,8 +285,8 @@ def test_killed_at_any_moment(site, figure):
         assert site.branch.type(f"usher-tun check {name}").stderr == ""
         assert {path.name for path in (site.branch.etc / "pki" / name).iterdir()} <= {"ca.crt", "crl.pem", "portal.pem"}
         assert len(issued(site, name)) == 1
-    figure(f"join: killed {kills} times on its way, 6 of 6 machines came in with one certificate each")
-    assert len(list((site.gate.etc / "pki/books/keys").iterdir())) == 6
+    figure(f"join: killed {kills} times on its way, 4 of 4 machines came in with one certificate each")
+    assert len(list((site.gate.etc / "pki/books/keys").iterdir())) == 4
 
 
 def test_the_authority_is_not_moved(lab, site):

@@ -132,12 +132,19 @@ static void test_invitations(void **state)
          "refused: new has a certificate already"},
         {"$PKI invite $D/c new --gate g --route 10.0.0.0/8", 1, "new has a certificate (serial "},
         {"$PKI grant $D/c new - ac \"$(openssl base64 -A -in $D/r)\" 3600", 0, "BEGIN CERTIFICATE"}, // renewal
+        {"for i in 0 1 2 3 4 5 6 7 8 9 a b c d; do $PKI grant $D/c new - b$i \"$(openssl base64 -A -in $D/r)\" 3600; "
+         "done | "
+         "grep -c 'BEGIN CERT'",
+         0, "14"},
+        {"$PKI grant $D/c new - be \"$(openssl base64 -A -in $D/r)\" 3600", 0,
+         "refused: new has 16 certificates that are good"},
+        {"rm $D/c/books/keys/b?.crt; true", 0, ""},
         {"$PKI grant $D/c '../x' - ad \"$(openssl base64 -A -in $D/r)\" 3600", 2, "neither a host name"},
         {"$PKI grant $D/c new ../../x ad \"$(openssl base64 -A -in $D/r)\" 3600", 2, "usage:"},
         {"$PKI grant $D/c new 0C ../x \"$(openssl base64 -A -in $D/r)\" 3600", 2, "usage:"},
         {"$PKI grant $D/c other 0C ae AAAA 3600", 1, "cannot issue other"}, // which is no request
         {"ls $D/c/books/keys", 0, "aa.crt\nac.crt\n"},
-        {"$PKI revoke $D/c new; $PKI list $D/c | grep -c revoked", 0, "4"}, // its invitations, too
+        {"$PKI revoke $D/c new; $PKI list $D/c | grep -c revoked", 0, "18"}, // its invitations, too
         {"$PKI grant $D/c new 0A aa \"$(openssl base64 -A -in $D/r)\" 3600", 0,
          "refused: the certificate of new was withdrawn"},
         {"$PKI invite $D/c new --gate g --route 10.0.0.0/8", 0, "usher1-"},
