@@ -5,28 +5,13 @@
 #include "gate/supervisor.h"
 
 #include "base/memory.h"
-#include "base/text.h"
-#include "cli/control.h"
-#include "cli/expiry.h"
-#include "cli/runtime.h"
 #include "cli/version.h"
-#include "cli/watchdog.h"
-#include "gate/admission.h"
-#include "gate/adoption.h"
 #include "gate/bequest.h"
-#include "gate/child.h"
-#include "gate/drainage.h"
-#include "gate/exports.h"
-#include "gate/handout.h"
-#include "gate/refusals.h"
-#include "gate/renewal.h"
-#include "gate/survey.h"
-#include "gate/upgrade.h"
-#include "link/tunnel/tunnel.h"
-#include "os/clock.h"
-#include "os/listener.h"
+#include "gate/farewell.h"
+#include "gate/portals.h"
+#include "gate/requests.h"
+#include "gate/supervisor_internal.h"
 #include "os/log.h"
-#include "os/netlink.h"
 #include "os/notify.h"
 #include "os/resolver.h"
 #include "os/routes.h"
@@ -39,44 +24,9 @@
 #include <unistd.h>
 
 enum {
-    BACKLOG = 256,      // connections that come between two turns of a busy loop
-    FAREWELL_MS = 3000, // workers need 1 s at most to end in order; all is over within 5 s
-    FDS_A_WORKER = 5,   // channel, its connection, and what is open while it starts
-    SPARE_FDS = 128,    // loop, listeners, netlink, control connections, with room
-    // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
-    REPLACED_WINDOW_S = 180,
-    REPLACED_OFTEN = 4,
-};
-
-struct supervisor {
-    const struct gate_conf *conf; // that it began with: what it listens on, and hands out
-    const char *name_or_file;
-    uv_loop_t loop;
-    struct runtime runtime;
-    struct control *control;
-    struct survey *survey;
-    struct handout *handout;
-    struct exports *exports; // NULL: no portal exports anything
-    struct watchdog *watchdog;
-    struct expiry *expiry;
-    struct admission *admission;
-    struct adoption *adoption;
-    struct drainage *drainage;
-    struct listener **listeners;
-    struct netlink *nl;
-    uv_poll_t news;
-    uv_signal_t terminate, interrupt, hangup, user2;
-    uv_timer_t farewell;
-    struct renewal *renewal; // what it runs by now
-    struct upgrade *upgrade;
-    const struct supervisor_legacy *legacy; // NULL: it has begun by itself
-    time_t since;
-    struct channel_message *locals; // what every new worker is told first
-    struct list children;
-    size_t child_count;
-    struct refusals capped, unproven; // before a worker is started; by a worker
-    bool stopping;
-    bool retiring; // nobody is let in any more; it ends with the last portal
+    BACKLOG = 256,    // connections that come between two turns of a busy loop
+    FDS_A_WORKER = 5, // channel, its connection, and what is open while it starts
+    SPARE_FDS = 128,  // loop, listeners, netlink, control connections, with room
 };
 
 // True when they are not what they were.
@@ -108,200 +58,10 @@ static void network_changed(uv_poll_t *poll, int status, int events)
         child_tell(container_of(node, struct child, node), supervisor->locals);
 }
 
-static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
-{
-    socket_close_reset(fd);
-    refusals_tell(&supervisor->capped, peer, why);
-}
-
-// Two that share a certificate would each be the newer login in turn. Said once while it lasts.
-static void note_replacement(struct child *child, const struct child *other)
-{
-    char name[TLS_NAME_SIZE];
-    if (child->since - other->since > REPLACED_WINDOW_S)
-        return;
-    child->replacements = other->replacements + 1;
-    if (child->replacements == REPLACED_OFTEN)
-        log_warning("%s: its logins replace each other again and again: where several portals share a certificate, "
-                    "Duplicate = allow lets them all in",
-                    text_escape(name, sizeof(name), child->name));
-}
-
-static void portal_up(void *owner, struct child *child)
-{
-    struct supervisor *supervisor = owner;
-    char name[TLS_NAME_SIZE];
-    admission_proved(supervisor->admission, child->ticket, clock_now());
-    list_for_each(node, &supervisor->children) {
-        struct child *other = container_of(node, struct child, node);
-        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up || other->draining ||
-            strcasecmp(other->name, child->name))
-            continue;
-        log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name), (int)other->pid);
-        child_end(other, TUNNEL_REPLACED);
-        note_replacement(child, other);
-    }
-    handout_look(supervisor->handout);
-}
-
-static bool portal_ticket(void *owner, struct child *child, const uint8_t *number)
-{
-    struct supervisor *supervisor = owner;
-    return adoption_ticket(supervisor->adoption, child, number);
-}
-
-static bool portal_shown(void *owner, struct child *child, const uint8_t *number)
-{
-    struct supervisor *supervisor = owner;
-    return adoption_shown(supervisor->adoption, child, number);
-}
-
-static bool portal_carried(void *owner, struct child *child, uint32_t id)
-{
-    struct supervisor *supervisor = owner;
-    return adoption_carried(supervisor->adoption, child, id);
-}
-
-static void portal_refused(void *owner, struct child *child, const char *why)
-{
-    struct supervisor *supervisor = owner;
-    refusals_tell(&supervisor->unproven, &child->peer, why);
-}
-
-static void portal_told(void *owner, struct child *child)
-{
-    struct supervisor *supervisor = owner;
-    (void)child;
-    survey_heard(supervisor->survey);
-}
-
-static void portal_denied(void *owner, const struct child *child, const struct channel_denial *denial)
-{
-    struct supervisor *supervisor = owner;
-    survey_denied(supervisor->survey, child, denial);
-}
-
-static void portal_leaving(void *owner, struct child *child)
-{
-    struct supervisor *supervisor = owner;
-    drainage_bound(supervisor->drainage, child);
-    handout_look(supervisor->handout);
-}
-
-static void stop_listening(struct supervisor *supervisor)
-{
-    for (size_t i = 0; supervisor->listeners && i < supervisor->conf->listen.count; i++)
-        listener_free(supervisor->listeners[i]);
-    free(supervisor->listeners);
-    supervisor->listeners = NULL;
-}
-
-static void lost_patience(uv_timer_t *timer)
-{
-    struct supervisor *supervisor = timer->data;
-    list_for_each(node, &supervisor->children)
-        child_kill(container_of(node, struct child, node));
-}
-
-static void stop(struct supervisor *supervisor)
-{
-    if (supervisor->stopping)
-        return;
-    supervisor->stopping = true;
-    notify_stopping();
-    stop_listening(supervisor);
-    if (!supervisor->child_count)
-        uv_stop(&supervisor->loop);
-    list_for_each(node, &supervisor->children)
-        child_end(container_of(node, struct child, node), "the gate is going down");
-    uv_timer_start(&supervisor->farewell, lost_patience, FAREWELL_MS, 0);
-}
-
-static bool is_crash(int signal)
-{
-    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
-           signal == SIGSYS || signal == SIGTRAP;
-}
-
-static void portal_ended(void *owner, struct child *child, int code, int signal)
-{
-    struct supervisor *supervisor = owner;
-    char text[ENDPOINT_TEXT_SIZE];
-    endpoint_text(&child->peer, text);
-    adoption_ended(supervisor->adoption, child);
-    admission_leave(supervisor->admission, child->ticket, clock_now());
-    if (is_crash(signal))
-        admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
-    if (child->gave_way)
-        refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
-    else if (signal)
-        log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->pid, signal, strsignal(signal));
-    else if (code)
-        log_error("%s: worker %d failed with code %d", text, (int)child->pid, code);
-    list_remove(&child->node);
-    supervisor->child_count--;
-    child->polled = false;
-    survey_heard(supervisor->survey);
-    if (!supervisor->stopping && supervisor->retiring && !supervisor->child_count)
-        stop(supervisor);
-    else if (!supervisor->stopping)
-        handout_look(supervisor->handout);
-    else if (!supervisor->child_count)
-        uv_stop(&supervisor->loop);
-}
-
-static const struct child_ops CHILD_OPS = {
-    .up = portal_up,
-    .refused = portal_refused,
-    .told = portal_told,
-    .denied = portal_denied,
-    .ticket = portal_ticket,
-    .shown = portal_shown,
-    .carried = portal_carried,
-    .leaving = portal_leaving,
-    .ended = portal_ended,
-};
-
-static void give_way(struct child *child)
-{
-    child->gave_way = true;
-    child_kill(child);
-}
-
-static void accepted(void *owner, int fd, const struct endpoint *peer)
-{
-    struct supervisor *supervisor = owner;
-    struct fault fault;
-    if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals) {
-        refuse(supervisor, fd, peer, "MaxPortals is reached");
-        return;
-    }
-    const char *why;
-    void *gives_way;
-    struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
-    if (!ticket) {
-        refuse(supervisor, fd, peer, why);
-        return;
-    }
-    if (gives_way)
-        give_way(gives_way);
-    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
-                                    supervisor->locals, &CHILD_OPS, supervisor, &fault);
-    if (!child) {
-        log_error("%s", fault.text);
-        admission_leave(supervisor->admission, ticket, clock_now());
-        return;
-    }
-    child->ticket = ticket;
-    admission_owned(ticket, child);
-    list_push_back(&supervisor->children, &child->node);
-    supervisor->child_count++;
-}
-
 static void signalled(uv_signal_t *handle, int number)
 {
     log_info("ending: %s", strsignal(number));
-    stop(handle->data);
+    farewell_begin(handle->data);
 }
 
 // As many again may drain.
@@ -375,97 +135,6 @@ static void gather(void *owner, struct gate_state *out)
     bequest_gather(&parts, out);
 }
 
-static void describe_name(const void *part, struct facts *facts)
-{
-    const struct supervisor *supervisor = part;
-    facts_text(facts, "name", "of the instance", supervisor->conf->name);
-    facts_text(facts, "role", "what kind of program it is", "gate");
-}
-
-static void describe_reload(const void *part, struct facts *facts)
-{
-    const struct supervisor *supervisor = part;
-    describe_name(supervisor, facts);
-    renewal_describe_last(supervisor->renewal, facts);
-}
-
-// What `usher-gate end` has done.
-struct ending {
-    const struct supervisor *supervisor;
-    uint64_t count;
-};
-
-static void describe_ending(const void *part, struct facts *facts)
-{
-    const struct ending *ending = part;
-    describe_name(ending->supervisor, facts);
-    facts_gauge(facts, "ended", "tunnels that were told to end", FACT_COUNT, ending->count);
-}
-
-// All tunnels of the portal of that name, now. It may come again: keeping it out is for the rules, or the revocation list.
-static void end_portal(struct supervisor *supervisor, const char *name, struct control_request *request)
-{
-    struct ending ending = {.supervisor = supervisor};
-    char shown[TLS_NAME_SIZE];
-    list_for_each(node, &supervisor->children) {
-        struct child *child = container_of(node, struct child, node);
-        if (!child->up || child->ending || strcasecmp(child->name, name))
-            continue;
-        log_info("%s: ended, worker %d: an operator asked for it", text_escape(shown, sizeof(shown), child->name),
-                 (int)child->pid);
-        child_end(child, "an operator of the gate has ended it");
-        ending.count++;
-    }
-    control_reply(request, describe_ending, &ending);
-}
-
-static void describe_retiring(const void *part, struct facts *facts)
-{
-    const struct ending *ending = part;
-    describe_name(ending->supervisor, facts);
-    facts_gauge(facts, "draining", "tunnels that were told to end with their last sessions", FACT_COUNT, ending->count);
-}
-
-// Out of service: portals find their next gate, what is open goes on, and with the last of it the program ends.
-static void retire(struct supervisor *supervisor, struct control_request *request)
-{
-    struct ending ending = {.supervisor = supervisor};
-    log_info("draining: nobody is let in any more, and with the last tunnel the gate ends");
-    supervisor->retiring = true;
-    stop_listening(supervisor);
-    survey_set_state(supervisor->survey, "draining");
-    ending.count = drainage_begin(supervisor->drainage, renewal_conf(supervisor->renewal)->drain_timeout);
-    control_reply(request, describe_retiring, &ending);
-    if (!supervisor->child_count)
-        stop(supervisor);
-}
-
-static void control(void *owner, const char *line, struct control_request *request)
-{
-    static const char end[] = "end ";
-    struct supervisor *supervisor = owner;
-    if (!strcmp(line, "status")) {
-        survey_request(supervisor->survey, request);
-    } else if (!strcmp(line, "denials")) {
-        survey_request_denials(supervisor->survey, request);
-    } else if (!strcmp(line, "reload")) {
-        renewal_run(supervisor->renewal);
-        control_reply(request, describe_reload, supervisor);
-    } else if (!strncmp(line, end, strlen(end))) {
-        end_portal(supervisor, line + strlen(end), request);
-    } else if (!strcmp(line, "upgrade")) {
-        upgrade_run(supervisor->upgrade, request);
-    } else if (!strcmp(line, "drain")) {
-        retire(supervisor, request);
-    } else if (!strcmp(line, "down")) {
-        control_reply(request, describe_name, supervisor);
-        log_info("ending: asked to");
-        stop(supervisor);
-    } else {
-        control_refuse(request, "unknown request");
-    }
-}
-
 static bool start_listening(struct supervisor *supervisor, struct fault *fault)
 {
     const struct value_endpoints *listen = &supervisor->conf->listen;
@@ -479,7 +148,7 @@ static bool start_listening(struct supervisor *supervisor, struct fault *fault)
         int fd = left ? left->listeners[i] : socket_listen(&listen->items[i], BACKLOG, fault);
         if (fd < 0)
             return false;
-        supervisor->listeners[i] = listener_new(&supervisor->loop, fd, accepted, supervisor);
+        supervisor->listeners[i] = listener_new(&supervisor->loop, fd, portals_accept, supervisor);
     }
     return true;
 }
@@ -591,11 +260,11 @@ static bool inherit(struct supervisor *supervisor, struct handover *handover, st
     admission_set_limits(supervisor->admission, (uint32_t)now->max_unauthenticated,
                          (uint32_t)now->max_unauthenticated_per_source);
     const struct bequest_parts parts = parts_of(supervisor);
-    int count = bequest_adopt(&parts, left, &supervisor->loop, &CHILD_OPS, supervisor, fault);
+    int count = bequest_adopt(&parts, left, &supervisor->loop, &portals_ops, supervisor, fault);
     if (count < 0 || !start_listening(supervisor, fault))
         return false;
     supervisor->child_count = (size_t)count;
-    supervisor->control = control_adopt(&supervisor->loop, left->control, control, supervisor, fault);
+    supervisor->control = control_adopt(&supervisor->loop, left->control, requests_answer, supervisor, fault);
     return supervisor->control && control_admit(supervisor->control, &conf->control_group, fault);
 }
 
@@ -624,7 +293,7 @@ static void begin_anew(struct supervisor *supervisor)
     close(supervisor->legacy->state->handover);
     close(supervisor->legacy->fd);
     if (supervisor->retiring && !supervisor->child_count)
-        stop(supervisor);
+        farewell_begin(supervisor);
 }
 
 static bool start(struct supervisor *supervisor, struct handover *handover, struct fault *fault)
@@ -639,7 +308,7 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
         !runtime_claim(&supervisor->runtime, root, conf->name, access_exports(&conf->access), fault))
         return false;
     runtime_path(path, root, conf->name, "control");
-    supervisor->control = control_new(&supervisor->loop, path, control, supervisor, fault);
+    supervisor->control = control_new(&supervisor->loop, path, requests_answer, supervisor, fault);
     return supervisor->control && control_admit(supervisor->control, &conf->control_group, fault) &&
            hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            export_networks(supervisor, fault) && handout_try(&conf->access, fault, NULL) &&
@@ -656,7 +325,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 // Undoes as much of `start` as was done.
 static void finish(struct supervisor *supervisor)
 {
-    stop_listening(supervisor);
+    farewell_stop_listening(supervisor);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
     renewal_free(supervisor->renewal);

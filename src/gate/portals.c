@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+#include "gate/portals.h"
+
+#include "base/text.h"
+#include "gate/farewell.h"
+#include "gate/supervisor_internal.h"
+#include "link/tunnel/tunnel.h"
+#include "os/clock.h"
+#include "os/log.h"
+#include "os/socket.h"
+
+#include <signal.h>
+#include <string.h>
+
+enum {
+    // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
+    REPLACED_WINDOW_S = 180,
+    REPLACED_OFTEN = 4,
+};
+
+static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
+{
+    socket_close_reset(fd);
+    refusals_tell(&supervisor->capped, peer, why);
+}
+
+// Two that share a certificate would each be the newer login in turn. Said once while it lasts.
+static void note_replacement(struct child *child, const struct child *other)
+{
+    char name[TLS_NAME_SIZE];
+    if (child->since - other->since > REPLACED_WINDOW_S)
+        return;
+    child->replacements = other->replacements + 1;
+    if (child->replacements == REPLACED_OFTEN)
+        log_warning("%s: its logins replace each other again and again: where several portals share a certificate, "
+                    "Duplicate = allow lets them all in",
+                    text_escape(name, sizeof(name), child->name));
+}
+
+static void portal_up(void *owner, struct child *child)
+{
+    struct supervisor *supervisor = owner;
+    char name[TLS_NAME_SIZE];
+    admission_proved(supervisor->admission, child->ticket, clock_now());
+    list_for_each(node, &supervisor->children) {
+        struct child *other = container_of(node, struct child, node);
+        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up || other->draining ||
+            strcasecmp(other->name, child->name))
+            continue;
+        log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name), (int)other->pid);
+        child_end(other, TUNNEL_REPLACED);
+        note_replacement(child, other);
+    }
+    handout_look(supervisor->handout);
+}
+
+static bool portal_ticket(void *owner, struct child *child, const uint8_t *number)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_ticket(supervisor->adoption, child, number);
+}
+
+static bool portal_shown(void *owner, struct child *child, const uint8_t *number)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_shown(supervisor->adoption, child, number);
+}
+
+static bool portal_carried(void *owner, struct child *child, uint32_t id)
+{
+    struct supervisor *supervisor = owner;
+    return adoption_carried(supervisor->adoption, child, id);
+}
+
+static void portal_refused(void *owner, struct child *child, const char *why)
+{
+    struct supervisor *supervisor = owner;
+    refusals_tell(&supervisor->unproven, &child->peer, why);
+}
+
+static void portal_told(void *owner, struct child *child)
+{
+    struct supervisor *supervisor = owner;
+    (void)child;
+    survey_heard(supervisor->survey);
+}
+
+static void portal_denied(void *owner, const struct child *child, const struct channel_denial *denial)
+{
+    struct supervisor *supervisor = owner;
+    survey_denied(supervisor->survey, child, denial);
+}
+
+static void portal_leaving(void *owner, struct child *child)
+{
+    struct supervisor *supervisor = owner;
+    drainage_bound(supervisor->drainage, child);
+    handout_look(supervisor->handout);
+}
+
+static bool is_crash(int signal)
+{
+    return signal == SIGSEGV || signal == SIGABRT || signal == SIGBUS || signal == SIGILL || signal == SIGFPE ||
+           signal == SIGSYS || signal == SIGTRAP;
+}
+
+static void portal_ended(void *owner, struct child *child, int code, int signal)
+{
+    struct supervisor *supervisor = owner;
+    char text[ENDPOINT_TEXT_SIZE];
+    endpoint_text(&child->peer, text);
+    adoption_ended(supervisor->adoption, child);
+    admission_leave(supervisor->admission, child->ticket, clock_now());
+    if (is_crash(signal))
+        admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
+    if (child->gave_way)
+        refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
+    else if (signal)
+        log_error("%s: worker %d was killed by signal %d (%s)", text, (int)child->pid, signal, strsignal(signal));
+    else if (code)
+        log_error("%s: worker %d failed with code %d", text, (int)child->pid, code);
+    list_remove(&child->node);
+    supervisor->child_count--;
+    child->polled = false;
+    survey_heard(supervisor->survey);
+    if (!supervisor->stopping && supervisor->retiring && !supervisor->child_count)
+        farewell_begin(supervisor);
+    else if (!supervisor->stopping)
+        handout_look(supervisor->handout);
+    else if (!supervisor->child_count)
+        uv_stop(&supervisor->loop);
+}
+
+const struct child_ops portals_ops = {
+    .up = portal_up,
+    .refused = portal_refused,
+    .told = portal_told,
+    .denied = portal_denied,
+    .ticket = portal_ticket,
+    .shown = portal_shown,
+    .carried = portal_carried,
+    .leaving = portal_leaving,
+    .ended = portal_ended,
+};
+
+static void give_way(struct child *child)
+{
+    child->gave_way = true;
+    child_kill(child);
+}
+
+void portals_accept(void *owner, int fd, const struct endpoint *peer)
+{
+    struct supervisor *supervisor = owner;
+    struct fault fault;
+    if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals) {
+        refuse(supervisor, fd, peer, "MaxPortals is reached");
+        return;
+    }
+    const char *why;
+    void *gives_way;
+    struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
+    if (!ticket) {
+        refuse(supervisor, fd, peer, why);
+        return;
+    }
+    if (gives_way)
+        give_way(gives_way);
+    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
+                                    supervisor->locals, &portals_ops, supervisor, &fault);
+    if (!child) {
+        log_error("%s", fault.text);
+        admission_leave(supervisor->admission, ticket, clock_now());
+        return;
+    }
+    child->ticket = ticket;
+    admission_owned(ticket, child);
+    list_push_back(&supervisor->children, &child->node);
+    supervisor->child_count++;
+}

@@ -1,0 +1,13 @@
+// SPDX-License-Identifier: GPL-2.0-or-later
+// Connections and what becomes of them: who is let in, what workers tell of their portals, and how they end.
+#ifndef GATE_PORTALS_H
+#define GATE_PORTALS_H
+
+#include "gate/child.h"
+
+// For listeners; the owner is the supervisor. `fd` is taken over.
+void portals_accept(void *supervisor, int fd, const struct endpoint *peer);
+// Of every worker; the same owner.
+extern const struct child_ops portals_ops;
+
+#endif
