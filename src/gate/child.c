@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "base/text.h"
-#include "gate/worker.h"
+#include "gate/worker_start.h"
 #include "os/clock.h"
 #include "os/log.h"
 

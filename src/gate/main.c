@@ -14,6 +14,7 @@
 #include "gate/supervisor.h"
 #include "gate/upgrade.h"
 #include "gate/worker.h"
+#include "gate/worker_start.h"
 #include "os/log.h"
 #include "os/sandbox.h"
 

@@ -4,16 +4,6 @@
 #ifndef GATE_WORKER_H
 #define GATE_WORKER_H
 
-#define WORKER_COMMAND "worker"
-
-enum {
-    WORKER_SOCKET_FD = 3, // the accepted connection
-    WORKER_CHANNEL_FD,    // to the supervisor (gate/channel.h)
-    WORKER_HANDOVER_FD,   // gate/handover.h
-    WORKER_HOSTS_FD,      // /etc/hosts as it is now; not open where there is none
-    WORKER_FDS            // how many, with the standard ones
-};
-
 // Returns the exit code of the process.
 int worker_main(void);
 
