@@ -56,6 +56,7 @@ def test_rules_change_for_what_is_opened_next(lab, both):
     assert connect_error(lab, SERVER4, 7000)[0] == errno.EHOSTUNREACH
     edit(gate, "Allow = tcp:10.73.0.0/24:1-9", "Allow = 10.73.0.0/24")
     assert reload(lab, gate).returncode == 0
+    wait_until(lambda: connect_error(lab, SERVER4, 7000)[0] == errno.ECONNREFUSED, 1, "the worker has heard")
     with connected(lab, SERVER4) as (client, server):
         client.sendall(b"x")
         assert server.recv(1) == b"x"
