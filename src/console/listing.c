@@ -94,7 +94,8 @@ static void sort(struct listing *listing, size_t count, struct order *order)
         else
             row->number = number_of(row, order->by);
     }
-    qsort_r(listing->rows, count, sizeof *listing->rows, compare, order);
+    if (count) // of none there is not even an array
+        qsort_r(listing->rows, count, sizeof *listing->rows, compare, order);
 }
 
 // "/flows?name=x&q=..."
