@@ -68,9 +68,11 @@ int guard_run(int (*draw)(void *owner), void *owner)
     if (pid < 0)
         return EXIT_FAILED;
     int status = wait_for_child();
+    if (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_DONE)
+        return EXIT_DONE;
+    put_back(&before);
     if (WIFEXITED(status))
         return WEXITSTATUS(status);
-    put_back(&before);
     fprintf(stderr, "top was ended by signal %d\n", WTERMSIG(status));
     return EXIT_FAILED;
 }

@@ -70,11 +70,11 @@ static void ask_behind(struct explaining *e)
         return;
     }
     char whom[SERVERS_SIZE];
-    snprintf(whom, sizeof whom, "%s of the portal's resolver at %s%s",
-             mapped ? "an address that stands for it, mapped," : "bridged: asked behind the tunnel, by way", own,
+    snprintf(whom, sizeof whom, "by the portal's resolver at %s, %s%s", own,
+             mapped ? "which gives an address that stands for it" : "which asks behind the tunnel",
              strcmp(answer_text(e->status, "system_dns"), "none")
                  ? ""
-                 : ", which this machine's programs do not ask (SystemDns)");
+                 : "; this machine's own programs ask elsewhere (SystemDns)");
     ask(e, own, whom,
         mapped ? "see whether the gate's host resolves it and its rules allow it: usher-gate explain there"
                : "see whether the servers of Dns know it and whether the gate's rules allow asking them");
