@@ -272,12 +272,13 @@ struct portal_conf *portal_conf_of(enum portal_use use, struct config *config, c
 
 void portal_conf_files(const struct portal_conf *conf, const char *path, struct file_wish wishes[PORTAL_FILES])
 {
+    const struct credential_keys *keys = &conf->credentials;
     const struct file_wish all[PORTAL_FILES] = {
-        {path, CONFIG_FILE_MAX, false},
-        {conf->credentials.ca, CREDENTIAL_FILE_MAX, false},
-        {conf->credentials.certificate, CREDENTIAL_FILE_MAX, false},
-        {conf->credentials.key, SECRET_FILE_MAX, true},
-        {conf->credentials.crl, CREDENTIAL_FILE_MAX, false},
+        {path, CONFIG_FILE_MAX, keys->inlined[TLS_KEY].bytes},
+        {keys->inlined[TLS_CA].bytes ? NULL : keys->ca, CREDENTIAL_FILE_MAX, false},
+        {keys->inlined[TLS_CERTIFICATE].bytes ? NULL : keys->certificate, CREDENTIAL_FILE_MAX, false},
+        {keys->inlined[TLS_KEY].bytes ? NULL : keys->key, SECRET_FILE_MAX, true},
+        {keys->inlined[TLS_CRL].bytes ? NULL : keys->crl, CREDENTIAL_FILE_MAX, false},
         {conf->socks.password_file, SECRET_FILE_MAX, true},
         {conf->proxy.password_file, SECRET_FILE_MAX, true},
     };
