@@ -53,7 +53,11 @@ static void take_log_level(struct portal *portal, struct portal_conf *now, FILE 
 static void take_gates(struct portal *portal, struct portal_conf *now, FILE *report)
 {
     struct portal_conf *conf = portal->conf;
-    (void)report;
+    if (now->proxy.command && !portal->may_start_programs) {
+        fprintf(report,
+                "ProxyCommand takes effect when the portal is started again, and so do other changes of [Gate]\n");
+        return;
+    }
     SWAP(conf->gates, now->gates);
     SWAP(conf->peer_name, now->peer_name);
     SWAP(conf->proxy, now->proxy);
@@ -86,15 +90,38 @@ static const struct part PARTS_OF_HOST[] = {
 #define RESTART "when the portal is started again"
 
 static const struct change_delay SLOW[] = {
-    {"Portal", "Device", RESTART},        {"Portal", "Address", RESTART},     {"Portal", "MTU", RESTART},
-    {"Portal", "QueueLength", RESTART},   {"Portal", "Dns", RESTART},         {"Portal", "DnsAddress", RESTART},
-    {"Portal", "Domains", RESTART},       {"Portal", "Names", RESTART},       {"Portal", "MapPool", RESTART},
-    {"Portal", "SystemDns", RESTART},     {"Portal", "User", RESTART},        {"Portal", "HoldTimeout", RESTART},
-    {"Portal", "UdpTimeout", RESTART},    {"Portal", "DnsTimeout", RESTART},  {"Portal", "MaxFlows", RESTART},
-    {"Portal", "ReceiveBudget", RESTART}, {"Portal", "MaxSessions", RESTART}, {"Portal", "WindowMax", RESTART},
-    {"Portal", "WindowBudget", RESTART},  {"Portal", "Batch", RESTART},       {"Portal", "BatchInteractive", RESTART},
-    {"Portal", "NotSentLowat", RESTART},  {"Portal", "UDPOffload", RESTART},  {"Portal", "HandshakeTimeout", RESTART},
+    {"Portal", "Device", RESTART},
+    {"Portal", "Address", RESTART},
+    {"Portal", "MTU", RESTART},
+    {"Portal", "QueueLength", RESTART},
+    {"Portal", "Dns", RESTART},
+    {"Portal", "DnsAddress", RESTART},
+    {"Portal", "Domains", RESTART},
+    {"Portal", "Names", RESTART},
+    {"Portal", "MapPool", RESTART},
+    {"Portal", "SystemDns", RESTART},
+    {"Portal", "User", RESTART},
+    {"Portal", "HoldTimeout", RESTART},
+    {"Portal", "UdpTimeout", RESTART},
+    {"Portal", "DnsTimeout", RESTART},
+    {"Portal", "MaxFlows", RESTART},
+    {"Portal", "ReceiveBudget", RESTART},
+    {"Portal", "MaxSessions", RESTART},
+    {"Portal", "WindowMax", RESTART},
+    {"Portal", "WindowBudget", RESTART},
+    {"Portal", "Batch", RESTART},
+    {"Portal", "BatchInteractive", RESTART},
+    {"Portal", "NotSentLowat", RESTART},
+    {"Portal", "UDPOffload", RESTART},
+    {"Portal", "HandshakeTimeout", RESTART},
     {"Portal", "Congestion", RESTART},
+    {"Portal", "Renew", RESTART},
+    {"Portal", "TellOrigin", RESTART},
+    {"Portal", "ControlGroup", RESTART},
+    {"Portal", "ControlGroupMay", RESTART},
+    {"Portal", "ReplayBuffer", RESTART},
+    {"Portal", "ResumeTimeout", RESTART},
+    {"Portal", "UpTimeout", RESTART},
 };
 
 static const struct change_delay SLOW_OF_HOST[] = {

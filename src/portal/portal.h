@@ -57,6 +57,7 @@ struct portal {
     struct path_gate gates[VALUE_TARGETS_MAX]; // as `path` takes them
     struct path *path;
     bool gates_are_new;       // `path` does not know them yet
+    bool may_start_programs;  // its filter of system calls lets it
     struct wall_clock *clock; // news of it; NULL: cannot be had
 
     struct log_tally unread; // flows that were reset: their applications took nothing

@@ -159,7 +159,8 @@ static void undo_clock(struct portal *portal)
 // The last step: what is undone later gets by with what is left.
 static bool take_seal(struct portal *portal, struct fault *fault)
 {
-    return portal->conf->proxy.command ? sandbox_seal_starter(fault) : sandbox_seal_portal(fault);
+    portal->may_start_programs = portal->conf->proxy.command;
+    return portal->may_start_programs ? sandbox_seal_starter(fault) : sandbox_seal_portal(fault);
 }
 
 static const struct step RUNTIME = {"runtime directory", take_runtime, undo_runtime};

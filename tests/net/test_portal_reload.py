@@ -320,6 +320,15 @@ def test_other_gates(lab, pki, gate, tmp_path, own):
         second.stop()
 
 
+def test_a_proxy_command_is_for_the_next_start(portal):
+    """One that began without may start no program."""
+    edit(portal, ("[Gate]", "[Gate]\nProxyCommand = exec socat - TCP:%h:%p"))
+    done = reload(portal)
+    assert done.returncode == 0
+    assert "usher-tun: ProxyCommand takes effect when the portal is started again, and so do other changes of [Gate]" in said(done)
+    assert portal.status()["state"] == "up" and "proxy" not in portal.status()
+
+
 ACCEPT = """
 [Accept]
 Allow = 10.1.0.0/24, fd01::/64
@@ -549,19 +558,23 @@ def test_maps(lab, own, gate, tmp_path):
 
 def test_an_encrypted_key(lab, own, gate, tmp_path):
     """It is opened once. A new certificate needs the new key, and nobody is there to be asked: the old ones stay."""
-    def encrypt():
-        run("openssl", "pkcs8", "-topk8", "-in", own / "branch.key", "-out", own / "locked", "-passout", "pass:sesame")
-        os.replace(own / "locked", own / "branch.key")
+    def encrypt(directory):
+        run("openssl", "pkcs8", "-topk8", "-in", directory / "branch.key", "-out", directory / "locked", "-passout", "pass:sesame")
+        os.replace(directory / "locked", directory / "branch.key")
 
-    encrypt()
+    new = tmp_path / "new"
+    shutil.copytree(own, new)
+    for suffix in ("crt", "key"):
+        (new / f"branch.{suffix}").unlink()
+    run(USHER_PKI, "issue", new, "portal", "branch")
+    encrypt(new)
+    encrypt(own)
     portal = Portal(lab, tmp_path, own, extra="KeyCommand = echo sesame").start()
     try:
         assert reload(portal).stderr == f"usher-tun: {UNCHANGED}\n"
         with flows(lab) as pairs:
-            for suffix in ("crt", "key"):
-                (own / f"branch.{suffix}").unlink()
-            run(USHER_PKI, "issue", own, "portal", "branch")
-            encrypt()
+            for suffix in ("key", "crt"):
+                os.replace(new / f"branch.{suffix}", own / f"branch.{suffix}")
             done = reload(portal)
             assert done.returncode == 2
             assert "an encrypted key, or a command's, is had anew at the next start only" in done.stderr

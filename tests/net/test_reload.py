@@ -53,7 +53,7 @@ def test_rules_change_for_what_is_opened_next(lab, both):
     edit(gate, "Allow = 10.73.0.0/24", "Allow = tcp:10.73.0.0/24:1-9")
     done = reload(lab, gate)
     assert (done.returncode, said(done)) == (0, ["usher-gate: new and in force: configuration"])
-    assert connect_error(lab, SERVER4, 7000)[0] == errno.EHOSTUNREACH
+    wait_until(lambda: connect_error(lab, SERVER4, 7000)[0] == errno.EHOSTUNREACH, 1, "the worker has heard")
     edit(gate, "Allow = tcp:10.73.0.0/24:1-9", "Allow = 10.73.0.0/24")
     assert reload(lab, gate).returncode == 0
     wait_until(lambda: connect_error(lab, SERVER4, 7000)[0] == errno.ECONNREFUSED, 1, "the worker has heard")
