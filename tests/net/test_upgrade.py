@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import os
+import pathlib
 import resource
 import shutil
 import signal
@@ -60,12 +61,20 @@ def joined(lab, directory, pki, accept=None, **options):
         gate.stop()
 
 
+def rights(pid):
+    """Who it is, and what it may."""
+    kept = ("Uid", "Gid", "CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb", "NoNewPrivs", "Seccomp")
+    lines = pathlib.Path(f"/proc/{pid}/status").read_text().splitlines()
+    limits = pathlib.Path(f"/proc/{pid}/limits").read_text()
+    return [line for line in lines if line.split(":")[0] in kept], limits
+
+
 def test_twice_in_a_row_under_load(lab, pki, tmp_path, figure):
     """Same process, same pid; flows of all three generations live side by side, and 200 opens a second meet no error."""
     with joined(lab, tmp_path, pki) as (portal, gate), \
             Server(listener(lab.server, net.SERVER4, backlog=4096), each_connection(serve_echo)) as where:
         pid, since = gate.pid(), gate.status()["since"]
-        before = descriptors(pid), resident_kib(pid)
+        before, may = (descriptors(pid), resident_kib(pid)), rights(pid)
         socks, workers = held(lab, where, 20), gate.worker_pids()
         with Opener(lab, where) as opener:
             for turn in range(2):
@@ -88,7 +97,7 @@ def test_twice_in_a_row_under_load(lab, pki, tmp_path, figure):
         wait_until(lambda: gate.worker_pids() == workers[2:] and not portal.status()["leaving"], 10, "the old ones to end")
         assert "tunnel lost" not in portal.log()
         assert os.readlink(f"/proc/{pid}/exe") == str(gate.program)
-        assert descriptors(pid) == before[0]
+        assert descriptors(pid) == before[0] and rights(pid) == may
         figure(f"upgrade twice: the supervisor has {resident_kib(pid)} KiB, {before[1]} before")
         assert resident_kib(pid) < before[1] + 2048 or net.SANITIZED
 
