@@ -20,6 +20,8 @@ enum { GROUPS_MAX = 1024 };
 
 // What changes nothing, and opens nothing.
 static const char *const QUESTIONS[] = {"status", "flows", "denials"};
+// What takes down or takes anew, and opens nothing: whoever can open connections is the portal.
+static const char *const ACTS[] = {"reload", "drain", "down"};
 
 // An owner may give what is his to a group that he is of, and that is a thing one can be for the moment: so it takes SETGID,
 // which the units leave, and not CHOWN, which they do not.
@@ -75,14 +77,21 @@ bool guests_have(const struct guests *guests, int fd)
     return false;
 }
 
+static bool has(const char *const *words, size_t count, const char *line)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!strcmp(line, words[i]))
+            return true;
+    return false;
+}
+
 const char *guests_refuse(const struct guests *guests, const char *line)
 {
-    if (guests->may_act && strncmp(line, "open ", 5)) // a connection is more than an act: whoever has it is the portal
+    if (has(QUESTIONS, sizeof QUESTIONS / sizeof QUESTIONS[0], line))
         return NULL;
-    for (size_t i = 0; i < sizeof QUESTIONS / sizeof QUESTIONS[0]; i++)
-        if (!strcmp(line, QUESTIONS[i]))
-            return NULL;
-    return guests->may_act ? "only root, and who started it, may open connections"
-                           : "you may ask, and do nothing: "
-                             "ControlGroupMay = act lets you";
+    if (!guests->may_act)
+        return "you may ask, and do nothing: ControlGroupMay = act lets you";
+    if (has(ACTS, sizeof ACTS / sizeof ACTS[0], line) || !strncmp(line, "end ", 4))
+        return NULL;
+    return "only root, and who started it, may do that";
 }

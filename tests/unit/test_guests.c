@@ -83,7 +83,7 @@ static int ask_as(gid_t gid, gid_t more, const char *line, const char *answer)
 
 #define SAID(line) "{\"line\":\"" line "\"}"
 #define ASK_ONLY   "{\"error\":\"you may ask, and do nothing: ControlGroupMay = act lets you\"}"
-#define NO_OPENING "{\"error\":\"only root, and who started it, may open connections\"}"
+#define NOT_YOURS  "{\"error\":\"only root, and who started it, may do that\"}"
 
 static const struct {
     bool may_act;
@@ -99,7 +99,12 @@ static const struct {
     {false, NOBODY, GAMES, "open a 1", ASK_ONLY},
     {true, NOBODY, GAMES, "down", SAID("down")},
     {true, NOBODY, GAMES, "end branch", SAID("end branch")},
-    {true, NOBODY, GAMES, "open a 1", NO_OPENING},
+    {true, NOBODY, GAMES, "reload", SAID("reload")},
+    {true, NOBODY, GAMES, "drain", SAID("drain")},
+    {true, NOBODY, GAMES, "open a 1", NOT_YOURS},
+    {true, NOBODY, GAMES, "probe tcp a:1", NOT_YOURS},
+    {true, NOBODY, GAMES, "upgrade", NOT_YOURS},
+    {true, NOBODY, GAMES, "what comes next", NOT_YOURS},
     {true, NOBODY, NOBODY, "status", NULL},
 };
 
