@@ -13,6 +13,7 @@
 #include <string.h>
 
 enum {
+    SPARE_WORKERS = 8, // for who comes back to a tunnel that is, or replaces an older login: MaxPortals holds later
     // A login that was replaced waits for up to a minute (link/path); a line that is cut now and then is no such case.
     REPLACED_WINDOW_S = 180,
     REPLACED_OFTEN = 4,
@@ -37,6 +38,16 @@ static void note_replacement(struct child *child, const struct child *other)
                     text_escape(name, sizeof(name), child->name));
 }
 
+static size_t count_portals(const struct supervisor *supervisor)
+{
+    size_t count = 0;
+    list_for_each(node, &supervisor->children) {
+        const struct child *child = container_of(node, struct child, node);
+        count += child->up && !child->ending && !child->draining;
+    }
+    return count;
+}
+
 static void portal_up(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
@@ -50,6 +61,10 @@ static void portal_up(void *owner, struct child *child)
         log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name), (int)other->pid);
         child_end(other, TUNNEL_REPLACED);
         note_replacement(child, other);
+    }
+    if (count_portals(supervisor) > renewal_conf(supervisor->renewal)->max_portals) {
+        refusals_tell(&supervisor->capped, &child->peer, "MaxPortals is reached");
+        child_end(child, "MaxPortals of the gate is reached");
     }
     handout_look(supervisor->handout);
 }
@@ -153,7 +168,7 @@ void portals_accept(void *owner, int fd, const struct endpoint *peer)
 {
     struct supervisor *supervisor = owner;
     struct fault fault;
-    if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals) {
+    if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals + SPARE_WORKERS) {
         refuse(supervisor, fd, peer, "MaxPortals is reached");
         return;
     }

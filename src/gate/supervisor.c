@@ -26,7 +26,7 @@
 enum {
     BACKLOG = 256,    // connections that come between two turns of a busy loop
     FDS_A_WORKER = 5, // channel, its connection, and what is open while it starts
-    SPARE_FDS = 128,  // loop, listeners, netlink, control connections, with room
+    SPARE_FDS = 192,  // loop, listeners, netlink, control connections, with room
 };
 
 // True when they are not what they were.

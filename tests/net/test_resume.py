@@ -7,6 +7,7 @@ RESUME_CUTS sets how often the line is cut under load.
 import contextlib
 import os
 import re
+import signal
 import socket
 import ssl
 import statistics
@@ -167,6 +168,31 @@ def test_silent_hole(lab, ends, figure, busy):
     figure(f"a silent hole is found and left {took:.1f} s after it began, while {'somebody asks' if busy else 'idle'}")
     assert took < patience(8 if busy else 15)
     assert len(portals(gate)) == 1
+
+
+def children(pid):
+    return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+
+
+def test_a_command_that_dies(lab, pki, tmp_path, gate):
+    """The next one takes its place, and nothing of the old is left."""
+    portal = Portal(lab, tmp_path, pki)
+    text = portal.conf.read_text()
+    portal.conf.write_text(text.replace("[Gate]\n", "[Gate]\nProxyCommand = exec nc %h %p\n"))
+    assert portal.conf.read_text() != text
+    try:
+        portal.start()
+        wait_agreed(portal)
+        with connected(lab, SERVER4) as (client, server):
+            for number in range(3):
+                say(client, server)
+                (command,) = children(portal.pid())
+                os.kill(command, signal.SIGKILL)
+                say(client, server)
+                wait_resumed(portal, number + 1)
+                wait_until(lambda: len(children(portal.pid())) == 1, 5, "one command")
+    finally:
+        portal.down(check=False)
 
 
 # Under load
@@ -531,6 +557,30 @@ def test_one_end_has_it_off(lab, pki, tmp_path, off):
             hears_reset(server, 5)
         wait_until(lambda: portal.status()["state"] == "up", 5, "a new tunnel")
         assert portal.status()["pauses"] == 0 and "goes on over another" not in gate.log()
+    finally:
+        portal.down(check=False)
+        gate.stop()
+
+
+def test_a_full_gate(lab, pki, tmp_path):
+    """Who has a place keeps it over a lost connection, and another gets none."""
+    gate = Gate(lab, tmp_path, pki, extra="MaxPortals = 1").start()
+    portal, other = Portal(lab, tmp_path, pki).start(), None
+    try:
+        wait_agreed(portal)
+        with connected(lab, SERVER4) as (client, server):
+            other = ByHand(lab, pki, certificate="other")
+            assert other.end() == "MaxPortals of the gate is reached"
+            (worker,) = wait_until(lambda: (pids := gate.worker_pids()) and len(pids) == 1 and pids, 5, "one is left")
+            cut(lab.gate)
+            say(client, server)
+            wait_resumed(portal, 1)
+            assert gate.worker_pids() == [worker]
+        # Nor does it keep out a portal that was started again.
+        portal.kill()
+        portal.crashed_on_demand = True
+        portal.start()
+        wait_until(lambda: len(gate.worker_pids()) == 1 and gate.worker_pids() != [worker], 5, "the new one alone")
     finally:
         portal.down(check=False)
         gate.stop()
