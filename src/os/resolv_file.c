@@ -7,10 +7,12 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 enum {
@@ -18,6 +20,12 @@ enum {
     LOOK_MS = 10,
     TRIES = 3, // at what somebody else changes while we look
 };
+
+// renameat2(2), of which not every C library knows.
+static int move(const char *from, const char *to, unsigned how)
+{
+    return (int)syscall(SYS_renameat2, AT_FDCWD, from, AT_FDCWD, to, how);
+}
 
 struct backup {
     char path[RESOLV_CONF_PATH_SIZE];
@@ -198,11 +206,11 @@ static bool has_changed(const struct backup *backup, const struct blob *old)
 // that stays, and what ours had replaced lies at the backup's place.
 static bool withdraw(const char *path, const char *name, const struct backup *backup)
 {
-    if (renameat2(AT_FDCWD, backup->path, AT_FDCWD, path, RENAME_EXCHANGE) < 0)
+    if (move(backup->path, path, RENAME_EXCHANGE) < 0)
         return false;
     if (resolv_file_is_of(backup->path, name))
         return unlink(backup->path) == 0;
-    renameat2(AT_FDCWD, backup->path, AT_FDCWD, path, RENAME_EXCHANGE);
+    move(backup->path, path, RENAME_EXCHANGE);
     errno = EEXIST;
     return false;
 }
@@ -217,7 +225,7 @@ static enum outcome exchange_names(struct resolv_file *file, const struct backup
     if (fd < 0)
         return FAILED;
     bool moved = lock_file(fd) && // so that it is never ours without
-                 renameat2(AT_FDCWD, backup->path, AT_FDCWD, file->path, how) == 0;
+                 move(backup->path, file->path, how) == 0;
     int error = errno;
     if (moved && (!is_there || !has_changed(backup, old))) {
         hold(file, fd);
@@ -286,7 +294,7 @@ static bool restore_contents(const char *path, const struct backup *backup, stru
 static bool leave(const char *path, const struct backup *backup, struct fault *fault)
 {
     struct stat st;
-    if (lstat(backup->path, &st) < 0 || renameat2(AT_FDCWD, backup->path, AT_FDCWD, path, RENAME_NOREPLACE) == 0)
+    if (lstat(backup->path, &st) < 0 || move(backup->path, path, RENAME_NOREPLACE) == 0)
         return true;
     if (errno != EEXIST && !is_immovable(errno))
         return fault_errno(fault, errno, "put %s back to %s", backup->path, path);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+#undef pwrite64 // some C libraries call the other one so; here it is the system call
 
 static const struct filter_rule allowed[] = {
     // The loop (libuv).
