@@ -316,6 +316,23 @@ struct policy *access_policy(const struct access *access, const char *name)
     return policy;
 }
 
+const char *access_sections(const struct access *access, const char *name, char *room, size_t size)
+{
+    size_t used = 0;
+    *room = '\0';
+    for (enum whose by = ITS_OWN; by < OTHERS; by++) {
+        const char *last = "";
+        for (size_t i = 0; i < access->count; i++) {
+            const char *section = access->lines[i].name;
+            if (whose(section, name) != by || !strcasecmp(section, last) || used >= size)
+                continue;
+            used += (size_t)snprintf(room + used, size - used, "%s[Access %s]", used ? ", " : "", section);
+            last = section;
+        }
+    }
+    return room;
+}
+
 bool access_lists(const struct access *access, const char *name)
 {
     if (invitation_is(name))

@@ -55,6 +55,8 @@ void access_fini(struct access *access);
 // groups in the file's order, then those of [Access *]. First match wins, so a portal's own section can take back, and add
 // to, what everybody may. Of all this an invitation (config/invitation.h) has the first alone, and of what is below nothing.
 struct policy *access_policy(const struct access *access, const char *name);
+// The sections with rules for that portal, in that order: "[Access branch], [Access *]"; "" for none. Returns `room`.
+const char *access_sections(const struct access *access, const char *name, char *room, size_t size);
 // Whether anything is said of the portal, or of everybody.
 bool access_lists(const struct access *access, const char *name);
 // Whether all that the portal opens goes to this host: by its own section, or else a group's, or else [Access *].

@@ -20,7 +20,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LOCALS_MAX = 2048, ASK_S = 5 };
+enum { LOCALS_MAX = 2048, ASK_S = 5, SECTIONS_SIZE = 512 };
 
 struct explaining {
     struct report report;
@@ -93,29 +93,17 @@ static struct policy *make_policy(const struct explaining *e)
 
 // The portal
 
-static bool has_lines(const struct access *access, const char *name)
-{
-    for (size_t i = 0; i < access->count; i++)
-        if (!strcasecmp(access->lines[i].name, name))
-            return true;
-    return false;
-}
-
 static void explain_sections(struct explaining *e)
 {
-    const struct access *access = &e->conf->access;
-    bool own = has_lines(access, e->portal), all = has_lines(access, "*");
-    if (own && all)
-        report_step(&e->report, "rules", REPORT_WELL,
-                    "of [Access %s] in %s, then of [Access *]; the first that matches", e->portal, e->file);
-    else if (own || all)
-        report_step(&e->report, "rules", REPORT_WELL, "of [Access %s] in %s; the first that matches",
-                    own ? e->portal : "*", e->file);
-    else {
-        report_step(&e->report, "rules", REPORT_FAILED, "%s has none for %s: neither [Access %s] nor [Access *]",
-                    e->file, e->portal, e->portal);
-        report_remedy(&e->report, "add [Access %s] with what it may reach, then usher-gate reload", e->portal);
+    char sections[SECTIONS_SIZE];
+    access_sections(&e->conf->access, e->portal, sections, sizeof sections);
+    if (*sections) {
+        report_step(&e->report, "rules", REPORT_WELL, "of %s in %s; the first that matches", sections, e->file);
+        return;
     }
+    report_step(&e->report, "rules", REPORT_FAILED, "%s has none for %s: neither [Access %s] nor [Access *]", e->file,
+                e->portal, e->portal);
+    report_remedy(&e->report, "add [Access %s] with what it may reach, then usher-gate reload", e->portal);
 }
 
 static const struct json_t *find_portal(const struct explaining *e)

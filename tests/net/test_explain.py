@@ -15,6 +15,8 @@ ACCESS = """
 Deny = 10.73.0.66/32
 Allow = 10.73.0.0/24, fd73::/64, tcp:*.corp.example:22
 Export = 10.71.0.0/24
+[Access shop-*]
+Allow = 10.73.0.4/32
 [Access other]
 Local = yes
 Allow = tcp:10.73.0.3:80
@@ -137,6 +139,7 @@ def test_the_gate_says_who_may(pair):
     said = words(steps, "address", "failed")
     assert f"10.73.0.66 is denied: {gate.conf}:{line}: Deny = 10.73.0.66/32" in said
     assert f"put Allow = tcp:10.73.0.66:22 above line {line}" in said
+    assert words(explain(gate, "shop-7", "10.73.0.4:22"), "rules", "ok").startswith("of [Access shop-*] in ")
     steps = explain(gate, "branch", "10.73.0.2:22")
     assert f"10.73.0.2 is allowed: {gate.conf}:{line + 1}: Allow = 10.73.0.0/24" in words(steps, "address", "ok")
     assert "this host reaches 10.73.0.2 by 10.73.0.0/24 through inner" in words(steps, "route", "ok")
