@@ -76,12 +76,15 @@
 #define SP_INT_BITS 4096
 #define TFM_TIMING_RESISTANT
 
+#ifdef __SIZEOF_INT128__
+#define HAVE___UINT128_T // words of 64 bits
+#endif
+
 // Assembly, chosen at run time by what the processor has. Elsewhere the portable code does the same, slower.
 #ifdef __x86_64__
 #define WOLFSSL_X86_64_BUILD
 #define WOLFSSL_AESNI
 #define USE_INTEL_SPEEDUP
-#define HAVE___UINT128_T // what Ed25519 goes with there
 #define WOLFSSL_SP_ASM
 #define WOLFSSL_SP_X86_64
 #define WOLFSSL_SP_X86_64_ASM
