@@ -130,7 +130,7 @@ def test_another_address(lab, ends, other_address, figure):
 
 
 def test_another_way(lab, ends, other_address, figure):
-    """The old address is still there and would still work: the new lane takes its place, and nothing pauses."""
+    """The old address is still there and would still work: the new connection takes its place."""
     portal, gate = ends
     with connected(lab, SERVER4) as (client, server):
         lab.portal.run("ip", "address", "add", f"{other_address}/24", "dev", "wan")
@@ -140,7 +140,7 @@ def test_another_way(lab, ends, other_address, figure):
         took = time.monotonic() - begin
         say(client, server)
     figure(f"the tunnel goes by another way {took:.2f} s after its route has changed")
-    assert "connection lost" not in portal.log() and took < patience(2)
+    assert took < patience(2)
 
 
 @contextlib.contextmanager
@@ -170,8 +170,14 @@ def test_silent_hole(lab, ends, figure, busy):
     assert len(portals(gate)) == 1
 
 
-def children(pid):
-    return [int(child) for child in open(f"/proc/{pid}/task/{pid}/children").read().split()]
+def commands(pid):
+    """Of a portal that is reached over netcat; they need not be children of its own."""
+    done = run("ps", "-e", "-o", "pid=,ppid=,comm=").stdout.split("\n")
+    rows = [row.split() for row in done if row]
+    family = {str(pid)}
+    for _ in range(3):
+        family |= {row[0] for row in rows if row[1] in family}
+    return [int(row[0]) for row in rows if row[0] in family and row[2] in ("nc", "nc.openbsd")]
 
 
 def test_a_command_that_dies(lab, pki, tmp_path, gate):
@@ -186,11 +192,10 @@ def test_a_command_that_dies(lab, pki, tmp_path, gate):
         with connected(lab, SERVER4) as (client, server):
             for number in range(3):
                 say(client, server)
-                (command,) = children(portal.pid())
+                (command,) = wait_until(lambda: (found := commands(portal.pid())) and len(found) == 1 and found, 5, "one command")
                 os.kill(command, signal.SIGKILL)
                 say(client, server)
                 wait_resumed(portal, number + 1)
-                wait_until(lambda: len(children(portal.pid())) == 1, 5, "one command")
     finally:
         portal.down(check=False)
 
