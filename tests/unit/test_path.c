@@ -510,6 +510,32 @@ static void test_renewed_and_trusted_no_more(void **state)
     tls_identity_free(alien);
 }
 
+// One that was left for another goes by the same identity, and its sessions with it.
+static void test_renewed_and_a_left_one_trusted_no_more(void **state)
+{
+    static const struct usher_session_ops ops = {.ended = count_over};
+    const struct usher_open open = {
+        .protocol = USHER_TCP, .port = 80, .addr = address_v4((const uint8_t[]){10, 0, 0, 1})};
+    (void)state;
+    struct world *world = world_new("127.0.0.1");
+    session_over = 0;
+    assert_true(run(world, up, 5000));
+    assert_non_null(usher_session_open(tunnel_engine(path_tunnel(world->path)), &open, &ops, NULL));
+    world->keeps = true;
+    path_move(world->path);
+    assert_true(run(world, moved, 5000));
+    run(world, never, 50);
+    assert_non_null(world->left);
+    struct tls_identity *alien =
+        certs_identity(TLS_PORTAL, (struct certs_case){.stem = "alien/branch", .ca = "alien/ca.crt"});
+    renew(world, "127.0.0.1", alien);
+    assert_true(run(world, left_is_over, 2000));
+    run(world, never, 50);
+    assert_int_equal(session_over, 1);
+    world_free(world);
+    tls_identity_free(alien);
+}
+
 static void test_renewed_and_listed_no_more(void **state)
 {
     (void)state;
@@ -555,6 +581,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_renewed_and_the_same),
         cmocka_unit_test(test_renewed_and_trusted_no_more),
+        cmocka_unit_test(test_renewed_and_a_left_one_trusted_no_more),
         cmocka_unit_test(test_renewed_and_listed_no_more),
         cmocka_unit_test(test_renewed_while_down),
         cmocka_unit_test(test_up_by_address_and_name),

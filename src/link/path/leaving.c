@@ -118,6 +118,16 @@ void leaving_end(struct leaving *leaving, const char *reason)
         end(left_of(node), reason);
 }
 
+void leaving_judge(struct leaving *leaving, const char *(*unwanted)(void *arg, struct tunnel *tunnel), void *arg)
+{
+    list_for_each(node, &leaving->tunnels) {
+        struct tunnel *tunnel = approach_tunnel(left_of(node)->approach);
+        const char *why = tunnel ? unwanted(arg, tunnel) : NULL;
+        if (why)
+            end(left_of(node), why);
+    }
+}
+
 void leaving_drop(struct leaving *leaving, const char *(*stranded)(void *arg, struct tunnel *tunnel), void *arg)
 {
     list_for_each(node, &leaving->tunnels) {

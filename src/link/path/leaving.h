@@ -27,6 +27,8 @@ void leaving_over(struct leaving *leaving, const struct approach *approach);
 bool leaving_turn(struct leaving *leaving, usec_t now);
 // Ends them in order (see tunnel_end).
 void leaving_end(struct leaving *leaving, const char *reason);
+// Ends those of which `unwanted` says why.
+void leaving_judge(struct leaving *leaving, const char *(*unwanted)(void *arg, struct tunnel *tunnel), void *arg);
 // Gives up those of which `stranded` says why they cannot go on.
 void leaving_drop(struct leaving *leaving, const char *(*stranded)(void *arg, struct tunnel *tunnel), void *arg);
 // The list "leaving".

@@ -41,6 +41,18 @@ static void judge(struct path *path, struct tunnel *tunnel)
     tunnel_end(tunnel, why);
 }
 
+struct judging {
+    struct tls_identity *identity;
+    struct fault why;
+};
+
+static const char *untrusted(void *arg, struct tunnel *tunnel)
+{
+    struct judging *judging = arg;
+    const struct tls *tls = tunnel_tls(tunnel);
+    return !tls || tls_peer_is_trusted(tls, judging->identity, &judging->why) ? NULL : judging->why.text;
+}
+
 void path_renew(struct path *path, const struct path_config *config)
 {
     size_t place = path_gate_find(config->gates, config->gate_count, path_gate(path));
@@ -55,6 +67,7 @@ void path_renew(struct path *path, const struct path_config *config)
     path->gate = path->held_gate = is_listed ? place : config->gate_count - 1; // the first comes next
     path->next = 0;
     path_configure(path, config);
+    leaving_judge(&path->leaving, untrusted, &(struct judging){.identity = config->identity});
     if (path->stopping || path->phase == FAILED)
         return;
     struct tunnel *tunnel = path_tunnel(path);
