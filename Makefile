@@ -7,7 +7,7 @@
 #   make check        every test; SAN=1 the same with ASan and UBSan, in build-san
 #   make bench        against other tunnels; bench-quick in two minutes; bench-held with 30,000 flows
 #   make install      into PREFIX, below DESTDIR; RUN_AS=usher: with a user of their own in the place of nobody
-#   make deb          Debian packages, in build/deb
+#   make deb          Debian packages, in build/deb; packages-check tries them, and the build for arm64
 #   make format       lays the sources out again
 #
 # and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz,
@@ -353,9 +353,13 @@ install: all
 
 # ------------------------------------------------------------------------------------------------------------ packages
 
-.PHONY: deb
+# What takes minutes, and tools that no other test needs, is no part of the check.
+.PHONY: deb packages-check
 deb: $(DEPS)/fetched
 	$(Q)scripts/build-deb '$(VERSION)'
+packages-check: deb
+	$(Q)scripts/check-deb
+	$(Q)scripts/check-arm64
 
 clean:
 	rm -rf build-san $(filter-out $(DEPS),$(wildcard build/*)) $(DEPS)/obj $(WOLFLIB)

@@ -22,7 +22,8 @@ def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("root")
     # The programs are those that are there, whatever they become.
     run("make", "-s", "-C", ROOT, "-o", "all", "install", f"BUILD={BUILD}", f"DESTDIR={root}", "PREFIX=/usr",
-        "LIBDIR=/usr/lib/arch", "UNITDIR=/lib/systemd/system", "NETWORKD=/lib/systemd", "APPARMOR=/etc/apparmor.d", f"RUN_AS={USER}")
+        "LIBDIR=/usr/lib/arch", "UNITDIR=/lib/systemd/system", "NETWORKD=/lib/systemd", "APPARMOR=/etc/apparmor.d", f"RUN_AS={USER}",
+        f"VERSION={(BUILD / 'version').read_text().strip()}")
     return root
 
 
