@@ -359,6 +359,7 @@ deb: $(DEPS)/fetched
 	$(Q)scripts/build-deb '$(VERSION)'
 packages-check: deb
 	$(Q)scripts/check-deb
+	$(Q)scripts/check-reproducible build/deb
 	$(Q)scripts/check-arm64
 
 clean:
