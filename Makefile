@@ -265,7 +265,7 @@ sim: $(SIM)
 fuzz-replay: $(REPLAY)
 	$(run) fuzz-replay $^
 net: all tools
-	$(if $(NET),$(run) net '$(PYTHON) -m pytest -q tests/net')
+	$(if $(NET),$(run) net '$(PYTHON) tests/net/streams.py')
 tools: $(TOOLS)
 print-build:
 	@echo '$(BUILD)'

@@ -21,6 +21,7 @@ void welcome_page(struct page *page)
     markup_raw(page->out,
                "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><title>Logged in - usher</title>"
                "<meta http-equiv=\"refresh\" content=\"0;url=/\"><link rel=\"stylesheet\" href=\"/style.css\">"
+               "<link rel=\"icon\" href=\"/icon.svg\" type=\"image/svg+xml\">"
                "</head><body><main id=\"main\"><p>You are logged in: <a href=\"/\">to the overview</a>.</p></main>"
                "</body></html>\n");
 }

@@ -164,7 +164,7 @@ def test_a_change_of_the_network_is_noticed_at_once(user):
     user.run("up", user.name)
     try:
         host.run("ip", "address", "del", "10.2.0.2/24", "dev", "wan")
-        wait_until(lambda: user.ask("status")["state"] == "connecting", 2, "the loss")
+        wait_until(lambda: user.ask("status")["state"] == "paused", 2, "the loss")
     finally:
         host.run("ip", "address", "add", "10.2.0.2/24", "dev", "wan")
         host.run("ip", "route", "add", "default", "via", "10.2.0.1")

@@ -64,14 +64,18 @@ class Browser:
     def find(self, css):
         return [found[ELEMENT] for found in self.do("POST", "/elements", {"using": "css selector", "value": css})]
 
+    def first(self, css):
+        """A page that follows by itself is not there at once."""
+        return wait_until(lambda: self.find(css), 5, css)[0]
+
     def text(self, css="main"):
-        return self.do("GET", f"/element/{self.find(css)[0]}/text")
+        return self.do("GET", f"/element/{self.first(css)}/text")
 
     def click(self, css):
-        self.do("POST", f"/element/{self.find(css)[0]}/click", {})
+        self.do("POST", f"/element/{self.first(css)}/click", {})
 
     def type(self, css, text):
-        self.do("POST", f"/element/{self.find(css)[0]}/value", {"text": text})
+        self.do("POST", f"/element/{self.first(css)}/value", {"text": text})
 
     def press(self, keys):
         actions = [{"type": kind, "value": key} for key in keys for kind in ("keyDown", "keyUp")]
