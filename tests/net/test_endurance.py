@@ -93,6 +93,13 @@ def both_ways(sock, sends, takes):
     sender.join()
 
 
+@pytest.fixture
+def tunnel(lab, pki, tmp_path):
+    """Of each test alone: the others have programs of the same names."""
+    with joined(lab, tmp_path, pki) as both:
+        yield both
+
+
 def test_byte_exact(tunnel, lab, figure):
     def serve(sock):
         with sock:
