@@ -132,7 +132,9 @@ static void explain_portal(struct explaining *e)
 
 static const char *place_of(const struct explaining *e, unsigned line, char room[512])
 {
-    snprintf(room, 512, line ? "%s:%u: " : "", e->file, line);
+    room[0] = '\0';
+    if (line)
+        snprintf(room, 512, "%s:%u: ", e->file, line);
     return room;
 }
 
