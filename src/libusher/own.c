@@ -86,9 +86,15 @@ static void answer(struct call *call, int fd, int error, const char *why)
     pthread_mutex_unlock(&own->lock);
 }
 
+// Unreachable is said of a host; without a tunnel nobody can know, and what counts is why there is none.
 static void told(void *owner, int fd, int error, const char *why)
 {
-    answer(owner, fd, error, why);
+    struct call *call = owner;
+    struct path *path = call->own->path;
+    if (fd < 0 && error == EHOSTUNREACH && !path_tunnel(path))
+        answer(call, -1, ENETDOWN, *path_why(path) ? path_why(path) : "there is no tunnel");
+    else
+        answer(call, fd, error, why);
 }
 
 static const char closed[] = "the connection to the gate was closed";

@@ -35,7 +35,8 @@ usher_t *usher_attach(const char *name_or_file, int timeout_ms, char *why, size_
 
 // Opens a connection, or an association, to an address or to a name, which the gate resolves; waits as usher_connect does.
 // Returns a descriptor, the caller's to close; -1 with errno as connect(2) has it (ECONNREFUSED, EHOSTUNREACH, ENETUNREACH,
-// ETIMEDOUT; EACCES when the gate's rules deny it; EINVAL when it is no host and port; ECANCELED by usher_close).
+// ETIMEDOUT; EACCES when the gate's rules deny it; ENETDOWN when the tunnel of usher_connect was lost and is not back in time,
+// for the reason that usher_why has; EINVAL when it is no host and port; ECANCELED by usher_close).
 // That of UDP takes and gives one datagram a call and, other than one of the kernel's, ends when the far side does.
 int usher_open_tcp(usher_t *usher, const char *host, uint16_t port, int timeout_ms);
 int usher_open_udp(usher_t *usher, const char *host, uint16_t port, int timeout_ms);

@@ -223,12 +223,15 @@ def test_several_tunnels_and_one_thread(lab, gate, conf, pki, tmp_path, echo):
     assert lines[3].startswith("1 EINVAL: /nowhere.conf")
 
 
-def test_the_gate_goes_and_comes_back(lab, gate, conf, echo):
+def test_the_gate_goes_and_comes_back(lab, gate, pki, tmp_path, echo):
+    conf = configuration(tmp_path / "gone.conf", pki, way="HoldTimeout = 1s")
     process = lab.portal.start(sys.executable, CLIENT, LIBRARY, "gone", f"connect:{conf}", net.SERVER4, echo,
                                stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, **environment()})
     assert process.stdout.readline() == "ready\n"
     gate.stop()
     assert process.stdout.readline() == "ECONNRESET: Connection reset by peer\n"
+    why = process.stdout.readline()
+    assert why.startswith("ENETDOWN: ") and "refused" in why
     gate.start()
     out, _ = process.communicate("go on\n", timeout=patience(30))
     assert out == "back\n" and process.returncode == 0

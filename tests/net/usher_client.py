@@ -155,6 +155,7 @@ def gone(library, name, host, port):
         print(failure(lambda: sock.recv(1)), flush=True)
         for _ in range(100):  # written into a tunnel that is gone, with SIGPIPE as it was
             failure(lambda: usher.tcp(host, port, 10))
+        print(failure(lambda: usher.tcp(host, port)), flush=True)
         sys.stdin.readline()
         with usher.tcp(host, port) as again:
             print(exchange(again, b"back").decode())

@@ -36,6 +36,8 @@ static int open_way(usher_t *usher, const char *at, struct fault *fault)
         return fd;
     if (errno == EACCES)
         fault_set(fault, "the gate lets nobody to the authority: its [Gate] section needs Enrol = %s", at);
+    else if (errno == ENETDOWN)
+        fault_set(fault, "the gate has let us in and then ended the tunnel: %.400s", usher_why());
     else
         fault_set(
             fault,
