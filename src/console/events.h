@@ -3,7 +3,7 @@
 #ifndef CONSOLE_EVENTS_H
 #define CONSOLE_EVENTS_H
 
-#include "console/http.h"
+#include "console/http_request.h"
 
 struct events {
     struct http_stream *streams[HTTP_STREAMS_MAX];

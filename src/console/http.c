@@ -5,13 +5,11 @@
 
 #include "console/http.h"
 
-#include "base/list.h"
 #include "base/memory.h"
-#include "console/peer.h"
+#include "console/http_internal.h"
 #include "os/clock.h"
 #include "os/socket.h"
 
-#include <microhttpd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -22,20 +20,7 @@ enum {
     CONNECTIONS_OF_ONE = 48, // address, where others than this host come
     URI_MAX = 2048,
     IDLE_SECONDS = 60,
-    STREAM_PENDING_MAX = 64 * 1024, // of a client that does not read: it gets no more
     SWEEP_MS = 1000,
-};
-
-struct http {
-    struct MHD_Daemon *daemon;
-    struct http_config config;
-    struct endpoint where;
-    uv_loop_t *loop;
-    uv_poll_t poll;
-    uv_timer_t timer, sweep;
-    struct list requests;
-    struct list lines; // connections
-    unsigned streams, handles;
 };
 
 // A TCP connection: when its present request must be whole.
@@ -45,29 +30,7 @@ struct line {
     usec_t due; // 0: nothing has begun, or all is there
 };
 
-struct http_stream {
-    struct http_request *request;
-    struct markup pending;
-    void (*gone)(void *owner, struct http_stream *stream);
-    void *owner;
-};
-
-struct http_request {
-    struct list node;
-    struct http *http;
-    struct MHD_Connection *connection;
-    char *uri;
-    bool is_bad, is_post, begun, handled, suspended, stopping;
-    struct form query, form;
-    char body[FORM_MAX];
-    size_t body_len;
-    char peer_name[PEER_NAME_SIZE];
-    struct MHD_Response *response; // to be queued
-    unsigned status;
-    struct http_stream *stream;
-};
-
-// ------------------------------------------------------------------------------------------------------------- the loop
+// The loop
 
 static void ran_out(uv_timer_t *timer);
 
@@ -85,7 +48,7 @@ static void ran_out(uv_timer_t *timer)
 }
 
 // The library looks at it in its next run.
-static void resume(struct http_request *request)
+void http_resume(struct http_request *request)
 {
     request->suspended = false;
     MHD_resume_connection(request->connection);
@@ -111,155 +74,7 @@ static void sweep(uv_timer_t *timer)
     run(http); // whoever waited for a place: the library listens again only in the run after the one that freed it
 }
 
-// ---------------------------------------------------------------------------------------------------------- what is asked
-
-const char *http_path(const struct http_request *request)
-{
-    return request->uri;
-}
-
-bool http_is_post(const struct http_request *request)
-{
-    return request->is_post;
-}
-
-const struct form *http_query(const struct http_request *request)
-{
-    return &request->query;
-}
-
-const struct form *http_form(const struct http_request *request)
-{
-    return &request->form;
-}
-
-const char *http_header(const struct http_request *request, const char *name)
-{
-    return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-struct endpoint http_peer(const struct http_request *request)
-{
-    struct endpoint peer = {0};
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_CONNECTION_FD);
-    if (info)
-        socket_peer(info->connect_fd, &peer);
-    return peer;
-}
-
-const char *http_peer_name(struct http_request *request, struct fault *why)
-{
-    const union MHD_ConnectionInfo *info =
-        MHD_get_connection_info(request->connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-    if (*request->peer_name)
-        return request->peer_name;
-    if (!info || !request->http->config.judge) {
-        fault_set(why, "it came without TLS");
-        return NULL;
-    }
-    return peer_judge(request->http->config.judge, info->tls_session, request->peer_name, why) ? request->peer_name
-                                                                                               : NULL;
-}
-
-// -------------------------------------------------------------------------------------------------------------- answers
-
-static void add_headers(struct MHD_Response *response)
-{
-    static const char *const headers[][2] = {
-        {"Content-Security-Policy",
-         "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; img-src "
-         "'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"},
-        {"X-Content-Type-Options", "nosniff"},
-        {"X-Frame-Options", "DENY"},
-        {"Referrer-Policy", "same-origin"}, // with none at all a form's Origin would be null
-        {"Cross-Origin-Opener-Policy", "same-origin"},
-        {"Cross-Origin-Resource-Policy", "same-origin"},
-    };
-    for (size_t i = 0; i < sizeof headers / sizeof headers[0]; i++)
-        MHD_add_response_header(response, headers[i][0], headers[i][1]);
-}
-
-static void set_response(struct http_request *request, unsigned status, struct MHD_Response *response)
-{
-    add_headers(response);
-    request->status = status;
-    request->response = response;
-    if (request->suspended)
-        resume(request);
-}
-
-void http_reply(struct http_request *request, const struct http_reply *reply)
-{
-    struct MHD_Response *response =
-        MHD_create_response_from_buffer(reply->body.len, reply->body.bytes, MHD_RESPMEM_MUST_FREE);
-    MHD_add_response_header(response, "Content-Type", reply->type ? reply->type : "text/html; charset=utf-8");
-    MHD_add_response_header(response, "Cache-Control", reply->may_keep ? "private, max-age=3600" : "no-store");
-    if (reply->location)
-        MHD_add_response_header(response, "Location", reply->location);
-    if (reply->cookie)
-        MHD_add_response_header(response, "Set-Cookie", reply->cookie);
-    set_response(request, reply->status, response);
-}
-
-static void refuse(struct http_request *request, unsigned status, const char *why)
-{
-    struct markup body = {0};
-    markup_raw(&body, why);
-    markup_raw(&body, "\n");
-    http_reply(request, &(struct http_reply){.status = status, .type = "text/plain; charset=utf-8", .body = body});
-}
-
-static ssize_t pull_stream(void *cls, uint64_t at, char *room, size_t size)
-{
-    struct http_request *request = cls;
-    struct markup *pending = &request->stream->pending;
-    (void)at;
-    if (request->stopping)
-        return MHD_CONTENT_READER_END_OF_STREAM;
-    if (!pending->len) {
-        request->suspended = true;
-        MHD_suspend_connection(request->connection);
-        return 0;
-    }
-    size_t len = pending->len < size ? pending->len : size;
-    memcpy(room, pending->bytes, len);
-    memmove(pending->bytes, pending->bytes + len, pending->len - len);
-    pending->len -= len;
-    return (ssize_t)len;
-}
-
-struct http_stream *http_begin_stream(struct http_request *request,
-                                      void (*gone)(void *owner, struct http_stream *stream), void *owner)
-{
-    struct http *http = request->http;
-    if (http->streams == HTTP_STREAMS_MAX) {
-        refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "Too many pages are open.");
-        return NULL;
-    }
-    http->streams++;
-    struct http_stream *stream = memory_new(sizeof *stream);
-    *stream = (struct http_stream){.request = request, .gone = gone, .owner = owner};
-    request->stream = stream;
-    struct MHD_Response *response =
-        MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 4096, pull_stream, request, NULL);
-    MHD_add_response_header(response, "Content-Type", "text/event-stream");
-    MHD_add_response_header(response, "Cache-Control", "no-store");
-    set_response(request, MHD_HTTP_OK, response);
-    return stream;
-}
-
-void http_stream_send(struct http_stream *stream, const char *text)
-{
-    struct http_request *request = stream->request;
-    if (stream->pending.len > STREAM_PENDING_MAX)
-        return;
-    markup_raw(&stream->pending, text);
-    if (request->suspended)
-        resume(request);
-}
-
-// ------------------------------------------------------------------------------------------- what the library calls
+// What the library calls
 
 static struct line *line_of(struct MHD_Connection *connection)
 {
@@ -302,11 +117,11 @@ static void handle(struct http_request *request, const char *method)
     if (request->is_post)
         request->is_bad |= !form_read(&request->form, request->body, request->body_len);
     if (request->is_bad)
-        refuse(request, MHD_HTTP_BAD_REQUEST, "That is no request of a page of this console.");
+        http_refuse(request, MHD_HTTP_BAD_REQUEST, "That is no request of a page of this console.");
     else if (!request->is_post && strcmp(method, MHD_HTTP_METHOD_GET) && strcmp(method, MHD_HTTP_METHOD_HEAD))
-        refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "There is GET, HEAD and POST.");
+        http_refuse(request, MHD_HTTP_METHOD_NOT_ALLOWED, "There is GET, HEAD and POST.");
     else
-        request->http->config.handler(request->http->config.owner, request);
+        request->http->handler(request->http->owner, request);
 }
 
 static enum MHD_Result asked(void *cls, struct MHD_Connection *connection, const char *url, const char *method,
@@ -388,11 +203,10 @@ static void notice(void *cls, struct MHD_Connection *connection, void **context,
     *context = line;
 }
 
-// ------------------------------------------------------------------------------------------------------- beginning, end
+// Beginning and end
 
-static bool start_daemon(struct http *http, int fd, struct fault *fault)
+static bool start_daemon(struct http *http, const struct http_config *config, int fd, struct fault *fault)
 {
-    const struct http_config *config = &http->config;
     unsigned flags = MHD_USE_EPOLL | MHD_ALLOW_SUSPEND_RESUME | (config->key ? MHD_USE_TLS : 0);
     struct MHD_OptionItem tls[] = {
         {MHD_OPTION_HTTPS_MEM_CERT, 0, (void *)config->certificate},
@@ -438,12 +252,14 @@ static bool watch(struct http *http)
 struct http *http_new(uv_loop_t *loop, const struct http_config *config, struct fault *fault)
 {
     struct http *http = memory_new(sizeof *http);
-    http->config = *config;
+    http->handler = config->handler;
+    http->owner = config->owner;
+    http->judge = config->judge;
     http->loop = loop;
     list_init(&http->requests);
     list_init(&http->lines);
     int fd = socket_listen(&config->listen, BACKLOG, fault);
-    bool ok = fd >= 0 && socket_local(fd, &http->where) && start_daemon(http, fd, fault);
+    bool ok = fd >= 0 && socket_local(fd, &http->where) && start_daemon(http, config, fd, fault);
     if (fd >= 0 && !ok)
         close(fd);
     if (ok && !watch(http)) {
@@ -470,9 +286,9 @@ void http_free(struct http *http)
         struct http_request *request = container_of(node, struct http_request, node);
         request->stopping = true;
         if (request->suspended && !request->stream)
-            refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "This console is ending.");
+            http_refuse(request, MHD_HTTP_SERVICE_UNAVAILABLE, "This console is ending.");
         else if (request->suspended)
-            resume(request);
+            http_resume(request);
     }
     MHD_run(http->daemon);
     MHD_stop_daemon(http->daemon);

@@ -1,31 +1,20 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// libmicrohttpd on our loop: one thread, one listening socket, bounds on everything. A request is answered at once or later;
-// streams are answers without an end.
+// libmicrohttpd on our loop: one thread, one listening socket, bounds on everything.
 #ifndef CONSOLE_HTTP_H
 #define CONSOLE_HTTP_H
 
-#include "base/address.h"
-#include "base/fault.h"
-#include "console/form.h"
-#include "console/markup.h"
+#include "console/http_request.h"
 
-#include <stdbool.h>
 #include <uv.h>
 
 struct http;
-struct http_request;
-struct http_stream;
 struct peer_judge; // console/peer.h
 
 enum {
     HTTP_CONNECTIONS_MAX = 128,
     HTTP_REQUEST_SECONDS = 15,   // for a request to be whole, however slowly it comes
     HTTP_HEADER_MAX = 16 * 1024, // bytes of the request line and all headers
-    HTTP_STREAMS_MAX = 32,
 };
-
-// To be answered by http_reply or http_stream, once, now or later.
-typedef void http_handler(void *owner, struct http_request *request);
 
 struct http_config {
     struct endpoint listen;
@@ -38,29 +27,5 @@ struct http_config {
 struct http *http_new(uv_loop_t *loop, const struct http_config *config, struct fault *fault);
 void http_free(struct http *http);
 struct endpoint http_where(const struct http *http); // with the port that the kernel has chosen, where 0 was asked for
-
-const char *http_path(const struct http_request *request);
-bool http_is_post(const struct http_request *request);
-const struct form *http_query(const struct http_request *request);
-const struct form *http_form(const struct http_request *request);              // of a POST
-const char *http_header(const struct http_request *request, const char *name); // NULL: none
-struct endpoint http_peer(const struct http_request *request);
-// Whom the client's certificate names, once it was judged; NULL with the reason: it has none that counts.
-const char *http_peer_name(struct http_request *request, struct fault *why);
-
-struct http_reply {
-    unsigned status;
-    const char *type;     // NULL: text/html
-    struct markup body;   // taken over
-    const char *location; // NULL: none
-    const char *cookie;   // Set-Cookie; NULL: none
-    bool may_keep;        // the browser, for an hour
-};
-
-void http_reply(struct http_request *request, const struct http_reply *reply);
-// Server-sent events. `gone` is told once when the client is. NULL, and the request is answered, where there are too many.
-struct http_stream *http_begin_stream(struct http_request *request,
-                                      void (*gone)(void *owner, struct http_stream *stream), void *owner);
-void http_stream_send(struct http_stream *stream, const char *text);
 
 #endif

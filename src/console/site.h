@@ -4,7 +4,7 @@
 #define CONSOLE_SITE_H
 
 #include "console/conf.h"
-#include "console/http.h"
+#include "console/http_request.h"
 #include "console/source.h"
 
 struct site;
