@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// c-ares gives descriptors to watch and a time to wake up; libuv watches and wakes. A query belongs to us until its
-// owner has heard or cancelled, and beyond that until c-ares has called back for it, which it does exactly once.
+// A query belongs to us until its owner has heard or cancelled, and beyond that until c-ares has called back for it, which
+// it does exactly once.
 // Owners are called from tick() alone, never from inside c-ares, so an owner may do anything there: look up, cancel,
 // free the resolver.
 #include "os/resolver.h"
@@ -9,30 +9,14 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "os/hosts.h"
-#include "os/random.h"
-#include "os/socket.h"
+#include "os/resolver_channel.h"
 
-#include <ares.h>
-#include <assert.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum {
     SERVERS_TEXT_SIZE = 512,
-    // Each server is asked twice, the second time with twice the patience.
-    TRIES = 2,
-    PATIENCE_UNITS = 3,
-    PATIENCE_MS_MIN = 100,
     HOSTS_TTL_S = 60, // of what a file says, which has no such thing
-};
-
-// One of c-ares' sockets.
-struct watch {
-    struct list node; // in resolver.watches
-    uv_poll_t poll;
-    struct resolver *resolver;
-    ares_socket_t fd;
 };
 
 struct resolver_query {
@@ -51,12 +35,10 @@ struct resolver_query {
 
 struct resolver {
     uv_loop_t *loop;
-    ares_channel channel; // NULL once freed
+    struct resolver_channel channel;
     uv_timer_t timer;
     uint32_t timeout_ms;
-    uint32_t mark;
     const char *hosts;
-    struct list watches;
     struct list waiting; // by deadline: every query has the same patience
     struct list finished;
 };
@@ -77,7 +59,7 @@ static void arm(struct resolver *resolver)
         delay = deadline > now ? deadline - now : 0;
     }
     struct timeval room;
-    struct timeval *retry = ares_timeout(resolver->channel, NULL, &room);
+    struct timeval *retry = ares_timeout(resolver->channel.ares, NULL, &room);
     if (retry) {
         // Rounded up: c-ares does nothing when woken a fraction early.
         uint64_t ms = (uint64_t)retry->tv_sec * 1000 + (uint64_t)retry->tv_usec / 1000 + 1;
@@ -211,7 +193,7 @@ static void ask(struct resolver_query *query, int family)
 {
     const struct ares_addrinfo_hints hints = {.ai_family = family};
     query->family = family;
-    ares_getaddrinfo(query->resolver->channel, query->host, NULL, &hints, answered, query);
+    ares_getaddrinfo(query->resolver->channel.ares, query->host, NULL, &hints, answered, query);
 }
 
 static void expire(struct resolver *resolver)
@@ -248,121 +230,17 @@ static void deliver(struct resolver *resolver)
 static void tick(uv_timer_t *timer)
 {
     struct resolver *resolver = timer->data;
-    ares_process_fd(resolver->channel, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    ares_process_fd(resolver->channel.ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     expire(resolver);
     deliver(resolver);
-    if (resolver->channel)
+    if (resolver->channel.ares)
         arm(resolver);
 }
 
-static void ready(uv_poll_t *poll, int status, int events)
+static void channel_read(struct resolver_channel *channel)
 {
-    struct watch *watch = poll->data;
-    struct resolver *resolver = watch->resolver;
-    // An error shows itself to whoever reads or writes. c-ares may close this very socket, and the watch with it.
-    ares_socket_t fd = watch->fd;
-    ares_process_fd(resolver->channel, status < 0 || (events & UV_READABLE) ? fd : ARES_SOCKET_BAD,
-                    status < 0 || (events & UV_WRITABLE) ? fd : ARES_SOCKET_BAD);
-    arm(resolver);
+    arm(container_of(channel, struct resolver, channel));
 }
-
-static void watch_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
-static struct watch *watch_find(struct resolver *resolver, ares_socket_t fd)
-{
-    list_for_each(node, &resolver->watches) {
-        struct watch *watch = container_of(node, struct watch, node);
-        if (watch->fd == fd)
-            return watch;
-    }
-    return NULL;
-}
-
-static struct watch *watch_new(struct resolver *resolver, ares_socket_t fd)
-{
-    struct watch *watch = memory_new(sizeof *watch);
-    if (uv_poll_init(resolver->loop, &watch->poll, fd) < 0) {
-        free(watch); // not watched: the deadline ends the query
-        return NULL;
-    }
-    watch->poll.data = watch;
-    watch->resolver = resolver;
-    watch->fd = fd;
-    list_push_back(&resolver->watches, &watch->node);
-    return watch;
-}
-
-static void watch_free(struct watch *watch)
-{
-    list_remove(&watch->node);
-    uv_close((uv_handle_t *)&watch->poll, watch_closed);
-}
-
-static void socket_state(void *owner, ares_socket_t fd, int readable, int writable)
-{
-    struct resolver *resolver = owner;
-    struct watch *watch = watch_find(resolver, fd);
-    if (!readable && !writable) {
-        if (watch)
-            watch_free(watch);
-        return;
-    }
-    if (!watch)
-        watch = watch_new(resolver, fd);
-    if (watch)
-        uv_poll_start(&watch->poll, (readable ? UV_READABLE : 0) | (writable ? UV_WRITABLE : 0), ready);
-}
-
-// A query that cannot be marked must not be sent: it could go into the very tunnel that waits for its answer.
-static int configure_socket(ares_socket_t fd, int type, void *owner)
-{
-    (void)type;
-    const struct resolver *resolver = owner;
-    return socket_set_mark(fd, resolver->mark) ? 0 : -1;
-}
-
-static unsigned server_count(const char *servers)
-{
-    unsigned count = 1;
-    for (; *servers; servers++)
-        count += *servers == ',';
-    return count;
-}
-
-static int open_channel(struct resolver *resolver, const struct resolver_config *config, unsigned servers)
-{
-    // Two tries at every server fit into the whole time, so that a server that never answers does not cost the answer
-    // of the one behind it, nor one that is silent about AAAA the addresses that came with A.
-    uint32_t patience = config->timeout_ms / (PATIENCE_UNITS * servers + 1);
-    struct ares_options options = {
-        .flags = ARES_FLAG_NOSEARCH | ARES_FLAG_NOALIASES,
-        .timeout = (int)(patience < PATIENCE_MS_MIN ? PATIENCE_MS_MIN : patience),
-        .tries = TRIES,
-        .lookups = config->hosts_file ? "fb" : "b",
-        .sock_state_cb = socket_state,
-        .sock_state_cb_data = resolver,
-    };
-    int set = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_LOOKUPS | ARES_OPT_SOCK_STATE_CB |
-              ARES_OPT_DOMAINS;
-    return ares_init_options(&resolver->channel, &options, set);
-}
-
-#if ARES_VERSION < 0x011301
-// c-ares before 1.19.1 falls back to rand() for its query ids where it cannot open /dev/urandom.
-static void seed_ids(void)
-{
-    unsigned seed;
-    random_fill(&seed, sizeof seed);
-    srand(seed);
-}
-#else
-static void seed_ids(void)
-{
-}
-#endif
 
 static void timer_closed(uv_handle_t *handle)
 {
@@ -382,29 +260,20 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
     }
     struct resolver *resolver = memory_new(sizeof *resolver);
     resolver->loop = loop;
+    resolver->channel = (struct resolver_channel){.loop = loop,
+                                                  .read = channel_read,
+                                                  .timeout_ms = config->timeout_ms,
+                                                  .mark = config->mark,
+                                                  .hosts_file = config->hosts_file};
     resolver->timeout_ms = config->timeout_ms;
-    resolver->mark = config->mark;
     resolver->hosts = config->hosts;
-    list_init(&resolver->watches);
     list_init(&resolver->waiting);
     list_init(&resolver->finished);
 
-    seed_ids();
-    int status = open_channel(resolver, config, server_count(servers));
-    if (status != ARES_SUCCESS) {
-        fault_set(fault, "resolver: %s", ares_strerror(status));
+    if (!resolver_channel_open(&resolver->channel, servers, fault)) {
         free(resolver);
         return NULL;
     }
-    status = ares_set_servers_ports_csv(resolver->channel, servers);
-    if (status != ARES_SUCCESS) {
-        fault_set(fault, "resolver: name servers \"%s\": %s", servers, ares_strerror(status));
-        ares_destroy(resolver->channel);
-        free(resolver);
-        return NULL;
-    }
-    if (resolver->mark)
-        ares_set_socket_configure_callback(resolver->channel, configure_socket, resolver);
     uv_timer_init(loop, &resolver->timer);
     resolver->timer.data = resolver;
     return resolver;
@@ -418,11 +287,7 @@ void resolver_free(struct resolver *resolver)
         abandon(container_of(node, struct resolver_query, node));
     list_for_each(node, &resolver->finished)
         abandon(container_of(node, struct resolver_query, node));
-    ares_channel channel = resolver->channel;
-    ares_destroy(channel); // calls back for every query, and closes every socket
-    resolver->channel = NULL;
-    list_for_each(node, &resolver->watches)
-        watch_free(container_of(node, struct watch, node));
+    resolver_channel_close(&resolver->channel);
     uv_close((uv_handle_t *)&resolver->timer, timer_closed);
 }
 
