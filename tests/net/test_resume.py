@@ -103,6 +103,23 @@ def test_cut(lab, ends, side):
     assert "  pauses      1, the last of " in lab.portal.run(USHER_TUN, "status", portal.name).stdout
 
 
+def test_flows_that_waited_for_the_tunnel_do_not_take_that_away(lab, ends):
+    """They are opened at once with the control session, before anything could be agreed in it."""
+    portal, gate = ends
+    gate.stop()
+    with listener(lab.server, SERVER4) as port, stream(lab.client)(SERVER4) as client:
+        client.setblocking(False)
+        client.connect_ex((SERVER4, port.getsockname()[1]))
+        wait_until(lambda: portal.status()["counters"]["flows_held"] == 1, 5, "a flow that waits")
+        gate.start()
+        client.settimeout(patience(15))
+        with port.accept()[0] as server:
+            say(client, server)
+            wait_until(lambda: portals(gate)[0]["tunnel"]["resumable"] and portal.status()["resumable"], 2, "both ends can go on")
+            cut(lab.portal)
+            say(client, server)
+
+
 def readdress(lab, address):
     lab.portal.run("ip", "-4", "address", "flush", "dev", "wan")
     lab.portal.run("ip", "address", "add", f"{address}/24", "dev", "wan")

@@ -55,6 +55,7 @@ struct tunnel {
     uint64_t pauses;
     usec_t last_pause;           // how long the last one was that is over
     struct usher_engine *engine; // from the first lane that is up until the report
+    bool begun;                  // the peer has opened a session
     struct stream stream;
     usec_t decided_at; // when a peer that has not said whether it confirms is taken not to
     struct chunk_pool *chunks;
@@ -87,9 +88,10 @@ static void end(struct tunnel *tunnel, const char *why, usec_t now)
 static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct tunnel *tunnel = owner;
-    // The control session is opened before any other.
-    if (tunnel->config.engine.server && open->protocol != USHER_CONTROL)
+    // The control session is opened before any other: who begins with one of users has none.
+    if (tunnel->config.engine.server && !tunnel->begun && open->protocol != USHER_CONTROL)
         stream_decide(&tunnel->stream, false);
+    tunnel->begun = true;
     tunnel->ops->opened(tunnel->owner, session, open);
 }
 
