@@ -43,6 +43,7 @@ struct lane {
     struct pump pump;
     bool failed;      // nothing more is pulled
     bool lost;        // it was up then, and nobody had said that it would end
+    bool closed;      // as lane_was_closed
     usec_t deadline;  // of the state
     usec_t expiry_at; // when to look at the peer's certificate again
     usec_t trim_at;   // when to give memory back if nothing has moved since; USEC_NEVER when it is given back
@@ -122,8 +123,10 @@ static void lose(struct lane *lane, usec_t now, int error)
         fail(lane, now, "the connection to the %s failed: %s", role, strerror(error));
     else if (lane->state == SHAKING)
         fail(lane, now, "the %s closed the connection during the TLS handshake", role);
-    else
+    else {
+        lane->closed = true;
         fail(lane, now, "the %s closed the connection without ending the tunnel", role);
+    }
 }
 
 static bool raise_up(struct lane *lane, usec_t now)
@@ -432,6 +435,11 @@ bool lane_is_over(const struct lane *lane)
 bool lane_was_lost(const struct lane *lane)
 {
     return lane->lost;
+}
+
+bool lane_was_closed(const struct lane *lane)
+{
+    return lane->closed;
 }
 
 const char *lane_why(const struct lane *lane)

@@ -72,6 +72,8 @@ bool lane_is_blocked(const struct lane *lane); // the socket takes no more at th
 bool lane_is_over(const struct lane *lane);
 // Of one that is over: whether it was up and broke, and neither end had said that it would end.
 bool lane_was_lost(const struct lane *lane);
+// Of one that was lost: a kernel has said that nothing more comes, as it does for a process that is gone. So does a proxy that ends.
+bool lane_was_closed(const struct lane *lane);
 const char *lane_why(const struct lane *lane); // one sentence
 
 enum tls_role lane_role(const struct lane *lane);

@@ -29,6 +29,10 @@ enum {
 // too. And a while after the peer's heartbeat was due.
 #define UNHEARD_USEC (4 * USEC_PER_SEC)
 #define SILENT_USEC  (HEARTBEAT_INTERVAL + 3 * USEC_PER_SEC)
+// For the side that was dialled, when the connection was closed in order but the tunnel was not ended: most likely the process
+// that had dialled is gone, and its flows should not stand for as long as a network may be away. If it was a proxy between that
+// went, the other side has dialled anew within a second or two of its coming back.
+#define CLOSED_USEC (15 * USEC_PER_SEC)
 
 enum state {
     OPENING, // no lane has come up yet
@@ -49,6 +53,7 @@ struct tunnel {
     usec_t heard_at;     // when records last came
     usec_t asked_at;     // when something went first after that; USEC_NEVER: nothing has, or it is known to have come
     bool silent;         // see tunnel_is_silent
+    usec_t patience;     // how long the present pause may last
     usec_t paused_at;    // when the present pause began; USEC_NEVER: there is none
     time_t paused_since; // the same by the wall clock
     usec_t greet_until;  // when the peer of a lane that took over must have greeted
@@ -230,7 +235,7 @@ static usec_t look_at(const struct tunnel *tunnel)
 
 static usec_t resume_until(const struct tunnel *tunnel)
 {
-    return tunnel->paused_at + tunnel->config.resume_ms * USEC_PER_MSEC;
+    return tunnel->paused_at + tunnel->patience;
 }
 
 // The timer is moved only when it would come too late; one that comes too early finds nothing to do and is set anew.
@@ -277,7 +282,7 @@ static void tick_engine(struct tunnel *tunnel, usec_t now)
 static void give_up_waiting(struct tunnel *tunnel)
 {
     snprintf(tunnel->why, sizeof tunnel->why, "no other connection took the place of the lost one within %u s",
-             tunnel->config.resume_ms / 1000);
+             (unsigned)(tunnel->patience / USEC_PER_SEC));
     tunnel->state = OVER;
 }
 
@@ -296,6 +301,9 @@ static void pause_without(struct tunnel *tunnel, struct lane *lane, usec_t now)
     char why[WHY_SIZE];
     snprintf(why, sizeof why, "%s", lane_why(lane));
     begin_pause(tunnel, now);
+    tunnel->patience = tunnel->config.resume_ms * USEC_PER_MSEC;
+    if (tunnel->config.engine.server && lane_was_closed(lane))
+        tunnel->patience = earlier(tunnel->patience, CLOSED_USEC);
     tunnel->state = PAUSED;
     tunnel->lane = NULL;
     tunnel->silent = false;
