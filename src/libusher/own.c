@@ -5,47 +5,13 @@
 #include "libusher/way.h"
 
 #include "base/memory.h"
-#include "config/portal_conf.h"
-#include "edge/listen/handed/handed.h"
-#include "libusher/service.h"
-#include "link/path/path.h"
-#include "node/node.h"
+#include "libusher/own_internal.h"
 
-#include <assert.h>
 #include <errno.h>
-#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { FAREWELL_MS = 3000 }; // tunnel_end needs 1 s at most
-
-enum state { CONNECTING, UP, FAILED, GONE };
-
-struct own {
-    struct way way; // first
-    const char *name_or_file;
-
-    pthread_mutex_t lock; // of what follows, with `done` of calls
-    pthread_cond_t changed;
-    enum state state;
-    int error;        // of FAILED
-    struct fault why; // of FAILED, or of the last attempt
-    unsigned callers; // in open_own
-
-    // The thread's.
-    struct portal_conf *conf;
-    struct tls_identity *identity;
-    struct path_gate gates[VALUE_TARGETS_MAX];
-    struct node node;
-    struct path *path;
-    struct handed *handed;
-    struct list calls; // that wait for their answer
-    uv_timer_t timer;  // of the end
-    bool stopping;
-    bool was_up;
-
-    struct task begin, end; // of the one who connects and closes
-};
 
 // One open, on the stack of its caller.
 struct call {
@@ -60,7 +26,7 @@ struct call {
     bool settled; // the task to give up is done with
 };
 
-static void enter(struct own *own, enum state state, int error, const char *why)
+void own_enter(struct own *own, enum state state, int error, const char *why)
 {
     pthread_mutex_lock(&own->lock);
     own->state = state;
@@ -172,7 +138,7 @@ static void gone(uv_handle_t *handle)
     tls_identity_free(own->identity);
     if (own->conf)
         portal_conf_free(own->conf);
-    enter(own, GONE, 0, "");
+    own_enter(own, GONE, 0, "");
 }
 
 // Handles are closed in the reverse of the order in which closing began, so `timer` is the last.
@@ -191,8 +157,7 @@ static void take_apart(uv_timer_t *timer)
     node_fini(&own->node);
 }
 
-// From within the link's turn nothing may be taken apart.
-static void take_apart_soon(struct own *own, uint64_t ms)
+void own_take_apart_soon(struct own *own, uint64_t ms)
 {
     uv_timer_start(&own->timer, take_apart, ms, 0);
 }
@@ -205,12 +170,12 @@ static void end_own(struct task *task, uv_loop_t *loop)
     list_for_each(node, &own->calls)
         give_up(container_of(node, struct call, node), ECANCELED, closed);
     if (!own->path) {
-        take_apart_soon(own, 0);
+        own_take_apart_soon(own, 0);
         return;
     }
     if (!own->was_up && *path_why(own->path))
-        enter(own, own->state, own->error, path_why(own->path));
-    take_apart_soon(own, FAREWELL_MS);
+        own_enter(own, own->state, own->error, path_why(own->path));
+    own_take_apart_soon(own, FAREWELL_MS);
     path_stop(own->path, "the program has closed it");
     node_wake(&own->node);
 }
@@ -240,76 +205,6 @@ static void close_own(struct way *way)
     destroy((struct own *)way);
 }
 
-// The tunnel
-
-static void tunnel_came(void *owner, struct tunnel *tunnel)
-{
-    struct own *own = owner;
-    node_tunnel_came(&own->node, tunnel);
-    own->was_up = true;
-    enter(own, UP, 0, "");
-}
-
-static void tunnel_went(void *owner, enum path_end end, const char *why)
-{
-    struct own *own = owner;
-    if (end == PATH_LOST || end == PATH_LEFT)
-        node_tunnel_went(&own->node);
-    assert(end != PATH_MOVED); // it has no control session, in which the gate could ask for it
-    if (own->stopping)
-        take_apart_soon(own, 0);
-    else if (own->state == FAILED) // which the caller is about to see
-        return;
-    else if (end == PATH_UNTRUSTED && !own->was_up)
-        enter(own, FAILED, EACCES, why);
-    else
-        enter(own, CONNECTING, 0, why);
-}
-
-// Never: it has no control session, and so nobody tells it how to go on.
-static void tunnel_paused(void *owner, const char *why)
-{
-    (void)owner, (void)why;
-}
-
-static void tunnel_resumed(void *owner)
-{
-    (void)owner;
-}
-
-static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)
-{
-    struct own *own = owner;
-    node_session_came(&own->node, session, open); // no exit is there, which is what the gate hears
-}
-
-static void wake(void *owner)
-{
-    struct own *own = owner;
-    node_wake(&own->node);
-}
-
-static bool turn_link(void *link, usec_t now)
-{
-    return path_turn(link, now);
-}
-
-static struct tunnel *tunnel_of(void *link)
-{
-    return path_tunnel(link);
-}
-
-static void want_link(void *link, bool wanted)
-{
-    path_want(link, wanted);
-}
-
-static void turned(void *owner, usec_t now)
-{
-    (void)owner;
-    (void)now;
-}
-
 // The beginning
 
 // All mistakes of the file in one text, which is the caller's to free.
@@ -329,32 +224,6 @@ static char *load(struct own *own)
     return report;
 }
 
-static bool begin_path(struct own *own, uv_loop_t *loop, struct fault *fault)
-{
-    static const struct node_link link = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link};
-    static const struct path_ops ops = {.up = tunnel_came,
-                                        .opened = session_came,
-                                        .paused = tunnel_paused,
-                                        .resumed = tunnel_resumed,
-                                        .down = tunnel_went,
-                                        .wake = wake};
-    const struct node_config node = {.hold_ms = (uint32_t)own->conf->hold, .turned = turned, .owner = own};
-    node_init(&own->node, loop, &node);
-    const struct handed_config handed = {
-        .poller = own->node.poller,
-        .max_flows = (uint32_t)own->conf->max_flows,
-        .udp_idle_ms = (uint32_t)own->conf->udp_idle,
-    };
-    own->handed = handed_new(loop, &handed);
-    exchange_add(own->node.exchange, handed_edge(own->handed));
-    struct path_config path = portal_conf_path(own->conf, own->gates, own->identity);
-    path.tunnel.resume_ms = 0;
-    own->path = path_new(loop, &path, &ops, own, fault);
-    if (own->path)
-        node_set_link(&own->node, &link, own->path);
-    return own->path;
-}
-
 static void begin_own(struct task *task, uv_loop_t *loop)
 {
     struct own *own = container_of(task, struct own, begin);
@@ -364,9 +233,9 @@ static void begin_own(struct task *task, uv_loop_t *loop)
     list_init(&own->calls);
     char *report = load(own);
     if (!own->conf)
-        enter(own, FAILED, EINVAL, report && *report ? report : "the configuration cannot be read");
-    else if (!begin_path(own, loop, &fault))
-        enter(own, FAILED, EIO, fault.text);
+        own_enter(own, FAILED, EINVAL, report && *report ? report : "the configuration cannot be read");
+    else if (!own_begin_path(own, loop, &fault))
+        own_enter(own, FAILED, EIO, fault.text);
     free(report);
 }
 

@@ -25,9 +25,9 @@ typedef struct usher usher_t;
 #define USHER_WHY_SIZE 512 // bytes of any sentence that says why, with its NUL
 
 // A tunnel of one's own to the gate of a portal's configuration: NAME of /etc/usher/NAME.conf, or a file. Waits for the gate
-// as long as `timeout_ms`, or for ever if that is negative; when the tunnel is lost later it comes back by itself. NULL when
-// there is none: errno is EINVAL for a configuration with mistakes, EACCES when one end has refused the other, ETIMEDOUT, or
-// what else went wrong, and `why` (which may be NULL) has the sentence.
+// as long as `timeout_ms`, or for ever if that is negative. A connection that is lost later is a pause for what is open, and a
+// tunnel that is lost comes back by itself. NULL when there is none: errno is EINVAL for a configuration with mistakes, EACCES
+// when one end has refused the other, ETIMEDOUT, or what else went wrong, and `why` (which may be NULL) has the sentence.
 usher_t *usher_connect(const char *name_or_file, int timeout_ms, char *why, size_t why_size);
 // The tunnel of a portal that is running on this host: NAME or its file, as in usher-tun(8). Only root and the user who
 // started it may. NULL with errno and `why`.

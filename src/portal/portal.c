@@ -244,28 +244,6 @@ const struct path_ops PORTAL_PATH_OPS = {
     .wake = wake,
 };
 
-static bool turn_link(void *link, usec_t now)
-{
-    return path_turn(link, now);
-}
-
-static struct tunnel *tunnel_of(void *link)
-{
-    return path_tunnel(link);
-}
-
-static void want_link(void *link, bool wanted)
-{
-    path_want(link, wanted);
-}
-
-static const struct usher_counters *left_counters(void *link)
-{
-    return path_left_counters(link);
-}
-
-const struct node_link PORTAL_LINK = {.turn = turn_link, .tunnel = tunnel_of, .want = want_link, .left = left_counters};
-
 void portal_network_changed(void *owner)
 {
     struct portal *portal = owner;

@@ -82,7 +82,6 @@ void portal_close(struct portal *portal);
 
 // The steps of starting and ending, which portal.c offers to set-up.
 void portal_turned(void *owner, usec_t now);
-extern const struct node_link PORTAL_LINK;
 extern const struct path_ops PORTAL_PATH_OPS;
 // Addresses or routes of the host have changed.
 void portal_network_changed(void *owner);

@@ -4,6 +4,7 @@
 
 #include "portal/setup.h"
 
+#include "node/dialled.h"
 #include "os/log.h"
 #include "os/routes.h"
 #include "os/sandbox.h"
@@ -130,7 +131,8 @@ static bool take_path(struct portal *portal, struct fault *fault)
     config.nl = portal->nl;
     config.servers = system_dns_servers(portal);
     portal->path = path_new(portal->loop, &config, &PORTAL_PATH_OPS, portal, fault);
-    node_set_link(&portal->node, &PORTAL_LINK, portal->path);
+    if (portal->path)
+        dialled_set_path(&portal->node, portal->path);
     return portal->path;
 }
 

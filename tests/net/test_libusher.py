@@ -2,6 +2,7 @@
 """libusher: the example of its manual, and programs in another language; by a tunnel of their own and through a portal that is
 running."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import pytest
 import lab as net
 from lab import BUILD, ROOT, SANITIZED, patience, run, wait_until
 from programs import ALLOW_ALL, GATE_NAME, USHER_TUN, Gate
+from test_upgrade import Upgradable
 from test_names import name_server
 from traffic import Server, datagram, each_connection, listener, pattern, reset, serve_datagram_echo, serve_echo
 
@@ -168,7 +170,7 @@ def test_a_client_that_goes_resets_the_far_end(lab, gate, way):
         process = lab.portal.start(CAT, *way[0], net.SERVER4, listening.getsockname()[1], stdin=subprocess.PIPE,
                                    stdout=subprocess.PIPE)
         server, _ = listening.accept()
-        server.settimeout(patience(10))
+        server.settimeout(patience(20))  # of which the gate waits 15 for the tunnel of one that is killed
         with server:
             process.stdin.write(b"x")
             process.stdin.flush()
@@ -235,6 +237,46 @@ def test_the_gate_goes_and_comes_back(lab, gate, pki, tmp_path, echo):
     gate.start()
     out, _ = process.communicate("go on\n", timeout=patience(30))
     assert out == "back\n" and process.returncode == 0
+
+
+@contextlib.contextmanager
+def kept(lab, conf, port):
+    process = lab.portal.start("timeout", patience(60), sys.executable, CLIENT, LIBRARY, "kept", f"connect:{conf}", net.SERVER4,
+                               port, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+                               env={**os.environ, **environment()})
+
+    def say(word):
+        process.stdin.write(word + "\n")
+        process.stdin.flush()
+        return process.stdout.readline()
+
+    assert process.stdout.readline() == "ready\n"
+    yield say
+    assert process.communicate()[0] == "" and process.returncode == 0
+
+
+@pytest.mark.parametrize("host,port", [("portal", "dport"), ("gate", "sport")])
+def test_a_lost_connection_is_a_pause(lab, gate, conf, echo, host, port):
+    with kept(lab, conf, echo) as say:
+        assert say("before") == "before before\n"
+        wait_until(lambda: all(portal["tunnel"]["resumable"] for portal in gate.status()["portals"]), 5, "both ends' agreement")
+        for word in ("one", "two", "three"):
+            getattr(lab, host).run("ss", "-K", port, "=", ":4433")
+            assert say(word) == f"{word} {word}\n"
+
+
+def test_an_upgrade_of_the_gate_is_not_noticed(lab, pki, tmp_path, echo):
+    gate = Upgradable(lab, tmp_path, pki, listen="10.3.0.2:4455", name="other", extra="").start()
+    try:
+        with kept(lab, configuration(tmp_path / "kept.conf", pki, gate="10.3.0.2:4455"), echo) as say:
+            assert say("before") == "before before\n"
+            gate.exchange()
+            assert gate.upgrade().stdout.startswith("upgraded: ")
+            wait_until(lambda: len(gate.status()["portals"]) == 2, 10, "the second tunnel")
+            assert say("after") == "after after\n"
+        wait_until(lambda: gate.status()["portals"] == [], 10, "no portal")
+    finally:
+        gate.stop()
 
 
 def test_what_is_wrong_is_said(lab, gate, pki, tmp_path):

@@ -161,6 +161,16 @@ def gone(library, name, host, port):
             print(exchange(again, b"back").decode())
 
 
+def kept(library, name, host, port):
+    """For each line of input: what has been open since the beginning says it, and so does something new."""
+    with ways(library, name) as usher, usher.tcp(host, port) as sock:
+        print("ready", flush=True)
+        for line in sys.stdin:
+            word = line.strip().encode()
+            with usher.tcp(host, port) as other:
+                print(exchange(sock, word).decode(), exchange(other, word).decode(), flush=True)
+
+
 def reset(library, name, host, port):
     """The far end sends, then resets."""
     with ways(library, name) as usher, usher.tcp(host, port) as sock:
