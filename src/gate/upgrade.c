@@ -344,20 +344,35 @@ void upgrade_answer(const struct gate_state *state, const char *name, const char
         control_answer(state->asker, describe, &news);
 }
 
+static bool can_run(const struct handover *handover)
+{
+    struct gate_conf *now, *conf = gate_load_inherited(handover, &now);
+    if (!conf)
+        return false;
+    if (now)
+        gate_conf_free(now);
+    gate_conf_free(conf);
+    return true;
+}
+
 int upgrade_trial(void)
 {
     struct gate_state state;
     struct handover handover;
-    struct gate_conf *now;
     struct fault fault;
-    if (!state_read(&state, UPGRADE_TRIAL_STATE_FD, &fault) ||
-        !handover_read(&handover, UPGRADE_TRIAL_HANDOVER_FD, handover_size(UPGRADE_TRIAL_HANDOVER_FD, &fault),
+    if (!state_read(&state, UPGRADE_TRIAL_STATE_FD, &fault)) {
+        fprintf(stderr, "%s\n", fault.text);
+        return 1;
+    }
+    state_fini(&state);
+    if (!handover_read(&handover, UPGRADE_TRIAL_HANDOVER_FD, handover_size(UPGRADE_TRIAL_HANDOVER_FD, &fault),
                        &fault)) {
         fprintf(stderr, "%s\n", fault.text);
         return 1;
     }
-    struct gate_conf *conf = gate_load_inherited(&handover, &now);
-    if (!conf)
+    bool good = can_run(&handover);
+    handover_fini(&handover);
+    if (!good)
         return 1;
     printf(TAKES_OVER "%s\n", version_text);
     return fflush(stdout) == 0 ? 0 : 1;

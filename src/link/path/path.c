@@ -205,6 +205,12 @@ static void report(struct path *path, usec_t now)
         path->ops->down(path->owner, end, why);
 }
 
+static bool is_silent(const struct path *path)
+{
+    const struct tunnel *tunnel = path->phase == UP ? approach_tunnel(path->approach) : NULL;
+    return tunnel && tunnel_is_silent(tunnel);
+}
+
 bool path_turn(struct path *path, usec_t now)
 {
     bool more = path->approach && approach_turn(path->approach, now);
@@ -212,7 +218,7 @@ bool path_turn(struct path *path, usec_t now)
         more |= approach_turn(path->held, now);
     if (path->held)
         holding_look(path);
-    if (path->phase == UP && path->has_ticket && tunnel_is_silent(approach_tunnel(path->approach)))
+    if (path->has_ticket && is_silent(path))
         holding_begin(path);
     if (path->earlier)
         more |= approach_turn(path->earlier, now);
