@@ -52,7 +52,7 @@ static size_t find_key(const struct config *config, const char *section, const c
 {
     size_t i = 0;
     while (i < config->key_count &&
-           (strcasecmp(config->keys[i].section, section) || strcasecmp(config->keys[i].name, name)))
+           (strcasecmp(config->keys[i].name, name) || strcasecmp(config->keys[i].section, section)))
         i++;
     return i;
 }

@@ -245,9 +245,8 @@ bool socket_usual_congestion(char name[SOCKET_CONGESTION_SIZE])
 
 bool socket_has_congestion(const char *name)
 {
-    int fd = socket_stream(4);
-    bool has =
-        fd < 0 || socket_set_congestion(fd, name) || errno != ENOENT || geteuid() != 0 || strcmp(name, "auto") == 0;
+    int fd = strcmp(name, "auto") ? socket_stream(4) : -1;
+    bool has = fd < 0 || socket_set_congestion(fd, name) || errno != ENOENT || geteuid() != 0;
     if (fd >= 0)
         close(fd);
     return has;

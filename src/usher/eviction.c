@@ -9,21 +9,35 @@
 
 #include <assert.h>
 
-// NULL where nothing is held.
-static struct usher_session *holder(const struct usher_engine *engine, uint32_t id)
+struct walk {
+    uint32_t id;
+    uint32_t left; // sessions that are still to come, so that a few make a short walk
+};
+
+static struct walk walk_over(const struct usher_engine *engine)
 {
-    struct usher_session *session = ids_find(&engine->ids, (uint16_t)id);
-    bool holds = session && session->closing.state != SESSION_INACTIVE && session->opening.stream &&
-                 credit_held(&session->credit) > 0;
-    return holds ? session : NULL;
+    return (struct walk){.left = engine->sessions + engine->refusals + (engine->control ? 1 : 0)};
+}
+
+// The next one that holds anything, or NULL.
+static struct usher_session *next_holder(const struct usher_engine *engine, struct walk *walk)
+{
+    while (walk->left > 0 && walk->id < IDS_SPACE) {
+        struct usher_session *session = ids_find(&engine->ids, (uint16_t)walk->id++);
+        walk->left -= !!session;
+        if (session && session->closing.state != SESSION_INACTIVE && session->opening.stream &&
+            credit_held(&session->credit) > 0)
+            return session;
+    }
+    return NULL;
 }
 
 static uint32_t longest_wait(const struct usher_engine *engine)
 {
     uint32_t longest = 0;
-    for (uint32_t id = 0; id < IDS_SPACE; id++) {
-        const struct usher_session *session = holder(engine, id);
-        uint32_t waited = session ? credit_waited(&session->credit, engine->now) : 0;
+    const struct usher_session *session;
+    for (struct walk walk = walk_over(engine); (session = next_holder(engine, &walk));) {
+        uint32_t waited = credit_waited(&session->credit, engine->now);
         longest = waited > longest ? waited : longest;
     }
     return longest;
@@ -37,11 +51,10 @@ static void evict(struct usher_session *session)
 
 static void evict_waiting(struct usher_engine *engine, uint32_t enough, uint64_t until)
 {
-    for (uint32_t id = 0; id < IDS_SPACE && engine->budget.held > until; id++) {
-        struct usher_session *session = holder(engine, id);
-        if (session && credit_waited(&session->credit, engine->now) >= enough)
+    struct usher_session *session;
+    for (struct walk walk = walk_over(engine); engine->budget.held > until && (session = next_holder(engine, &walk));)
+        if (credit_waited(&session->credit, engine->now) >= enough)
             evict(session);
-    }
 }
 
 void eviction_run(struct usher_engine *engine)

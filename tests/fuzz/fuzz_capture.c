@@ -4,9 +4,9 @@
 // by its virtio header. Whatever came: what goes out is well-formed, and in the end nothing is left.
 #include "edge/capture/capture.h"
 #include "exchange/exchange.h"
+#include "heap.h"
 #include "os/clock.h"
 
-#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -36,14 +36,6 @@ struct field {
 };
 
 static struct usher_session *newest;
-
-// Tables of a hundred KiB that come and go are not to be the kernel's each time.
-static void heap_keep(void)
-{
-    static bool kept;
-    if (!kept)
-        kept = mallopt(M_MMAP_THRESHOLD, 1 << 30) && mallopt(M_TRIM_THRESHOLD, 1 << 30);
-}
 
 static size_t gate_fill(void *owner, uint8_t *room, size_t size)
 {
@@ -217,7 +209,6 @@ static void close_field(struct field *field)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-    heap_keep();
     if (size == 0)
         return 0;
     struct field field = {.choice = data[0]};

@@ -6,6 +6,7 @@
 
 #include "base/chunk.h"
 #include "base/memory.h"
+#include "heap.h"
 #include "usher/engine.h"
 
 #include <stdlib.h>
@@ -133,7 +134,8 @@ static inline void model_on_open(void *owner, struct usher_session *session, con
     struct model_flow *flow = model_free_flow(model);
     if (!flow || model->mood % 8 == 0)
         return;
-    *flow = (struct model_flow){.session = session, .incoming = true, .stream = open->protocol == USHER_TCP};
+    *flow = (struct model_flow){
+        .session = session, .incoming = true, .stream = open->protocol == USHER_TCP || open->protocol == USHER_CONTROL};
     usher_session_attach(session, &model_session_ops, flow);
     if (model->mood % 4 == 1) {
         usher_session_refuse(session, USHER_DENIED, "model");

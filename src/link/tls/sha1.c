@@ -26,19 +26,16 @@ static void compress(struct sha1 *sha)
                (uint32_t)sha->block[4 * t + 2] << 8 | sha->block[4 * t + 3];
     for (size_t t = 16; t < 80; t++)
         w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-    for (size_t t = 0; t < 80; t++) {
-        uint32_t f, k;
-        if (t < 20)
-            f = (b & c) | (~b & d), k = 0x5a827999;
-        else if (t < 40)
-            f = b ^ c ^ d, k = 0x6ed9eba1;
-        else if (t < 60)
-            f = (b & c) | (b & d) | (c & d), k = 0x8f1bbcdc;
-        else
-            f = b ^ c ^ d, k = 0xca62c1d6;
-        uint32_t next = rotate(a, 5) + f + e + k + w[t];
-        e = d, d = c, c = rotate(b, 30), b = a, a = next;
+#define ROUNDS(from, f, k)                                                                                             \
+    for (size_t t = (from); t < (from) + 20; t++) {                                                                    \
+        uint32_t next = rotate(a, 5) + (f) + e + (k) + w[t];                                                           \
+        e = d, d = c, c = rotate(b, 30), b = a, a = next;                                                              \
     }
+    ROUNDS(0, (b & c) | (~b & d), 0x5a827999)
+    ROUNDS(20, b ^ c ^ d, 0x6ed9eba1)
+    ROUNDS(40, (b & c) | (b & d) | (c & d), 0x8f1bbcdc)
+    ROUNDS(60, b ^ c ^ d, 0xca62c1d6)
+#undef ROUNDS
     sha->h[0] += a, sha->h[1] += b, sha->h[2] += c, sha->h[3] += d, sha->h[4] += e;
     explicit_bzero(w, sizeof w);
 }
@@ -50,8 +47,12 @@ static void start(struct sha1 *sha)
 
 static void add(struct sha1 *sha, const uint8_t *bytes, size_t len)
 {
-    for (size_t i = 0; i < len; i++) {
-        sha->block[sha->len++ % BLOCK] = bytes[i];
+    while (len > 0) {
+        size_t at = sha->len % BLOCK, part = len < BLOCK - at ? len : BLOCK - at;
+        memcpy(sha->block + at, bytes, part);
+        bytes += part;
+        len -= part;
+        sha->len += part;
         if (sha->len % BLOCK == 0)
             compress(sha);
     }
@@ -59,15 +60,12 @@ static void add(struct sha1 *sha, const uint8_t *bytes, size_t len)
 
 static void end(struct sha1 *sha, uint8_t digest[DIGEST])
 {
-    const uint64_t bits = sha->len * 8;
-    static const uint8_t mark = 0x80, zero = 0;
-    add(sha, &mark, 1);
-    while (sha->len % BLOCK != BLOCK - 8)
-        add(sha, &zero, 1);
-    for (unsigned shift = 64; shift > 0; shift -= 8) {
-        const uint8_t octet = (uint8_t)(bits >> (shift - 8));
-        add(sha, &octet, 1);
-    }
+    static const uint8_t mark[BLOCK] = {0x80};
+    uint8_t bits[8];
+    for (size_t i = 0; i < sizeof bits; i++)
+        bits[i] = (uint8_t)(sha->len * 8 >> (56 - 8 * i));
+    add(sha, mark, 1 + (2 * BLOCK - 9 - sha->len % BLOCK) % BLOCK);
+    add(sha, bits, sizeof bits);
     for (size_t i = 0; i < DIGEST; i++)
         digest[i] = (uint8_t)(sha->h[i / 4] >> (24 - 8 * (i % 4)));
 }
