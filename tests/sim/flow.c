@@ -149,7 +149,7 @@ static void on_ended(void *owner, enum usher_ending ending, enum usher_word word
         CHECK(flow->evicted || strcmp(text, "by plan") == 0 || strcmp(text, "given up") == 0);
         break;
     case USHER_ENDED_LOST:
-        CHECK(flow->world->cut);
+        CHECK(flow->world->cut || (flow->world->opens_lost && flow->role == FLOW_OPENER && !flow->was_open));
         break;
     }
 }
@@ -323,7 +323,8 @@ static bool is_broken(const struct flow *flow)
 
 void flow_check(const struct flow *flow)
 {
-    CHECK(flow->phase == FLOW_OVER);
+    CHECK(flow->phase == FLOW_OVER && (flow->ended_seen || flow->reset_here));
+    CHECK(!flow->other || !flow->stream || flow->received <= flow->other->sent); // whatever ended it
     count(flow);
     if (flow->world->cut || is_broken(flow))
         return;

@@ -11,7 +11,8 @@
 // What the two ends of a flow, and the run, know together.
 struct flow_world {
     struct chance *chance;
-    bool cut; // the link is gone: LOST is a legal end
+    bool cut;        // the tunnel is, or may be, gone: LOST is a legal end
+    bool opens_lost; // ... of an open that was not answered
     struct flow_tally *tally;
 };
 
@@ -29,6 +30,11 @@ struct flow_tally {
     uint64_t bytes;
     uint64_t datagrams;
     uint64_t lanes_lost;
+    uint64_t tunnels;
+    uint64_t revoked;   // tunnels that the gate ended for what they are
+    uint64_t refusals;  // lanes and logins of a portal that is not allowed in
+    uint64_t drained;   // tunnels that were left, and ended by themselves
+    uint64_t impatient; // ... and did not within the time for it
     uint64_t bytes_again;
 };
 

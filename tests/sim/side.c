@@ -9,44 +9,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-// The control session, as far as it matters here: both ends agree to confirm.
-
-static void on_control_opened(void *owner)
-{
-    const struct side *side = owner;
-    usher_session_confirming(side->control, true);
-}
-
-static size_t on_control_fill(void *owner, uint8_t *room, size_t size)
-{
-    (void)owner, (void)room, (void)size;
-    return 0;
-}
-
-static void on_control_ended(void *owner, enum usher_ending ending, enum usher_word word, const char *text)
-{
-    struct side *side = owner;
-    (void)word, (void)text;
-    CHECK(ending == USHER_ENDED_LOST);
-    side->control = NULL;
-}
-
-static const struct usher_session_ops control_ops = {
-    .opened = on_control_opened, .fill = on_control_fill, .ended = on_control_ended};
-
-static void adopt_control(struct side *side, struct usher_session *session)
-{
-    side->control = session;
-    usher_session_attach(session, &control_ops, side);
-    usher_session_accept(session);
-    usher_session_confirming(session, true);
-}
-
 static void on_opened(void *owner, struct usher_session *session, const struct usher_open *open)
 {
     struct side *side = owner;
     if (open->protocol == USHER_CONTROL) {
-        adopt_control(side, session);
+        talk_adopt(&side->talk, session);
         return;
     }
     struct flow *flow = flow_answer(side->world, session, open);
@@ -110,17 +77,16 @@ void side_fini(struct side *side)
 
 void side_go_on_from_now(struct side *side, size_t replay, bool opens)
 {
-    const struct usher_open open = {.protocol = USHER_CONTROL, .by_name = true, .host = "control.1"};
     side->goes_on = true;
     stream_init(&side->stream, replay);
     stream_begin(&side->stream, side->engine, 1000, true);
     if (opens)
-        side->control = usher_session_open(side->engine, &open, &control_ops, side);
+        talk_open(&side->talk, side->engine);
 }
 
 bool side_confirms(const struct side *side)
 {
-    return side->control && !side->stream.undecided;
+    return side->talk.session && !side->stream.undecided;
 }
 
 void side_change_lane(struct side *side, usec_t now)
@@ -129,6 +95,12 @@ void side_change_lane(struct side *side, usec_t now)
     side->out->stalled_until = 0;
     stream_go_on(&side->stream);
     usher_engine_resumed(side->engine, now);
+}
+
+void side_lose_lane(struct side *side)
+{
+    side->out->len = 0;
+    side->out->stalled_until = 0;
 }
 
 void side_open(struct side *side, uint32_t key)
@@ -282,4 +254,14 @@ void side_check(const struct side *side)
     CHECK(side->status == USHER_RUNNING);
     CHECK(side->goes_on || wire_is_quiet(side->wire));
     CHECK(usher_engine_window_used(side->engine) == 0);
+}
+
+void side_check_ended(const struct side *side)
+{
+    CHECK(!usher_engine_is_running(side->engine));
+    CHECK(usher_engine_sessions(side->engine) == 0 && !side->talk.session);
+    CHECK(usher_engine_window_used(side->engine) == 0);
+    list_for_each(node, &side->flows) {
+        CHECK(container_of(node, struct flow, in_side)->phase == FLOW_OVER);
+    }
 }

@@ -7,6 +7,7 @@
 #include "flow.h"
 #include "link/tunnel/stream.h"
 #include "pipe.h"
+#include "talk.h"
 #include "wire.h"
 
 struct side {
@@ -20,10 +21,10 @@ struct side {
     uint64_t window_budget;
     uint64_t held_budget; // 0: any
     uint32_t flow_count;
-    struct stream stream;          // what is pulled and fed goes through it, if it `goes_on`
-    struct usher_session *control; // of one that does
-    bool goes_on;                  // when its lane is lost
-    bool awake;                    // the engine said, or a pull showed, that there is something to pull
+    struct stream stream; // what is pulled and fed goes through it, if it `goes_on`
+    struct talk talk;     // of one that does
+    bool goes_on;         // when its lane is lost
+    bool awake;           // the engine said, or a pull showed, that there is something to pull
     enum usher_status status;
 };
 
@@ -38,6 +39,8 @@ void side_go_on_from_now(struct side *side, size_t replay, bool opens);
 bool side_confirms(const struct side *side);
 // Its lane is gone with all that was on its way; the next one takes its place.
 void side_change_lane(struct side *side, usec_t now);
+// There is no next one, nor anything to send.
+void side_lose_lane(struct side *side);
 
 void side_open(struct side *side, uint32_t key);
 // Some of what an edge, and the link, might do now.
@@ -51,5 +54,7 @@ void side_tick(struct side *side, usec_t now);
 void side_match(struct side *a, struct side *b);
 bool side_is_done(const struct side *side);
 void side_check(const struct side *side);
+// Ended, by either end: nothing of it is left but the bytes of its flows.
+void side_check_ended(const struct side *side);
 
 #endif

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Two engines on a virtual clock, joined by two pipes that split, stall and are cut, for good or with another lane that
-// goes on; flows opened by both sides that
-// send, finish, reset, refuse and give up by chance. Every byte is checked at its offset, every record against the
-// protocol, and in the end nothing may be left.
+// A portal and a gate on a virtual clock: two engines joined by two pipes that split, stall and are cut, for good or with another
+// lane that goes on; flows opened by both sides that send, finish, reset, refuse and give up by chance. The gate may ask to be
+// left, for a further tunnel that serves what is new while the old one lives for what it has; it may find that the portal is not
+// to be let in any more, which is the end of all its tunnels until it is again. Every byte is checked at its offset, every record
+// against the protocol, each session ends once, and in the end nothing may be left.
 //
 //     usher-sim [--seeds N] [--first S]      runs seeds S .. S + N - 1 and prints the seed that fails
 #include "check.h"
-#include "side.h"
+#include "tunnel.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,8 +16,10 @@
 enum {
     SEEDS_BY_DEFAULT = 2000,
     FLOWS_MAX = 40,
-    STEPS_MAX = 400 * 1000, // a run that has not ended by then never will
-    LANES_MAX = 50,         // in a run
+    STEPS_MAX = 600 * 1000, // a run that has not ended by then never will
+    TUNNELS_MAX = 6,        // in a run
+    DRAINS_MAX = 3,
+    REVOCATIONS_MAX = 3,
 };
 
 static uint64_t seed;
@@ -30,142 +33,139 @@ void check_failed(const char *file, int line, const char *what)
 
 struct run {
     struct chance chance;
-    struct flow_world world;
-    struct pipe pipes[2];
-    struct side sides[2];
+    struct flow_tally *tally;
+    struct tunnel *tunnels; // of TUNNELS_MAX
+    uint32_t count;
+    struct tunnel *current; // for what is new; NULL: the portal has none
     usec_t now;
-    uint32_t to_open; // flows still to be opened
+    usec_t allowed_at; // the portal is let in
+    uint32_t to_open;  // flows still to be opened
     uint32_t next_key;
+    uint32_t drains_left;
+    uint32_t revocations_left;
     bool will_cut;
-    uint32_t lanes_left; // that will be lost
-    usec_t lost_at;      // when the lane was whose successor is not greeted yet at both ends; 0: none
 };
 
-static struct usher_engine_config draw_config(struct chance *chance, bool server, bool extended)
+static void log_in(struct run *run)
 {
-    static const uint64_t budgets[] = {0, 100 * 1000, 3 * 1024 * 1024, 64 * 1024 * 1024};
-    static const uint32_t windows[] = {USHER_WINDOW_START, 100 * 1000, USHER_WINDOW_MAX};
-    return (struct usher_engine_config){
-        .server = server,
-        .extended = extended,
-        .max_sessions = percent(chance, 20) ? 8 : 1000,
-        .max_unanswered = percent(chance, 20) ? 3 : 1000,
-        .opens_per_sec = percent(chance, 20) ? 100 : 0,
-        .opens_burst = 10,
-        .window_budget = budgets[below(chance, sizeof budgets / sizeof budgets[0])],
-        .window_max = windows[below(chance, sizeof windows / sizeof windows[0])],
-        .held_budget = percent(chance, 15) ? 10 * 1000 + below(chance, 100 * 1000) : 0,
-    };
+    run->current = &run->tunnels[run->count++];
+    tunnel_init(run->current, &run->chance, run->tally, run->now);
 }
 
-// Both ends agree to confirm what they take, before anything else is said.
-static void agree(struct run *run)
+static void run_init(struct run *run, struct flow_tally *tally)
 {
-    static const size_t replays[] = {128 * 1024, 256 * 1024, 4 << 20};
-    for (int i = 0; i < 2; i++)
-        side_go_on_from_now(&run->sides[i], replays[below(&run->chance, 3)], i == 0);
-    while (!side_confirms(&run->sides[0]) || !side_confirms(&run->sides[1]))
-        for (int i = 0; i < 2; i++) {
-            side_send(&run->sides[i], run->now);
-            side_receive(&run->sides[1 - i], run->now);
-        }
-    run->lanes_left = (uint32_t)below(&run->chance, LANES_MAX);
-}
-
-static void run_init(struct run *run)
-{
-    run->chance.state = mix(seed + 1);
-    run->world.chance = &run->chance;
-    run->now = 1000;
+    static struct tunnel tunnels[TUNNELS_MAX];
+    *run = (struct run){.chance.state = mix(seed + 1), .tally = tally, .tunnels = tunnels, .now = 1000};
     run->to_open = 1 + (uint32_t)below(&run->chance, FLOWS_MAX);
     run->will_cut = percent(&run->chance, 15);
-    bool extended = percent(&run->chance, 80);
-    for (int i = 0; i < 2; i++) {
-        struct usher_engine_config config = draw_config(&run->chance, i == 1, extended);
-        side_init(&run->sides[i], &run->world, &config, run->now);
-        run->sides[i].out = &run->pipes[i];
-        run->sides[i].in = &run->pipes[1 - i];
-    }
-    if (extended && percent(&run->chance, 40))
-        agree(run);
+    run->drains_left = percent(&run->chance, 60) ? 1 + (uint32_t)below(&run->chance, DRAINS_MAX) : 0;
+    run->revocations_left = percent(&run->chance, 30) ? 1 + (uint32_t)below(&run->chance, REVOCATIONS_MAX) : 0;
+    log_in(run);
 }
 
-// At any byte, of either direction: what one end has been given and what not is chance.
-static void change_lane(struct run *run)
+static bool has_room(const struct run *run)
 {
-    run->lanes_left--;
-    run->lost_at = run->lost_at ? run->lost_at : run->now;
-    run->world.tally->lanes_lost++;
-    for (int i = 0; i < 2; i++)
-        side_change_lane(&run->sides[i], run->now);
+    return run->count < TUNNELS_MAX;
 }
 
-// How long it took from the loss of a lane until both ends went on.
-static void note_pause(struct run *run)
+// The last tunnel of a run is there to stay, so that it ends.
+static void maybe_drain(struct run *run)
 {
-    struct flow_tally *tally = run->world.tally;
-    if (!run->lost_at || stream_is_greeting(&run->sides[0].stream) || stream_is_greeting(&run->sides[1].stream))
+    struct tunnel *tunnel = run->current;
+    if (run->drains_left == 0 || !tunnel || !tunnel->goes_on || tunnel->draining || !has_room(run) ||
+        below(&run->chance, 500) != 0)
         return;
-    if (tally->pause_count < PAUSES_MAX)
-        tally->pauses[tally->pause_count++] = run->now - run->lost_at;
-    run->lost_at = 0;
+    run->drains_left--;
+    usec_t patience = percent(&run->chance, 30) ? below(&run->chance, 2 * USEC_PER_SEC) : 600 * USEC_PER_SEC;
+    tunnel_drain(tunnel, patience, run->now);
 }
 
-static void maybe_stall(struct run *run)
+static void maybe_revoke(struct run *run)
 {
-    struct pipe *pipe = &run->pipes[below(&run->chance, 2)];
-    if (below(&run->chance, 1000) == 0)
-        pipe->stalled_until = run->now + below(&run->chance, 2 * USEC_PER_SEC);
+    if (run->revocations_left == 0 || !has_room(run) || below(&run->chance, 1200) != 0)
+        return;
+    run->revocations_left--;
+    run->allowed_at = run->now + below(&run->chance, 2 * USEC_PER_SEC);
+    for (uint32_t i = 0; i < run->count; i++)
+        tunnel_revoke(&run->tunnels[i], percent(&run->chance, 40));
 }
 
-// The link breaks: each side hears of it in its own way.
-static void cut(struct run *run)
+// What ended has no successor yet. A lane for the old tunnel is refused as a login is, or is one: nobody knows the ticket.
+static void maybe_log_in(struct run *run)
 {
-    run->world.cut = true;
-    for (int i = 0; i < 2; i++) {
-        if (percent(&run->chance, 50))
-            usher_engine_end(run->sides[i].engine, "cut");
-        while (side_has_more(&run->sides[i]) && pipe_room(run->sides[i].out) >= PIPE_ROOM / 2)
-            side_send(&run->sides[i], run->now);
-        if (percent(&run->chance, 50))
-            side_receive(&run->sides[1 - i], run->now);
+    if (run->current && run->current->life != TUNNEL_UP)
+        run->current = NULL;
+    bool to_leave = run->current && tunnel_is_asked_to_leave(run->current) && has_room(run);
+    if ((run->current && !to_leave) || below(&run->chance, 100) != 0)
+        return;
+    if (run->now < run->allowed_at) {
+        run->tally->refusals++;
+        return;
     }
+    struct tunnel *before = run->current;
+    CHECK(has_room(run));
+    log_in(run);
+    if (before)
+        tunnel_leave(before);
+    for (uint32_t i = 0; i < run->count; i++)
+        if (run->tunnels[i].life == TUNNEL_SILENT && percent(&run->chance, 80))
+            tunnel_give_up(&run->tunnels[i]);
+}
+
+// The gate opens in the old tunnel as well, until it has heard that it was left.
+static void open_flow(struct run *run)
+{
+    if (run->to_open == 0 || !run->current)
+        return;
+    struct tunnel *tunnel = run->current;
+    int side = (int)below(&run->chance, 2);
+    for (uint32_t i = 0; i < run->count && side == GATE; i++)
+        if (run->tunnels[i].life == TUNNEL_UP && !run->tunnels[i].sides[GATE].talk.left && percent(&run->chance, 30))
+            tunnel = &run->tunnels[i];
+    run->to_open--;
+    side_open(&tunnel->sides[side], run->next_key++);
 }
 
 static void step(struct run *run)
 {
-    struct side *side = &run->sides[below(&run->chance, 2)];
-    if (run->lanes_left > 0 && below(&run->chance, 300) == 0)
-        change_lane(run);
     switch (below(&run->chance, 8)) {
     case 0:
-        if (run->to_open > 0) {
-            run->to_open--;
-            side_open(side, run->next_key++);
-        }
+        open_flow(run);
         break;
     case 1:
-        side_act(side);
-        break;
-    case 2:
         run->now += below(&run->chance, 5 * USEC_PER_MSEC);
-        maybe_stall(run);
-        break;
-    case 3:
-        side_tick(side, run->now);
-        break;
-    case 4:
-    case 5:
-        side_send(side, run->now);
         break;
     default:
-        side_receive(side, run->now);
+        tunnel_step(&run->tunnels[below(&run->chance, run->count)], run->now);
     }
+    maybe_drain(run);
+    maybe_revoke(run);
+    maybe_log_in(run);
+}
+
+static bool is_quiet(const struct run *run)
+{
+    if (!run->current || run->current->life != TUNNEL_UP || run->to_open > 0)
+        return false;
+    for (uint32_t i = 0; i < run->count; i++)
+        if (!tunnel_is_quiet(&run->tunnels[i]) && run->tunnels[i].life != TUNNEL_SILENT)
+            return false;
+    return true;
 }
 
 static bool is_done(const struct run *run)
 {
-    return run->to_open == 0 && side_is_done(&run->sides[0]) && side_is_done(&run->sides[1]);
+    for (uint32_t i = 0; i < run->count; i++)
+        if (run->tunnels[i].life == TUNNEL_UP && run->tunnels[i].draining)
+            return false;
+    return is_quiet(run);
+}
+
+static void cut(struct run *run)
+{
+    for (uint32_t i = 0; i < run->count; i++)
+        if (run->tunnels[i].life != TUNNEL_OVER)
+            tunnel_cut(&run->tunnels[i], run->now);
 }
 
 static void run_to_end(struct run *run)
@@ -178,43 +178,26 @@ static void run_to_end(struct run *run)
         }
         CHECK(steps < STEPS_MAX);
         step(run);
-        note_pause(run);
-    }
-}
-
-// Nothing is left to say, so for an hour nothing but heartbeats is said, and both sides live.
-static void rest(struct run *run)
-{
-    for (int second = 0; second < 3600; second++) {
-        run->now += USEC_PER_SEC;
-        for (int i = 0; i < 2; i++) {
-            side_tick(&run->sides[i], run->now);
-            side_send(&run->sides[i], run->now);
-            side_receive(&run->sides[1 - i], run->now);
-        }
+        if (is_quiet(run))
+            run->now += USEC_PER_SEC; // what drains waits for nothing but time
     }
 }
 
 static void run_seed(struct flow_tally *tally)
 {
-    static struct run run;
-    memset(&run, 0, sizeof run);
-    run.world.tally = tally;
-    run_init(&run);
+    struct run run;
+    run_init(&run, tally);
     run_to_end(&run);
-    if (!run.world.cut) {
-        if (percent(&run.chance, 5))
-            rest(&run);
-        side_check(&run.sides[0]);
-        side_check(&run.sides[1]);
+    bool rests = percent(&run.chance, 5);
+    for (uint32_t i = 0; i < run.count; i++) {
+        struct tunnel *tunnel = &run.tunnels[i];
+        if (tunnel->life == TUNNEL_SILENT)
+            tunnel_give_up(tunnel);
+        if (rests)
+            tunnel_rest(tunnel, run.now);
+        tunnel_check(tunnel);
+        tunnel_fini(tunnel);
     }
-    side_match(&run.sides[0], &run.sides[1]);
-    side_match(&run.sides[1], &run.sides[0]);
-    // Flows look at one another when they are checked: the engines go first, then both sides' flows.
-    for (int i = 0; i < 2; i++)
-        side_end(&run.sides[i]);
-    for (int i = 0; i < 2; i++)
-        side_fini(&run.sides[i]);
 }
 
 static int compare(const void *one, const void *two)
@@ -231,6 +214,13 @@ static void report_pauses(struct flow_tally *tally)
     qsort(tally->pauses, count, sizeof *tally->pauses, compare);
     printf("%zu pauses: p50 %.1f ms, p99 %.1f ms, bytes lost 0\n", count,
            (double)tally->pauses[count / 2] / USEC_PER_MSEC, (double)tally->pauses[count * 99 / 100] / USEC_PER_MSEC);
+}
+
+static void report_tunnels(const struct flow_tally *tally)
+{
+    printf("%llu tunnels: %llu drained, %llu ended for lack of patience, %llu revoked; %llu times not let in\n",
+           (unsigned long long)tally->tunnels, (unsigned long long)tally->drained, (unsigned long long)tally->impatient,
+           (unsigned long long)tally->revoked, (unsigned long long)tally->refusals);
 }
 
 static void report(uint64_t seeds, const struct flow_tally *tally)
@@ -262,6 +252,7 @@ int main(int argc, char **argv)
     for (seed = first; seed < first + seeds; seed++)
         run_seed(&tally);
     report(seeds, &tally);
+    report_tunnels(&tally);
     report_pauses(&tally);
     return EXIT_SUCCESS;
 }
