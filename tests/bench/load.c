@@ -7,6 +7,9 @@
 //     load crr ADDRESS PORT PARALLEL SECONDS SOURCE,...   connect, 1 byte each way, close; from these addresses in turn
 //     load hold ADDRESS PORT FLOWS SECONDS          opens FLOWS, says "held", then echoes over randomly chosen ones
 //     load udp ADDRESS PORT WINDOW SECONDS          64-byte echoes, WINDOW of them on the way
+//     load opens ADDRESS PORT PER_SECOND SECONDS SOURCE,...   connect, 1 byte each way, close, at that pace; counts failures
+//     load flood ADDRESS PORT PER_SECOND FILE SOURCE,...    connections that say what is in FILE, and no more; until SIGTERM
+//     load sink ADDRESS PORT                        takes connections and ends them; runs until killed
 //     load --socks HOST:PORT bulk|rr|crr|hold ...   the same through a SOCKS5 server; [HOST]:PORT for IPv6
 //
 // Prints one line of name=value pairs. The first byte of a TCP connection says what the server does with it: 'e' echoes,
@@ -142,8 +145,9 @@ int main(int argc, char **argv)
         void (*run)(const struct target *target, char **args);
         bool takes_socks;
     } modes[] = {
-        {"serve", 4, run_serve, false}, {"bulk", 7, run_bulk, true}, {"rr", 5, run_rr, true},
-        {"crr", 7, run_crr, true},      {"hold", 6, run_hold, true}, {"udp", 6, run_udp, false},
+        {"serve", 4, run_serve, false}, {"bulk", 7, run_bulk, true},    {"rr", 5, run_rr, true},
+        {"crr", 7, run_crr, true},      {"hold", 6, run_hold, true},    {"udp", 6, run_udp, false},
+        {"opens", 7, run_opens, false}, {"flood", 7, run_flood, false}, {"sink", 4, run_sink, false},
     };
     struct target socks;
     bool through_socks = argc > 2 && strcmp(argv[1], "--socks") == 0;

@@ -14,6 +14,14 @@ struct target {
     const struct target *socks; // the SOCKS5 server that connects us to it, or NULL
 };
 
+// Addresses to connect from, in turn.
+enum { SOURCES_MAX = 256 };
+
+struct sources {
+    struct target targets[SOURCES_MAX];
+    size_t count, next;
+};
+
 struct samples {
     double *values;
     size_t count, room;
@@ -34,6 +42,9 @@ void socks_greet(int fd);
 void socks_ask(int fd, const struct target *target);
 void socks_take_answer(int fd);
 
+void sources_parse(struct sources *sources, char *list);
+void sources_bind(struct sources *sources, int fd);
+
 void samples_add(struct samples *s, double value);
 double samples_percentile(struct samples *s, double percent);
 
@@ -43,5 +54,8 @@ void run_rr(const struct target *target, char **args);
 void run_crr(const struct target *target, char **args);
 void run_hold(const struct target *target, char **args);
 void run_udp(const struct target *target, char **args);
+void run_opens(const struct target *target, char **args);
+void run_flood(const struct target *target, char **args);
+void run_sink(const struct target *target, char **args);
 
 #endif

@@ -70,14 +70,7 @@ void run_rr(const struct target *target, char **args)
 }
 
 // A client that closes first keeps each port for a minute of TIME_WAIT: one address has ports for a few seconds only.
-enum { SOURCES_MAX = 32 };
-
-struct sources {
-    struct target targets[SOURCES_MAX];
-    size_t count, next;
-};
-
-static void parse_sources(struct sources *sources, char *list)
+void sources_parse(struct sources *sources, char *list)
 {
     for (char *text = strtok(list, ","); text != NULL && sources->count < SOURCES_MAX; text = strtok(NULL, ","))
         sources->targets[sources->count++] = parse_target(text, "0");
@@ -85,7 +78,7 @@ static void parse_sources(struct sources *sources, char *list)
         fail("no source address");
 }
 
-static void bind_next(struct sources *sources, int fd)
+void sources_bind(struct sources *sources, int fd)
 {
     int one = 1;
     const struct target *source = &sources->targets[sources->next++ % sources->count];
@@ -109,7 +102,7 @@ static void begin_visit(struct visit *visit, const struct target *target, struct
 {
     const struct target *first = target_first(target);
     *visit = (struct visit){.fd = open_socket(first, SOCK_STREAM | SOCK_NONBLOCK)};
-    bind_next(sources, visit->fd);
+    sources_bind(sources, visit->fd);
     if (connect(visit->fd, (const struct sockaddr *)&first->addr, first->len) != 0 && errno != EINPROGRESS)
         fail("connect");
     wait_for(visit, epoll, EPOLL_CTL_ADD, EPOLLOUT);
@@ -153,7 +146,7 @@ void run_crr(const struct target *target, char **args)
     double begin = now_seconds(), end = begin + atof(args[1]);
     unsigned long count = 0;
     struct sources sources = {0};
-    parse_sources(&sources, args[2]);
+    sources_parse(&sources, args[2]);
     for (int i = 0; i < parallel; i++)
         begin_visit(&visits[i], target, &sources, epoll);
     while (now_seconds() < end) {
