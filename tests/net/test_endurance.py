@@ -25,7 +25,7 @@ import lab as net
 from lab import BUILD, patience
 from programs import ALLOW_ALL, Gate, Portal, joined
 from test_flood import WHERE, sources  # noqa: F401: a fixture
-from traffic import Server, each_connection, listener, stream
+from traffic import Server, each_connection, listener, receive_all, serve_echo, stream
 
 EXACT_MIB = int(float(os.environ.get("EXACT_GIB", 0.25)) * 1024)
 CUT_EVERY = float(os.environ.get("CUT_EVERY", 1))  # seconds, on average
@@ -110,6 +110,42 @@ def test_byte_exact(tunnel, lab, figure):
         with stream(lab.client)(net.SERVER4, patience(120)) as sock, cuts(lab, figure):
             sock.connect(where)
             both_ways(sock, b"up  ", b"down")
+
+
+@pytest.fixture
+def narrow(lab):
+    """Sockets of both programs hold next to nothing."""
+    hosts = [(host, key) for host in (lab.portal, lab.gate) for key in ("net.ipv4.tcp_rmem", "net.ipv4.tcp_wmem")]
+    before = [host.run("sysctl", "-n", key).stdout.strip() for host, key in hosts]
+    for host, key in hosts:
+        host.run("sysctl", "-w", f"{key}=4096 4608 4608")
+    yield
+    for (host, key), value in zip(hosts, before):
+        host.run("sysctl", "-w", f"{key}={value}")
+
+
+def test_neither_end_waits_for_the_other(narrow, tunnel, lab, figure):
+    """Sixty-four flows that are full both ways: whoever stopped to read because it cannot write would wait for ever."""
+    flows, size = 64, 1 << 19
+    with Server(listener(lab.server, net.SERVER4), each_connection(serve_echo)) as where:
+        begin, got, threads = time.monotonic(), [], []
+        for number in range(flows):
+            sock = stream(lab.client)(net.SERVER4, patience(60))
+            sock.connect(where)
+            there = random.Random(number).randbytes(size)
+            threads += [threading.Thread(target=send_all, args=(sock, there), daemon=True),
+                        threading.Thread(target=lambda sock=sock, there=there: got.append(receive_all(sock) == there), daemon=True)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join(patience(60))
+        assert got == [True] * flows
+        figure(f"{flows} flows of {size >> 10} KiB both ways over sockets of 4,608 bytes in {time.monotonic() - begin:.1f} s")
+
+
+def send_all(sock, what):
+    sock.sendall(what)
+    sock.shutdown(socket.SHUT_WR)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 """A portal with a valid certificate that breaks every rule of doc/PROTOCOL.md in turn, beside one that keeps them: the gate
 ends what is broken with one sentence, the other portal's flow never stops, and nothing is left behind."""
 
+import contextlib
 import ctypes
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from conftest import FIGURES
 from hostile import (ABUSE, ACK, BOTH, CLOSE, CONTROL, END, ENDS, IGNORED, OPEN, REPLY, RST, SEND, SEND_UDP, TALK, TCP, UDP,
                      Watch, Wire, cpu_seconds, hurl, record, to_address, to_name)
-from lab import NAMESERVER4, SERVER4, patience, run, wait_until
+from lab import NAMESERVER4, SERVER4, SILENT4, patience, run, wait_until
 from programs import ALLOW_ALL, USHER_PKI, Gate, Portal, descriptors, resident_kib
 from test_names import name_server
 from traffic import Server, datagram, each_connection, listener, serve_datagram_echo, serve_echo, stream
@@ -47,7 +48,7 @@ class Evil(Wire):
 
 @pytest.fixture(scope="module")
 def gate(lab, pki, tmp_path_factory):
-    with name_server(lab):
+    with name_server(lab, f"--server=/silent.example/{SILENT4}"):
         gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, access=ACCESS, extra=f"DNS = {NAMESERVER4}").start()
         yield gate
         gate.stop()
@@ -261,6 +262,25 @@ def test_never_allowed_addresses(evil):
         assert evil.open(102 + 2 * number, to_name(TCP, address.encode() + b"\0", 22)).startswith("denied"), address
 
 
+def test_names_that_nobody_answers_for(evil, gate, servers):
+    """They are looked up, few at a time, and keep nobody waiting whose destination is an address."""
+    evil.send(b"".join(record(OPEN, 2 + 2 * i, to_name(TCP, b"a%d.silent.example\0" % i, 80)) for i in range(2000)))
+    begin = time.monotonic()
+    assert evil.open(8002, to_address(TCP, *servers["echo"])) == ""
+    assert time.monotonic() - begin < patience(1)
+    assert resident_kib(worker_of(gate)) < patience(WORKER_KIB)
+    words = [answer[2:-1].decode().split(":")[0] for kind, _, answer in evil.records(1) if kind == REPLY]
+    assert set(words) <= {"resolve", "limit", "failed"}, set(words)
+
+
+def test_nothing_counts_behind_the_end(lab, evil):
+    with listener(lab.server, SERVER4) as listening:
+        evil.send(record(END, 0, b"bye\0") + record(OPEN, 2, to_address(TCP, *listening.getsockname())))
+        listening.settimeout(0.5)
+        with pytest.raises(TimeoutError):
+            listening.accept()
+
+
 def test_a_rule_broken_again_and_again(evil, servers):
     """Each time costs its session, until the peer's budget for such is spent."""
     evil.send(record(OPEN, 2, to_address(TCP, *servers["echo"])) + record(ACK, 2, b"\0\0") * 1500)
@@ -364,6 +384,65 @@ def test_an_endless_chain_of_certificates(lab, pki, gate, everybody, tmp_path):
         pass  # told by the alert
     wait_until(lambda: len(gate.log()) > mark, 5, "a line in the log")
     victim.echo()
+
+
+def tls_record(kind, body):
+    return struct.pack(">BHH", kind, 0x303, len(body)) + body
+
+
+def begun_handshake(lab):
+    """A connection by hand, and the server's first record: ServerHello."""
+    incoming, outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
+    context = ssl.create_default_context()
+    context.set_alpn_protocols(["usher/1"])
+    with contextlib.suppress(ssl.SSLWantReadError):
+        context.wrap_bio(incoming, outgoing, server_hostname="gate.example.net").do_handshake()
+    with lab.portal.enter():
+        sock = socket.create_connection(("10.3.0.2", 4433), timeout=patience(5))
+    sock.sendall(outgoing.read())
+    file = sock.makefile("rb")
+    kind, _, length = struct.unpack(">BHH", file.read(5))
+    assert kind == 22
+    return sock, file.read(length)
+
+
+# Behind a ClientHello and without a certificate: what is said, and what the gate's log says of it.
+NO_RECORDS = {
+    "a tag and no more": (tls_record(23, bytes(16)), "sent a TLS record of 16 bytes, which cannot be"),
+    "nothing that is protected": (tls_record(23, b""), "sent a TLS record of 0 bytes, which cannot be"),
+    "an endless one": (b"\x17\3\3\xff\xff" + bytes(65535), "sent a TLS record of 65535 bytes, which cannot be"),
+    "of type 25": (tls_record(25, bytes(17)), "does not speak TLS"),
+    "under no key": (tls_record(23, bytes(17)), "sent a record that was altered on the way"),
+    "a second ClientHello": (tls_record(22, b"\1\0\0\1\0"), "TLS"),
+}
+
+
+@pytest.mark.parametrize("case", NO_RECORDS)
+def test_records_without_a_certificate(lab, gate, everybody, case):
+    watch, victim = everybody
+    watch.cases += 1
+    said, why = NO_RECORDS[case]
+    mark = len(gate.log())
+    with begun_handshake(lab)[0] as sock:
+        with contextlib.suppress(OSError):
+            sock.sendall(said)
+            while sock.recv(65536):
+                pass
+    wait_until(lambda: why in gate.log()[mark:], 5, "a line in the log")
+    assert gate.status()["admission"]["crashes"] == 0
+    victim.echo()
+
+
+def test_no_two_workers_draw_the_same(lab, gate, everybody):
+    """They are forked from one process: what one drew by chance, another must not draw again."""
+    hellos = []
+    for _ in range(8):
+        sock, hello = begun_handshake(lab)
+        sock.close()
+        hellos.append(hello)
+        time.sleep(0.1)  # one source may come so often only
+    assert len({hello[6:38] for hello in hellos}) == len(hellos), "ServerHello.random"
+    assert len({hello[-64:] for hello in hellos}) == len(hellos), "key shares"
 
 
 def openssl_connection(lab, pki):

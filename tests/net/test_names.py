@@ -32,11 +32,11 @@ NAMES = {
 
 
 @contextlib.contextmanager
-def name_server(lab):
+def name_server(lab, *more):
     records = [f"--host-record={name}.corp.example,{address}" for name, address in NAMES.items()]
     server = lab.server.start("dnsmasq", "--keep-in-foreground", "--conf-file=/dev/null", "--pid-file=", "--no-hosts",
                               "--no-resolv", "--bind-interfaces", f"--listen-address={NAMESERVER4}",
-                              "--local=/corp.example/", *records)
+                              "--local=/corp.example/", *records, *more)
     try:
         wait_until(lambda: f"{NAMESERVER4}:53" in lab.server.run("ss", "-lun").stdout, 5, "the name server")
         yield
