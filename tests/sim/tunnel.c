@@ -97,8 +97,11 @@ static void note_pause(struct tunnel *tunnel, usec_t now)
 // At once, and for good: no session of the gate's is left when this returns.
 static void end_at_gate(struct tunnel *tunnel, const char *why)
 {
-    usher_engine_end(tunnel->sides[GATE].engine, why);
-    side_check_ended(&tunnel->sides[GATE]);
+    struct side *gate = &tunnel->sides[GATE];
+    usher_engine_end(gate->engine, why);
+    if (tunnel->goes_on)
+        ring_keep_no_more(&gate->stream.ring); // as link/tunnel does: UsherEnd goes out however full it is
+    side_check_ended(gate);
     tunnel->life = TUNNEL_ENDING;
 }
 
@@ -124,13 +127,14 @@ static void judge_departure(struct tunnel *tunnel, usec_t now)
     }
 }
 
-// The end has been said, and heard: by UsherEnd, or where that has no room in the ring, by the lane's own end.
+// The end has been said, and heard: by UsherEnd, or where the portal has not greeted, by the lane's own end.
 static void settle(struct tunnel *tunnel)
 {
     const struct side *gate = &tunnel->sides[GATE];
     if (tunnel->life != TUNNEL_ENDING || side_has_more(gate) || gate->out->len > 0)
         return;
-    usher_engine_end(tunnel->sides[PORTAL].engine, "the lane has ended");
+    if (tunnel->goes_on && stream_is_greeting(&gate->stream))
+        usher_engine_end(tunnel->sides[PORTAL].engine, "the lane has ended");
     side_check_ended(&tunnel->sides[PORTAL]);
     tunnel->life = TUNNEL_OVER;
 }
