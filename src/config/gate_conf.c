@@ -23,8 +23,19 @@ static bool parse_duplicate(void *field, const struct config_entry *entry, const
     return true;
 }
 
+// Who is in one may say of himself that he is anybody.
+static bool parse_balancer(void *field, const struct config_entry *entry, const struct config_key *key,
+                           struct fault *fault)
+{
+    struct prefix prefix;
+    if (prefix_parse(&prefix, entry->value) && prefix.len == 0)
+        return fault_set(fault, "is everybody: whoever is listed may say whose a connection is");
+    return value_prefixes(field, entry, key, fault);
+}
+
 static const struct config_key KEYS[] = {
     {"Gate", "Listen", value_endpoints, FIELD(listen), .fallback = "0.0.0.0:4433, [::]:4433", .list = true},
+    {"Gate", "Balancers", parse_balancer, FIELD(balancers), .list = true},
     {"Gate", "User", value_word, FIELD(user), .fallback = RUN_AS},
     {"Gate", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
     {"Gate", "DNS", value_servers, FIELD(dns), .list = true},
@@ -71,6 +82,7 @@ bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct
 void gate_conf_free(struct gate_conf *conf)
 {
     value_endpoints_fini(&conf->listen);
+    value_prefixes_fini(&conf->balancers);
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);
     control_group_fini(&conf->control_group);

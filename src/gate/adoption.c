@@ -49,6 +49,7 @@ static void hand_on(struct adoption *adoption, struct child *from, struct child 
     message->type = CHANNEL_LANE;
     message->lane.id = ++adoption->last_id;
     memcpy(message->lane.ticket, number, sizeof message->lane.ticket);
+    message->lane.peer = from->peer;
     note(to, message->lane.id, &from->peer);
     if (!channel_send_fds(to->channel_fd, message, &from->socket_fd, 1))
         log_debug("worker %d does not listen: a connection for its tunnel is closed", (int)to->pid);

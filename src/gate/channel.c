@@ -69,6 +69,18 @@ static void get_address(struct reader *r, struct address *out)
         memcpy(out->bytes, bytes, sizeof out->bytes);
 }
 
+static void put_endpoint(struct writer *w, const struct endpoint *ep)
+{
+    put_address(w, &ep->addr);
+    writer_u16(w, ep->port);
+}
+
+static void get_endpoint(struct reader *r, struct endpoint *out)
+{
+    get_address(r, &out->addr);
+    out->port = reader_u16(r);
+}
+
 static void put_denials(struct writer *w, const struct channel_message *message)
 {
     writer_u8(w, (uint8_t)message->denials.count);
@@ -76,8 +88,7 @@ static void put_denials(struct writer *w, const struct channel_message *message)
         const struct channel_denial *denial = &message->denials.items[i];
         writer_u8(w, denial->protocol);
         put_address(w, &denial->from);
-        put_address(w, &denial->to.addr);
-        writer_u16(w, denial->to.port);
+        put_endpoint(w, &denial->to);
         writer_u32(w, denial->line);
         writer_u64(w, denial->count);
         writer_u64(w, denial->first);
@@ -99,8 +110,7 @@ static void get_denials(struct reader *r, struct channel_message *out)
         struct channel_denial *denial = &out->denials.items[i];
         denial->protocol = reader_u8(r);
         get_address(r, &denial->from);
-        get_address(r, &denial->to.addr);
-        denial->to.port = reader_u16(r);
+        get_endpoint(r, &denial->to);
         denial->line = reader_u32(r);
         denial->count = reader_u64(r);
         denial->first = reader_u64(r);
@@ -115,6 +125,17 @@ static void get_ticket(struct reader *r, uint8_t ticket[TLS_TICKET_SIZE])
     const uint8_t *bytes = reader_bytes(r, TLS_TICKET_SIZE);
     if (bytes)
         memcpy(ticket, bytes, TLS_TICKET_SIZE);
+}
+
+// What can be said of a connection, and of whom only where there is somebody.
+static void get_whose(struct reader *r, struct channel_message *out)
+{
+    out->whose.id = reader_u32(r);
+    uint8_t found = reader_u8(r);
+    out->whose.found = (enum forwarded)found;
+    get_endpoint(r, &out->whose.peer);
+    bool is_somebody = out->whose.peer.addr.version != 0;
+    r->failed |= found == FORWARDED_PARTIAL || found >= FORWARDED_COUNT || is_somebody != (found == FORWARDED_PEER);
 }
 
 static bool get_switch(struct reader *r)
@@ -163,6 +184,19 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
     case CHANNEL_LANE:
         writer_u32(&w, message->lane.id);
         writer_bytes(&w, message->lane.ticket, sizeof message->lane.ticket);
+        put_endpoint(&w, &message->lane.peer);
+        break;
+    case CHANNEL_PEER:
+        put_endpoint(&w, &message->peer);
+        break;
+    case CHANNEL_CAME:
+        writer_u32(&w, message->came.id);
+        writer_u32(&w, message->came.timeout_ms);
+        break;
+    case CHANNEL_WHOSE:
+        writer_u32(&w, message->whose.id);
+        writer_u8(&w, (uint8_t)message->whose.found);
+        put_endpoint(&w, &message->whose.peer);
         break;
     case CHANNEL_CARRIED:
         writer_u32(&w, message->carried);
@@ -226,6 +260,17 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
     case CHANNEL_LANE:
         out->lane.id = reader_u32(&r);
         get_ticket(&r, out->lane.ticket);
+        get_endpoint(&r, &out->lane.peer);
+        break;
+    case CHANNEL_PEER:
+        get_endpoint(&r, &out->peer);
+        break;
+    case CHANNEL_CAME:
+        out->came.id = reader_u32(&r);
+        out->came.timeout_ms = reader_u32(&r);
+        break;
+    case CHANNEL_WHOSE:
+        get_whose(&r, out);
         break;
     case CHANNEL_CARRIED:
         out->carried = reader_u32(&r);

@@ -7,6 +7,7 @@
 #include "base/address.h"
 #include "exchange/policy/policy.h"
 #include "gate/facts_wire.h"
+#include "gate/forwarded.h"
 #include "link/tls/tls.h"
 
 #include <net/if.h>
@@ -15,7 +16,7 @@ enum {
     // Of all that a worker is told, with what gate/handover.h describes: another number for any change of it, and then workers
     // of the version before are told CHANNEL_END, CHANNEL_DRAIN and CHANNEL_FORWARDS_OVER, which stay as they are, and nothing
     // else.
-    CHANNEL_VERSION = 1,
+    CHANNEL_VERSION = 2,
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
     CHANNEL_HOST_SIZE = 256,   // a host name of USHER_HOST_MAX
@@ -57,6 +58,10 @@ enum channel_type {
     CHANNEL_FORWARDS_OVER, // another worker has the sockets of its portal's forwards now
     // To the supervisor: the portal wants the tunnel to end with its last session.
     CHANNEL_LEAVING,
+    CHANNEL_PEER, // to the worker, the second message: whose connection it has
+    // To a herald (gate/herald.h), with a connection, and its answer.
+    CHANNEL_CAME,
+    CHANNEL_WHOSE,
 };
 
 // As in exchange/denials.h, whose portal it is is known.
@@ -109,11 +114,21 @@ struct channel_message {
         struct {
             uint32_t id;                     // of the connection, the supervisor's
             uint8_t ticket[TLS_TICKET_SIZE]; // that it has shown
+            struct endpoint peer;            // whose it is
         } lane;
         uint32_t carried; // id
         struct {
             uint64_t timeout_ms; // after which its sessions are cut off
         } drain;
+        struct endpoint peer;
+        struct {
+            uint32_t id, timeout_ms; // that its header has
+        } came;
+        struct {
+            uint32_t id;
+            enum forwarded found;
+            struct endpoint peer; // of FORWARDED_PEER
+        } whose;
     };
 };
 

@@ -290,6 +290,15 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
     return error;
 }
 
+static void tell_peer(struct child *child)
+{
+    struct channel_message *message = memory_new(sizeof *message);
+    message->type = CHANNEL_PEER;
+    message->peer = child->peer;
+    child_tell(child, message);
+    free(message);
+}
+
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault)
@@ -319,6 +328,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
     }
     uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
     child_tell(child, locals);
+    tell_peer(child);
     return child;
 }
 

@@ -83,7 +83,7 @@ struct child {
 };
 
 // Starts a worker for the accepted `fd`, which is taken over; it stays open here too until the portal is in, for who it may be
-// handed on to. `locals` is its first message.
+// handed on to. `locals` is its first message, and that it is `peer`'s its second.
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault);

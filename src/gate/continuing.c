@@ -6,7 +6,6 @@
 #include "gate/telling.h"
 #include "os/log.h"
 #include "os/random.h"
-#include "os/socket.h"
 
 #include <string.h>
 #include <unistd.h>
@@ -80,8 +79,7 @@ void continuing_take(struct continuing *continuing, const struct channel_message
 {
     struct continuing_lane *own = &continuing->lanes[continuing->next];
     struct fault fault;
-    struct endpoint from;
-    if (!tunnel_can_go_on(continuing->tunnel) || !socket_peer(fd, &from)) {
+    if (!tunnel_can_go_on(continuing->tunnel)) {
         close(fd);
         return;
     }
@@ -91,7 +89,7 @@ void continuing_take(struct continuing *continuing, const struct channel_message
         return;
     }
     clear(own);
-    *own = (struct continuing_lane){.of = continuing, .id = message->lane.id, .from = from};
+    *own = (struct continuing_lane){.of = continuing, .id = message->lane.id, .from = message->lane.peer};
     memcpy(own->ticket, message->lane.ticket, sizeof own->ticket);
     own->candidate = candidate_new(continuing->loop, lane, tunnel_chunks(continuing->tunnel), &ops, own);
     continuing->next = (continuing->next + 1) % CONTINUING_MAX;

@@ -14,6 +14,7 @@ void farewell_stop_listening(struct supervisor *supervisor)
         listener_free(supervisor->listeners[i]);
     free(supervisor->listeners);
     supervisor->listeners = NULL;
+    arrivals_rest(supervisor->arrivals);
 }
 
 static void lost_patience(uv_timer_t *timer)

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "base/memory.h"
+#include "gate/forwarded.h"
 #include "link/tls/client_hello.h"
 
 #include <errno.h>
@@ -14,7 +15,7 @@ struct look {
     uv_timer_t timer;
     struct poller *poller;
     struct poller_watch watch;
-    void (*done)(void *owner, const uint8_t *ticket);
+    look_done *done;
     void *owner;
 };
 
@@ -31,15 +32,15 @@ void look_free(struct look *look)
     uv_close((uv_handle_t *)&look->timer, closed);
 }
 
-static void finish(struct look *look, const uint8_t *ticket)
+static void finish(struct look *look, const uint8_t *ticket, bool forwarded)
 {
     look_free(look); // its memory goes later
-    look->done(look->owner, ticket);
+    look->done(look->owner, ticket, forwarded);
 }
 
 static void ran_out(uv_timer_t *timer)
 {
-    finish(timer->data, NULL);
+    finish(timer->data, NULL, false);
 }
 
 static void ready(struct poller_watch *watch, uint32_t events)
@@ -52,11 +53,10 @@ static void ready(struct poller_watch *watch, uint32_t events)
     bool last = len <= 0 || (size_t)len == sizeof bytes || (events & (EPOLLRDHUP | EPOLLHUP | EPOLLERR));
     enum client_hello seen = len > 0 ? client_hello_look(bytes, (size_t)len, number) : CLIENT_HELLO_PLAIN;
     if (seen != CLIENT_HELLO_PARTIAL || last)
-        finish(look, seen == CLIENT_HELLO_TICKET ? number : NULL);
+        finish(look, seen == CLIENT_HELLO_TICKET ? number : NULL, len > 0 && forwarded_begins(bytes, (size_t)len));
 }
 
-struct look *look_new(uv_loop_t *loop, struct poller *poller, int fd, uint32_t timeout_ms,
-                      void (*done)(void *owner, const uint8_t *ticket), void *owner)
+struct look *look_new(uv_loop_t *loop, struct poller *poller, int fd, uint32_t timeout_ms, look_done *done, void *owner)
 {
     struct look *look = memory_new(sizeof *look);
     *look = (struct look){.poller = poller, .done = done, .owner = owner};

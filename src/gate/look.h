@@ -8,10 +8,13 @@
 
 struct look;
 
-// `done` comes once, from the loop and never from within this call, and ends it: with the ticket that was shown, or NULL when
-// there is none, or after `timeout_ms`. `fd` stays the caller's.
-struct look *look_new(uv_loop_t *loop, struct poller *poller, int fd, uint32_t timeout_ms,
-                      void (*done)(void *owner, const uint8_t *ticket), void *owner);
+// The ticket that was shown, or NULL when there is none; `forwarded`: it begins as only a balancer's would (gate/forwarded.h).
+typedef void look_done(void *owner, const uint8_t *ticket, bool forwarded);
+
+// `done` comes once, from the loop and never from within this call, and ends it, after `timeout_ms` at the latest. `fd` stays
+// the caller's.
+struct look *look_new(uv_loop_t *loop, struct poller *poller, int fd, uint32_t timeout_ms, look_done *done,
+                      void *owner);
 // Without a word. NULL is nobody's.
 void look_free(struct look *look);
 

@@ -10,6 +10,7 @@
 #include "gate/bundle.h"
 #include "gate/explain.h"
 #include "gate/handout.h"
+#include "gate/herald.h"
 #include "gate/load.h"
 #include "gate/supervisor.h"
 #include "gate/upgrade.h"
@@ -319,6 +320,12 @@ static int worker(const struct command_line *line)
     return worker_main();
 }
 
+// Nor this: what hears from balancers whom they pass on.
+static int herald(const struct command_line *line)
+{
+    return herald_main(line->argument);
+}
+
 // Nor this: what a running gate asks of the program that is to take its place.
 static int stand_in(const struct command_line *line)
 {
@@ -342,6 +349,7 @@ static const struct command COMMANDS[] = {
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {UPGRADE_TRIAL, stand_in, .takes_argument = false},
     {WORKER_COMMAND, worker, .takes_argument = false},
+    {HERALD_COMMAND, herald, .takes_argument = true, .needs_argument = true},
 };
 
 int main(int argc, char **argv)

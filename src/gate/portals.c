@@ -19,8 +19,9 @@ enum {
     REPLACED_OFTEN = 4,
 };
 
-static void refuse(struct supervisor *supervisor, int fd, const struct endpoint *peer, const char *why)
+void portals_refuse(void *owner, int fd, const struct endpoint *peer, const char *why)
 {
+    struct supervisor *supervisor = owner;
     socket_close_reset(fd);
     refusals_tell(&supervisor->capped, peer, why);
 }
@@ -164,19 +165,19 @@ static void give_way(struct child *child)
     child_kill(child);
 }
 
-void portals_accept(void *owner, int fd, const struct endpoint *peer)
+void portals_admit(void *owner, int fd, const struct endpoint *peer)
 {
     struct supervisor *supervisor = owner;
     struct fault fault;
     if (drainage_others(supervisor->drainage) >= renewal_conf(supervisor->renewal)->max_portals + SPARE_WORKERS) {
-        refuse(supervisor, fd, peer, "MaxPortals is reached");
+        portals_refuse(supervisor, fd, peer, "MaxPortals is reached");
         return;
     }
     const char *why;
     void *gives_way;
     struct ticket *ticket = admission_enter(supervisor->admission, &peer->addr, clock_now(), &gives_way, &why);
     if (!ticket) {
-        refuse(supervisor, fd, peer, why);
+        portals_refuse(supervisor, fd, peer, why);
         return;
     }
     if (gives_way)
@@ -192,4 +193,22 @@ void portals_accept(void *owner, int fd, const struct endpoint *peer)
     admission_owned(ticket, child);
     list_push_back(&supervisor->children, &child->node);
     supervisor->child_count++;
+}
+
+static bool is_balancer(const struct gate_conf *conf, const struct address *addr)
+{
+    for (size_t i = 0; i < conf->balancers.count; i++)
+        if (prefix_contains(&conf->balancers.items[i], addr))
+            return true;
+    return false;
+}
+
+void portals_accept(void *owner, int fd, const struct endpoint *peer)
+{
+    struct supervisor *supervisor = owner;
+    const struct gate_conf *conf = renewal_conf(supervisor->renewal);
+    if (is_balancer(conf, &peer->addr))
+        arrivals_take(supervisor->arrivals, fd, peer, conf->link.handshake_timeout);
+    else
+        portals_admit(supervisor, fd, peer);
 }

@@ -68,7 +68,7 @@ static void signalled(uv_signal_t *handle, int number)
 static void set_limits(const struct supervisor *supervisor, const struct gate_conf *conf)
 {
     sandbox_limits((unsigned)conf->max_portals * FDS_A_WORKER * 2 +
-                   (unsigned)handout_descriptors(&supervisor->conf->access) + SPARE_FDS);
+                   (unsigned)handout_descriptors(&supervisor->conf->access) + ARRIVALS_MAX + SPARE_FDS);
 }
 
 static void begin_expiry(struct supervisor *supervisor, const struct gate_conf *conf)
@@ -133,6 +133,12 @@ static void gather(void *owner, struct gate_state *out)
 {
     const struct bequest_parts parts = parts_of(owner);
     bequest_gather(&parts, out);
+}
+
+static void leave(void *owner)
+{
+    struct supervisor *supervisor = owner;
+    arrivals_rest(supervisor->arrivals);
 }
 
 static bool start_listening(struct supervisor *supervisor, struct fault *fault)
@@ -210,14 +216,21 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     uv_signal_start(&supervisor->hangup, hung_up, SIGHUP);
     uv_signal_start(&supervisor->user2, user_signalled, SIGUSR2);
-    const struct upgrade_config upgrade = {.name = supervisor->conf->name, .gather = gather, .owner = supervisor};
+    const struct upgrade_config upgrade = {
+        .name = supervisor->conf->name, .gather = gather, .leave = leave, .owner = supervisor};
+    const struct arrivals_config arrivals = {.loop = &supervisor->loop,
+                                             .user = supervisor->conf->user,
+                                             .came = portals_admit,
+                                             .refused = portals_refuse,
+                                             .owner = supervisor};
     supervisor->upgrade = upgrade_new(&supervisor->loop, &upgrade);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
     begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
     supervisor->drainage = drainage_new(&supervisor->loop, &supervisor->children);
+    supervisor->arrivals = arrivals_new(&arrivals);
     supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file,
-                                    &supervisor->children, supervisor->admission);
+                                    &supervisor->children, supervisor->admission, supervisor->arrivals);
 }
 
 // What a gate that was killed has left goes only when ours stands.
@@ -331,6 +344,7 @@ static void finish(struct supervisor *supervisor)
     renewal_free(supervisor->renewal);
     handout_free(supervisor->handout);
     drainage_free(supervisor->drainage);
+    arrivals_free(supervisor->arrivals);
     upgrade_free(supervisor->upgrade);
     watchdog_free(supervisor->watchdog);
     expiry_free(supervisor->expiry);

@@ -9,6 +9,7 @@
 #include "cli/watchdog.h"
 #include "gate/admission.h"
 #include "gate/adoption.h"
+#include "gate/arrivals.h"
 #include "gate/child.h"
 #include "gate/drainage.h"
 #include "gate/exports.h"
@@ -35,6 +36,7 @@ struct supervisor {
     struct expiry *expiry;
     struct admission *admission;
     struct adoption *adoption;
+    struct arrivals *arrivals;
     struct drainage *drainage;
     struct listener **listeners;
     struct netlink *nl;

@@ -24,6 +24,7 @@ struct survey {
     const struct gate_conf *conf;
     const struct list *children;
     const struct admission *admission;
+    const struct arrivals *arrivals;
     const struct renewal *renewal;
     struct {
         struct control_request *request;
@@ -124,6 +125,11 @@ static void describe_gate(const void *part, struct facts *facts)
     facts_group(facts, "admission");
     admission_describe(survey->admission, facts);
     facts_end(facts);
+    if (!renewal_conf(survey->renewal)->balancers.count)
+        return;
+    facts_group(facts, "balancers");
+    arrivals_describe(survey->arrivals, facts);
+    facts_end(facts);
 }
 
 static void answer(struct survey *survey)
@@ -209,12 +215,14 @@ static void closed(uv_handle_t *handle)
 }
 
 struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
-                          const struct list *children, const struct admission *admission)
+                          const struct list *children, const struct admission *admission,
+                          const struct arrivals *arrivals)
 {
     struct survey *survey = memory_new(sizeof *survey);
     survey->conf = conf;
     survey->children = children;
     survey->admission = admission;
+    survey->arrivals = arrivals;
     survey->since = time(NULL);
     survey->denials = denials_new();
     survey->file = instance_config_place(name_or_file);

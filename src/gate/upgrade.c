@@ -136,6 +136,7 @@ static void take_over(struct upgrade *upgrade, const char *version)
         fault_errno(&fault, errno, "the program that runs");
     log_info("upgrade: %s (%s) takes over in this process", upgrade->program, version);
     if (fd >= 0) {
+        upgrade->config.leave(upgrade->config.owner);
         execute(upgrade->program, &state, fd);
         fault_errno(&fault, errno, "%.200s", upgrade->program);
         close(fd);

@@ -18,6 +18,8 @@ struct upgrade_config {
     const char *name; // of the instance
     // The state as it is now, but for `version`, `previous` and `asker`; the caller's to free (state_fini).
     void (*gather)(void *owner, struct gate_state *out);
+    // What the next program cannot know of is ended: it takes over now, or this one goes on.
+    void (*leave)(void *owner);
     void *owner;
 };
 

@@ -130,15 +130,19 @@ static bool open_tunnel(struct worker *worker, struct fault *fault)
     return true;
 }
 
-static void looked(void *owner, const uint8_t *ticket)
+static void looked(void *owner, const uint8_t *ticket, bool forwarded)
 {
     struct worker *worker = owner;
     worker->look = NULL;
     worker->has_shown = ticket;
-    if (ticket)
+    if (ticket) {
         telling_shown(WORKER_CHANNEL_FD, ticket);
-    else
+    } else if (forwarded) {
+        telling_refusal(WORKER_CHANNEL_FD, "it begins with a PROXY header, and is not listed in Balancers");
+        uv_stop(&worker->loop);
+    } else {
         serving_begin(worker);
+    }
 }
 
 // Whether it is to carry on a tunnel of another worker's, or is a new one. The time for the handshake runs already.
@@ -152,15 +156,25 @@ static void begin(struct worker *worker)
         serving_begin(worker);
 }
 
-// The supervisor's first message says which addresses are its own; nothing may be judged without it.
-static bool await_locals(struct worker *worker, struct fault *fault)
+static bool await(struct channel_message *message, enum channel_type type, struct fault *fault)
+{
+    return (channel_receive(WORKER_CHANNEL_FD, message) == CHANNEL_TAKEN && message->type == type) ||
+           fault_set(fault, "no word from the supervisor");
+}
+
+// The supervisor's first messages: which addresses are its own, without which nothing may be judged, and whose connection
+// it is, since what the socket says may be a balancer.
+static bool await_begin(struct worker *worker, struct fault *fault)
 {
     struct channel_message *message = memory_new(sizeof(*message));
-    bool ok = channel_receive(WORKER_CHANNEL_FD, message) == CHANNEL_TAKEN && message->type == CHANNEL_LOCALS;
+    bool ok = await(message, CHANNEL_LOCALS, fault);
     if (ok)
         standing_take_locals(&worker->standing, message);
+    ok = ok && await(message, CHANNEL_PEER, fault);
+    if (ok)
+        endpoint_text(&message->peer, worker->peer);
     free(message);
-    return ok || fault_set(fault, "no word from the supervisor");
+    return ok;
 }
 
 // The supervisor has found no mistake in the text and has said what else there was to say.
@@ -180,7 +194,6 @@ static bool configure(struct worker *worker, struct fault *fault)
 
 static bool set_up(struct worker *worker, struct fault *fault)
 {
-    struct endpoint peer;
     if (!configure(worker, fault))
         return false;
     log_set_level(worker->conf->log_level);
@@ -188,9 +201,8 @@ static bool set_up(struct worker *worker, struct fault *fault)
     snprintf(name, sizeof(name), "usher-gate %s", worker->conf->name);
     log_set_name(name);
     log_set_field(LOG_GATE, worker->conf->name);
-    if (!socket_peer(WORKER_SOCKET_FD, &peer))
-        return fault_set(fault, "the portal was gone before the handshake");
-    endpoint_text(&peer, worker->peer);
+    if (!await_begin(worker, fault))
+        return false;
     log_set_field(LOG_PEER, worker->peer);
     const struct node_config config = {.turned = serving_turned, .owner = worker};
     node_init(&worker->node, &worker->loop, &config);
@@ -199,7 +211,7 @@ static bool set_up(struct worker *worker, struct fault *fault)
                                            .who = worker->who,
                                            .timeout_ms = worker->conf->drain_timeout};
     departure_init(&worker->departure);
-    if (!await_locals(worker, fault) || !prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
+    if (!prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
     orders_watch(worker);
     begin(worker);

@@ -34,6 +34,7 @@ TABLE = {
     "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
+    "herald": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp"}),
     "reader": Row(0, DAC_READ_SEARCH, DAC_READ_SEARCH, 1, 2, LOOP | {"unix", "inotify"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
                   {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
@@ -145,6 +146,18 @@ def test_a_worker_that_has_read_nothing(lab, gate):
     assert all(not target.startswith("/") or target.startswith("/dev/") or target.endswith(".log")
                for _, target in descriptors(worker)), "a file"
     silent.close()
+
+
+def test_what_hears_from_balancers(lab, pki, tmp_path):
+    gate = Gate(lab, tmp_path, pki, name="behind", listen="0.0.0.0:4434", extra="Balancers = 10.2.0.0/24").start()
+    with lab.portal.enter():
+        silent = socket.create_connection(("10.3.0.2", 4434), timeout=patience(5))
+    herald = wait_until(lambda: children(gate.pid()), 5, "the herald").pop()
+    wait_until(lambda: proc_number(herald, "Seccomp_filters") == 3, 5, "the herald is sealed")
+    wait_until(lambda: "tcp" in (kind_of(herald, *one) for one in descriptors(herald)), 5, "the connection")
+    judge("herald", herald)
+    silent.close()
+    gate.stop()
 
 
 def test_a_portal_without_a_device(lab, pki, tmp_path, gate):

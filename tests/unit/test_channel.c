@@ -124,6 +124,19 @@ static void test_round_trips(void **state)
     assert_true(decode(room, encode()));
     assert_int_equal(out.lane.id, 70001);
     assert_memory_equal(out.lane.ticket, in.lane.ticket, sizeof(in.lane.ticket));
+    in = (struct channel_message){.type = CHANNEL_PEER, .peer = {.addr = {.version = 4, .bytes = {10, 2}}, .port = 7}};
+    assert_true(decode(room, encode()));
+    assert_true(endpoint_equal(&out.peer, &in.peer));
+    in = (struct channel_message){.type = CHANNEL_CAME, .came = {.id = 70002, .timeout_ms = 10000}};
+    assert_true(decode(room, encode()));
+    assert_true(out.came.id == 70002 && out.came.timeout_ms == 10000);
+    in = (struct channel_message){.type = CHANNEL_WHOSE, .whose = {.id = 70002, .found = FORWARDED_OLD}};
+    assert_true(decode(room, encode()));
+    assert_true(out.whose.id == 70002 && out.whose.found == FORWARDED_OLD);
+    in.whose.found = FORWARDED_PEER;
+    in.whose.peer = (struct endpoint){.addr = {.version = 6, .bytes = {0xfd, [15] = 1}}, .port = 65535};
+    assert_true(decode(room, encode()));
+    assert_true(endpoint_equal(&out.whose.peer, &in.whose.peer));
     in = (struct channel_message){.type = CHANNEL_CARRIED, .carried = 70001};
     assert_true(decode(room, encode()));
     assert_int_equal(out.carried, 70001);
@@ -196,9 +209,10 @@ static void test_descriptors(void **state)
 static void test_wrong_lengths(void **state)
 {
     (void)state;
-    static const enum channel_type types[] = {CHANNEL_LOCALS,      CHANNEL_POLL,   CHANNEL_END,      CHANNEL_UP,
-                                              CHANNEL_REFUSED,     CHANNEL_FACTS,  CHANNEL_FORWARDS, CHANNEL_EXPORT,
-                                              CHANNEL_EXPORT_BACK, CHANNEL_DENIALS};
+    static const enum channel_type types[] = {CHANNEL_LOCALS,      CHANNEL_POLL,    CHANNEL_END,      CHANNEL_UP,
+                                              CHANNEL_REFUSED,     CHANNEL_FACTS,   CHANNEL_FORWARDS, CHANNEL_EXPORT,
+                                              CHANNEL_EXPORT_BACK, CHANNEL_DENIALS, CHANNEL_LANE,     CHANNEL_PEER,
+                                              CHANNEL_CAME,        CHANNEL_WHOSE};
     for (size_t i = 0; i < COUNT(types); i++) {
         in = (struct channel_message){.type = types[i]};
         if (types[i] == CHANNEL_LOCALS) {
@@ -207,6 +221,8 @@ static void test_wrong_lengths(void **state)
         }
         if (types[i] == CHANNEL_DENIALS)
             in.denials.count = 2;
+        if (types[i] == CHANNEL_WHOSE)
+            in.whose.found = FORWARDED_SLOW;
         size_t len = encode();
         for (size_t cut = 1; cut < len; cut++)
             assert_false(decode(room, cut));
@@ -236,6 +252,19 @@ static void test_hostile_bytes(void **state)
     static const uint8_t of_no_version[sizeof(denial)] = {CHANNEL_DENIALS, 1, 6, 5, [20] = 6};
     assert_true(decode(denial, sizeof(denial)));
     assert_false(decode(of_no_version, sizeof(of_no_version)));
+    // Id, what was found, whose. Somebody is named where somebody was found, and nowhere else.
+    static const struct {
+        const char *name;
+        uint8_t bytes[1 + 4 + 1 + 17 + 2];
+    } whose[] = {
+        {"nothing found", {CHANNEL_WHOSE, [5] = FORWARDED_PARTIAL}},
+        {"found what is not known", {CHANNEL_WHOSE, [5] = FORWARDED_COUNT}},
+        {"nobody", {CHANNEL_WHOSE, [5] = FORWARDED_PEER}},
+        {"somebody after all", {CHANNEL_WHOSE, [5] = FORWARDED_OLD, 4}},
+        {"of no version", {CHANNEL_WHOSE, [5] = FORWARDED_PEER, 5}},
+    };
+    for (size_t i = 0; i < COUNT(whose); i++)
+        CASE(whose[i].name, !decode(whose[i].bytes, sizeof(whose[i].bytes)));
     uint8_t text[CHANNEL_TEXT_SIZE + 2];
     memset(text, 'x', sizeof(text));
     text[0] = CHANNEL_END;

@@ -60,6 +60,7 @@ static void test_example_and_defaults(void **state)
     assert_string_equal(conf->access.lines[3].name, "*");
     assert_string_equal(conf->user, "nobody");
     assert_true(conf->replace);
+    assert_int_equal(conf->balancers.count, 0);
     assert_null(conf->dns);
     assert_int_equal(conf->max_unauthenticated, 64);
     assert_int_equal(conf->max_unauthenticated_per_source, 8);
@@ -85,6 +86,12 @@ static void test_refused(void **state)
         {"Enrol = 127.0.0.1:1\nEnrol = 127.0.0.1:1", "", "gate.conf:6: Enrol was given before, in line 5"},
         {"Duplicate = maybe", "", "gate.conf:5: Duplicate: \"maybe\" is neither replace nor allow"},
         {"Listen = gate:4433", "", "gate.conf:5: Listen: \"gate:4433\""},
+        {"Balancers = lb.example.net", "", "gate.conf:5: Balancers: \"lb.example.net\" is not a prefix such as"},
+        {"Balancers = 192.0.2.1/24", "", "gate.conf:5: Balancers: \"192.0.2.1/24\" is not a prefix such as"},
+        {"Balancers = 192.0.2.1, ::/0", "", "gate.conf:5: Balancers: \"::/0\" is everybody: whoever is listed may say"},
+        {"Balancers = 192.0.2.1\nBalancers = 192.0.2.1", "",
+         "gate.conf:6: Balancers: \"192.0.2.1\" is in the list already"},
+        {"Balancers =", "", "gate.conf:5: Balancers has no value"},
         {"DrainTimeout = 0", "", "gate.conf:5: DrainTimeout: "},
         {"DrainTimeout = 8d", "", "gate.conf:5: DrainTimeout: "},
         {"DrainTimeout = 999ms", "", "gate.conf:5: DrainTimeout: "},
