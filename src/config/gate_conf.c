@@ -35,6 +35,7 @@ static bool parse_balancer(void *field, const struct config_entry *entry, const 
 
 static const struct config_key KEYS[] = {
     {"Gate", "Listen", value_endpoints, FIELD(listen), .fallback = "0.0.0.0:4433, [::]:4433", .list = true},
+    {"Gate", "Health", value_endpoints, FIELD(health), .list = true},
     {"Gate", "Balancers", parse_balancer, FIELD(balancers), .list = true},
     {"Gate", "User", value_word, FIELD(user), .fallback = RUN_AS},
     {"Gate", "LogLevel", value_log_level, FIELD(log_level), .fallback = "info"},
@@ -82,6 +83,7 @@ bool gate_conf_parse(struct gate_conf *conf, struct config *config, const struct
 void gate_conf_free(struct gate_conf *conf)
 {
     value_endpoints_fini(&conf->listen);
+    value_endpoints_fini(&conf->health);
     value_prefixes_fini(&conf->balancers);
     credential_keys_fini(&conf->credentials);
     link_tuning_fini(&conf->link);

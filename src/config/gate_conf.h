@@ -14,6 +14,7 @@
 struct gate_conf {
     char name[INSTANCE_NAME_MAX + 1];
     struct value_endpoints listen;
+    struct value_endpoints health;   // where balancers ask how it is
     struct value_prefixes balancers; // who says by a PROXY header whose a connection is
     struct credential_keys credentials;
     struct validity validity; // of what they name; by who has judged them

@@ -19,6 +19,17 @@ static void gather_children(const struct list *children, struct gate_state *out)
     }
 }
 
+// For portals, as long as they may come; then for balancers.
+static void gather_listeners(const struct bequest_parts *parts, struct gate_state *out)
+{
+    size_t count = parts->listeners ? parts->listener_count : 0;
+    out->listeners = memory_new((count + parts->health_count + 1) * sizeof *out->listeners);
+    for (size_t i = 0; i < count; i++)
+        out->listeners[i] = listener_fd(parts->listeners[i]);
+    health_sockets(parts->health, out->listeners + count);
+    out->listener_count = (uint32_t)(count + parts->health_count);
+}
+
 void bequest_gather(const struct bequest_parts *parts, struct gate_state *out)
 {
     *out = (struct gate_state){
@@ -32,13 +43,10 @@ void bequest_gather(const struct bequest_parts *parts, struct gate_state *out)
         .handover = renewal_handover_fd(parts->renewal),
         .previous = -1,
         .asker = -1,
-        .listener_count = parts->listeners ? (uint32_t)parts->listener_count : 0,
         .admission = admission_save(parts->admission),
     };
     snprintf(out->name_or_file, sizeof out->name_or_file, "%s", parts->name_or_file);
-    out->listeners = memory_new((out->listener_count + 1) * sizeof *out->listeners);
-    for (uint32_t i = 0; i < out->listener_count; i++)
-        out->listeners[i] = listener_fd(parts->listeners[i]);
+    gather_listeners(parts, out);
     out->held = handout_save(parts->handout, &out->held_count);
     gather_children(parts->children, out);
 }

@@ -7,6 +7,7 @@
 #include "cli/runtime.h"
 #include "gate/adoption.h"
 #include "gate/handout.h"
+#include "gate/health.h"
 #include "gate/renewal.h"
 #include "gate/state.h"
 #include "os/listener.h"
@@ -18,6 +19,8 @@ struct bequest_parts {
     const struct control *control;
     struct listener *const *listeners; // NULL: it listens no more
     size_t listener_count;
+    const struct health *health;
+    size_t health_count;
     const struct renewal *renewal;
     const struct handout *handout;
     struct admission *admission;

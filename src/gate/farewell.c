@@ -31,6 +31,8 @@ void farewell_begin(struct supervisor *supervisor)
     supervisor->stopping = true;
     notify_stopping();
     farewell_stop_listening(supervisor);
+    health_free(supervisor->health);
+    supervisor->health = NULL;
     if (!supervisor->child_count)
         uv_stop(&supervisor->loop);
     list_for_each(node, &supervisor->children)

@@ -39,7 +39,7 @@ static void note_replacement(struct child *child, const struct child *other)
                     text_escape(name, sizeof(name), child->name));
 }
 
-static size_t count_portals(const struct supervisor *supervisor)
+size_t portals_count(const struct supervisor *supervisor)
 {
     size_t count = 0;
     list_for_each(node, &supervisor->children) {
@@ -63,7 +63,7 @@ static void portal_up(void *owner, struct child *child)
         child_end(other, TUNNEL_REPLACED);
         note_replacement(child, other);
     }
-    if (count_portals(supervisor) > renewal_conf(supervisor->renewal)->max_portals) {
+    if (portals_count(supervisor) > renewal_conf(supervisor->renewal)->max_portals) {
         refusals_tell(&supervisor->capped, &child->peer, "MaxPortals is reached");
         child_end(child, "MaxPortals of the gate is reached");
     }

@@ -119,6 +119,8 @@ static struct bequest_parts parts_of(struct supervisor *supervisor)
         .control = supervisor->control,
         .listeners = supervisor->listeners,
         .listener_count = supervisor->conf->listen.count,
+        .health = supervisor->health,
+        .health_count = supervisor->conf->health.count,
         .renewal = supervisor->renewal,
         .handout = supervisor->handout,
         .admission = supervisor->admission,
@@ -141,14 +143,42 @@ static void leave(void *owner)
     arrivals_rest(supervisor->arrivals);
 }
 
+static bool takes_more(void *owner)
+{
+    const struct supervisor *supervisor = owner;
+    return !supervisor->retiring;
+}
+
+static uint64_t load(void *owner, uint64_t *most)
+{
+    const struct supervisor *supervisor = owner;
+    *most = renewal_conf(supervisor->renewal)->max_portals;
+    return portals_count(supervisor);
+}
+
+static bool tell_health(struct supervisor *supervisor, const int *sockets, struct fault *fault)
+{
+    const struct health_config config = {.loop = &supervisor->loop,
+                                         .at = &supervisor->conf->health,
+                                         .sockets = sockets,
+                                         .takes_more = takes_more,
+                                         .load = load,
+                                         .owner = supervisor};
+    supervisor->health = health_new(&config, fault);
+    return supervisor->health;
+}
+
 static bool start_listening(struct supervisor *supervisor, struct fault *fault)
 {
     const struct value_endpoints *listen = &supervisor->conf->listen;
     const struct gate_state *left = supervisor->legacy ? supervisor->legacy->state : NULL;
+    size_t count = left && left->retiring ? 0 : listen->count;
+    if (left && left->listener_count != count + supervisor->conf->health.count)
+        return fault_set(fault, "it was left other sockets to listen on than it knows of");
+    if (!tell_health(supervisor, left ? left->listeners + count : NULL, fault))
+        return false;
     if (left && left->retiring)
         return true;
-    if (left && left->listener_count != listen->count)
-        return fault_set(fault, "it was left other sockets to listen on than it knows of");
     supervisor->listeners = memory_new((listen->count + 1) * sizeof(*supervisor->listeners));
     for (size_t i = 0; i < listen->count; i++) {
         int fd = left ? left->listeners[i] : socket_listen(&listen->items[i], BACKLOG, fault);
@@ -339,6 +369,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
 static void finish(struct supervisor *supervisor)
 {
     farewell_stop_listening(supervisor);
+    health_free(supervisor->health);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
     renewal_free(supervisor->renewal);
@@ -385,6 +416,8 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
         char text[ENDPOINT_TEXT_SIZE];
         for (size_t i = 0; !legacy && i < conf->listen.count; i++)
             log_info("listening on %s", endpoint_text(&conf->listen.items[i], text));
+        for (size_t i = 0; !legacy && i < conf->health.count; i++)
+            log_info("tells balancers how it is on %s", endpoint_text(&conf->health.items[i], text));
         if (legacy)
             begin_anew(&supervisor);
         notify_ready();

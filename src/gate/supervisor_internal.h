@@ -14,6 +14,7 @@
 #include "gate/drainage.h"
 #include "gate/exports.h"
 #include "gate/handout.h"
+#include "gate/health.h"
 #include "gate/refusals.h"
 #include "gate/renewal.h"
 #include "gate/survey.h"
@@ -38,7 +39,8 @@ struct supervisor {
     struct adoption *adoption;
     struct arrivals *arrivals;
     struct drainage *drainage;
-    struct listener **listeners;
+    struct listener **listeners; // NULL: it listens no more
+    struct health *health;
     struct netlink *nl;
     uv_poll_t news;
     uv_signal_t terminate, interrupt, hangup, user2;

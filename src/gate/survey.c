@@ -76,12 +76,12 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
     facts_end(facts);
 }
 
-static void tell_listen(const struct survey *survey, struct facts *facts)
+static void tell_sockets(const struct value_endpoints *at, const char *name, const char *help, struct facts *facts)
 {
     char text[ENDPOINT_TEXT_SIZE];
-    facts_list(facts, "listen");
-    for (size_t i = 0; i < survey->conf->listen.count; i++)
-        facts_text(facts, "", "where portals may connect to", endpoint_text(&survey->conf->listen.items[i], text));
+    facts_list(facts, name);
+    for (size_t i = 0; i < at->count; i++)
+        facts_text(facts, "", help, endpoint_text(&at->items[i], text));
     facts_end(facts);
 }
 
@@ -115,7 +115,9 @@ static void describe_gate(const void *part, struct facts *facts)
     facts_gauge(facts, "since", "when it started", FACT_UNIX_SECONDS, (uint64_t)survey->since);
     facts_text(facts, "version", "of the program that runs", version_text);
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
-    tell_listen(survey, facts);
+    tell_sockets(&survey->conf->listen, "listen", "where portals may connect to", facts);
+    if (survey->conf->health.count)
+        tell_sockets(&survey->conf->health, "health", "where balancers are told how it is", facts);
     tell_portals(survey, facts);
     denials_describe(survey->denials, survey->file, facts);
     validity_describe(&renewal_conf(survey->renewal)->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);

@@ -16,6 +16,7 @@ from lab import BUILD, patience, wait_until
 from peer import Peer
 from programs import Gate
 from test_processes import children
+from test_upgrade import Upgradable
 
 BALANCER, ELSEWHERE = "10.3.0.1", "10.2.0.2"
 WHERE = ("10.3.0.2", 4433)
@@ -257,6 +258,46 @@ def test_another_list(lab, pki, gate):
         lab.gate.run(BUILD / "usher-gate", "reload", gate.name)
     wait_until(lambda: not there(gate), 5, "its end")
     Passed(lab, pki, passed_on("198.51.100.14")).close()
+
+
+def how_it_is(lab, where=("10.3.0.2", 4480)):
+    with lab.wan.enter(), socket.create_connection(where, timeout=patience(5)) as asking:
+        said = b""
+        while part := asking.recv(100):
+            said += part
+        return said.decode()
+
+
+def test_how_it_is(lab, pki, tmp_path):
+    """By how many of MaxPortals are there; while it drains, also to the program after an upgrade; and not while it goes."""
+    gate = Upgradable(lab, tmp_path, pki, name="asked", listen="0.0.0.0:4434", extra=KEYS + "Health = 10.3.0.2:4480\nMaxPortals = 2")
+    gate.start()
+    assert gate.status()["health"] == ["10.3.0.2:4480"]
+    peers = []
+    try:
+        assert how_it_is(lab) == "ready up 100%\n"
+        for expected in ("ready up 100%\n", "ready up 0%\n"):
+            peers.append(Passed(lab, pki, passed_on("198.51.100.16", 1000 + len(peers)), ("10.3.0.2", 4434)))
+            assert peers[-1].open(6, "10.73.0.66", 80) == (None, "denied: not permitted")
+            assert how_it_is(lab) == expected
+        with lab.wan.enter():  # who asks and never listens, or goes at once, costs nothing
+            asking = [socket.create_connection(("10.3.0.2", 4480)) for _ in range(200)]
+        assert how_it_is(lab) == "ready up 0%\n"
+        for sock in asking:
+            sock.close()
+        for turn in range(2):
+            gate.exchange()
+            assert gate.upgrade().stdout.startswith("upgraded: ")
+            assert how_it_is(lab) == ("drain\n" if turn else "ready up 100%\n")
+            if not turn:
+                lab.gate.run(BUILD / "usher-gate", "drain", gate.name)
+                assert how_it_is(lab) == "drain\n"
+    finally:
+        gate.kill(signal.SIGTERM)
+        for peer in peers:
+            peer.close()
+    with pytest.raises(ConnectionRefusedError):
+        how_it_is(lab)
 
 
 def test_a_gate_that_goes(lab, pki, tmp_path):
