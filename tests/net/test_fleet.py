@@ -51,9 +51,9 @@ backend gates
 class Balancer:
     """HAProxy on the wan host, as doc/tutorials/fleet.md has it."""
 
-    def __init__(self, host, directory):
+    def __init__(self, host, directory, gates=GATES):
         self.host, self.socket = host, directory / "haproxy.sock"
-        servers = "".join(f"    server gate{n} 10.3.0.2:{4433 + n} agent-port {4480 + n}\n" for n in range(GATES))
+        servers = "".join(f"    server gate{n} 10.3.0.2:{4433 + n} agent-port {4480 + n}\n" for n in range(gates))
         self.log = directory / "haproxy.log"
         (directory / "haproxy.cfg").write_text(CONFIG.format(directory=directory) + servers)
         with open(self.log, "wb") as log:

@@ -2,9 +2,11 @@
 """libusher by ctypes, as a program in another language has it: usher_client.py LIBRARY SCENARIO ARGUMENT... prints what the
 test wants to know. Nothing of it knows the tests' rooms; it runs in one of their namespaces."""
 
+import concurrent.futures
 import ctypes
 import errno
 import os
+import resource
 import signal
 import socket
 import sys
@@ -228,6 +230,34 @@ def several(library, *names):
         print(exchange(sock, b"still").decode())
     ushers[1].close()
     print(len(inventory()[1]), bad)
+
+
+def fleet(library, directory, first, count, parallel):
+    """COUNT portals from FIRST on, each with a file and a tunnel of its own, so many at a time. Then what each line asks for: as many
+    flows of each to HOST PORT, which stay; that each flow carries a byte there and back; the end."""
+    resource.setrlimit(resource.RLIMIT_NOFILE, [resource.getrlimit(resource.RLIMIT_NOFILE)[1]] * 2)
+    pool, socks = concurrent.futures.ThreadPoolExecutor(int(parallel)), []
+
+    def connect(number):
+        begun = time.monotonic()
+        return library.connect(f"{directory}/{number}.conf", 60000), time.monotonic() - begun
+
+    begun = time.monotonic()
+    ushers, times = zip(*pool.map(connect, range(int(first), int(first) + int(count))))
+    print(time.monotonic() - begun, max(times), flush=True)
+    for line in sys.stdin:
+        what, *words = line.split()
+        begun = time.monotonic()
+        if what == "flows":
+            flows, host, port = words
+            socks += pool.map(lambda usher: usher.tcp(host, port, 60000), ushers * int(flows))
+        elif what == "echo":
+            for sock in socks:
+                sock.sendall(b"x")
+            assert all(sock.recv(1) == b"x" for sock in socks)
+        print(time.monotonic() - begun, flush=True)
+    for usher in ushers:
+        usher.close()
 
 
 def wrong(library, how, name, timeout):
