@@ -51,6 +51,7 @@ static const struct config_key KEYS[] = {
     CONFIG_BOUNDED("Gate", "ConnectTimeout", value_duration, FIELD(connect_timeout), "10s", 100, 120000),
     CONFIG_BOUNDED("Gate", "UdpTimeout", value_duration, FIELD(udp_idle), "120s", 1000, 86400000),
     CONFIG_BOUNDED("Gate", "DnsTimeout", value_duration, FIELD(dns_idle), "10s", 1000, 3600000),
+    {"Gate", "Audit", value_path, FIELD(audit), .fallback = NULL},
     {"Gate", "TellOrigin", value_switch, FIELD(tell_origin), .fallback = "no"},
     {"Gate", "Enrol", access_enrol, FIELD(access), .fallback = NULL},
     CONFIG_BOUNDED("Gate", "DrainTimeout", value_duration, FIELD(drain_timeout), "1h", 1000, 7 * 86400000),
@@ -91,5 +92,6 @@ void gate_conf_free(struct gate_conf *conf)
     access_fini(&conf->access);
     free(conf->user);
     free(conf->dns);
+    free(conf->audit);
     free(conf);
 }

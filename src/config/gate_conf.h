@@ -32,6 +32,7 @@ struct gate_conf {
     uint64_t max_connecting;                      // sessions of one portal that wait for their far end
     uint64_t opens_per_second, opens_burst;       // of one portal; 0: no limit
     uint64_t connect_timeout, udp_idle, dns_idle; // ms
+    char *audit;                                  // file with a line for each session; NULL: none
     bool tell_origin;                             // to portals, who asked for a flow into what they export
     uint64_t drain_timeout;                       // ms that sessions of a tunnel have that is to end with its last one
 };

@@ -71,6 +71,7 @@ struct edge_host {
     void (*open)(struct edge *edge, struct opening *opening);
     void (*wake)(struct edge *edge);
     bool (*is_led)(const struct edge *edge, uint16_t protocol, const struct endpoint *to);
+    void (*reached)(const struct edge *edge, const struct usher_session *session, const struct endpoint *to);
 };
 
 // First in each edge's own structure. Zeroed but for `kind`.
@@ -97,6 +98,14 @@ static inline void edge_open(struct edge *edge, struct opening *opening)
 static inline bool edge_is_led(const struct edge *edge, uint16_t protocol, const struct endpoint *to)
 {
     return edge->host->is_led(edge, protocol, to);
+}
+
+// For accounts: where a session of the peer's goes, or was to go, as far as that is known; before it is answered, and again if
+// it is refused later. Version 0 of `to`: its name was refused as such.
+static inline void edge_reached(const struct edge *edge, const struct usher_session *session, const struct endpoint *to)
+{
+    if (edge->host->reached)
+        edge->host->reached(edge, session, to);
 }
 
 // A turn must be run before the loop sleeps. Only a flag is set.

@@ -24,6 +24,7 @@ struct exchange {
     const struct policy *policy; // NULL: nothing is allowed
     struct judge judge;          // by that
     struct denials *denials;     // what it has refused
+    struct accounts *accounts;   // NULL: nobody wants any
     struct exchange_counters counters;
 };
 
@@ -69,6 +70,10 @@ static void open_through(struct exchange *exchange, struct edge *edge, struct op
     opening->session = usher_session_open(engine, &want->open, want->ops, opening);
     if (opening->session) {
         usher_session_say_origin(opening->session, &want->origin);
+        if (exchange->accounts) {
+            accounts_via(exchange->accounts, opening->session, edge->kind->name);
+            accounts_from(exchange->accounts, opening->session, &want->origin);
+        }
         edge->kind->placed(opening);
     } else
         refuse_later(exchange, &edge->refused, opening);
@@ -98,6 +103,13 @@ static void wake_for(struct edge *edge)
 {
     struct exchange *exchange = edge->exchange;
     exchange->config.wake(exchange->config.owner);
+}
+
+static void reached(const struct edge *edge, const struct usher_session *session, const struct endpoint *to)
+{
+    const struct exchange *exchange = edge->exchange;
+    if (exchange->accounts)
+        accounts_reached(exchange->accounts, session, to, exchange->policy);
 }
 
 static void refuse(struct exchange *exchange, struct edge *edge, struct opening *opening, enum usher_word word,
@@ -205,12 +217,13 @@ void exchange_free(struct exchange *exchange)
         edge->kind->stop(edge);
     }
     denials_free(exchange->denials);
+    accounts_free(exchange->accounts);
     uv_close((uv_handle_t *)&exchange->alarm, on_closed);
 }
 
 void exchange_add(struct exchange *exchange, struct edge *edge)
 {
-    static const struct edge_host host = {.open = open_for, .wake = wake_for, .is_led = is_led};
+    static const struct edge_host host = {.open = open_for, .wake = wake_for, .is_led = is_led, .reached = reached};
     edge->host = &host;
     edge->exchange = exchange;
     list_init(&edge->refused);
@@ -255,9 +268,31 @@ static void open_held(struct exchange *exchange)
     }
 }
 
+static uint64_t now_ms(void *loop)
+{
+    return uv_now(loop);
+}
+
+static void account_for(const struct exchange *exchange, struct usher_engine *engine)
+{
+    if (engine)
+        usher_engine_keep_account(engine, exchange->accounts ? &accounts_ops : NULL, exchange->accounts);
+}
+
+void exchange_keep_accounts(struct exchange *exchange, account_told *told, void *owner)
+{
+    struct accounts *before = exchange->accounts;
+    if (!before == !told)
+        return;
+    exchange->accounts = told ? accounts_new(now_ms, exchange->loop, told, owner) : NULL;
+    account_for(exchange, exchange->engine);
+    accounts_free(before);
+}
+
 void exchange_attach(struct exchange *exchange, struct usher_engine *engine)
 {
     exchange->engine = engine;
+    account_for(exchange, engine);
     exchange->paused = false;
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
@@ -289,6 +324,8 @@ void exchange_opened(struct exchange *exchange, struct usher_session *session, c
         struct edge *edge = edge_of(node);
         if (!edge->kind->serves || !edge->kind->serves(edge, open->protocol))
             continue;
+        if (exchange->accounts)
+            accounts_via(exchange->accounts, session, edge->kind->name);
         edge->kind->adopt(edge, session, open);
         return;
     }

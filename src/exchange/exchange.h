@@ -6,6 +6,7 @@
 
 #include "edge/edge.h"
 #include "edge/judge.h"
+#include "exchange/accounts.h"
 #include "exchange/guide.h"
 #include "exchange/policy/policy.h"
 #include "usher/engine.h"
@@ -50,6 +51,9 @@ const struct judge *exchange_judge(const struct exchange *exchange);
 // What was refused by them.
 struct denials;
 struct denials *exchange_denials(const struct exchange *exchange);
+
+// Tells of each session how it ended (exchange/accounts.h), of those that begin from now on. NULL: no more.
+void exchange_keep_accounts(struct exchange *exchange, account_told *told, void *owner);
 
 // A tunnel is up: what was held is opened through it. Before it goes, its engine ends every session, then exchange_detach.
 // One that is left for another one is detached as well, and its sessions go on.

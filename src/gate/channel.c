@@ -163,6 +163,24 @@ static void get_facts(struct reader *r, struct channel_message *out)
     memcpy(out->facts.bytes, bytes, len);
 }
 
+static void get_audit(struct reader *r, struct channel_message *out)
+{
+    struct audit_record record;
+    out->audit.lost = reader_u32(r);
+    size_t len = reader_left(r);
+    const uint8_t *bytes = reader_bytes(r, len);
+    if (r->failed || len > sizeof out->audit.bytes) {
+        r->failed = true;
+        return;
+    }
+    struct reader check = reader_over(bytes, len);
+    while (reader_left(&check) && audit_record_read(&check, &record))
+        ;
+    r->failed |= check.failed;
+    out->audit.len = len;
+    memcpy(out->audit.bytes, bytes, len);
+}
+
 size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size)
 {
     struct writer w = writer_over(room, size);
@@ -203,6 +221,10 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         break;
     case CHANNEL_DRAIN:
         writer_u64(&w, message->drain.timeout_ms);
+        break;
+    case CHANNEL_AUDIT:
+        writer_u32(&w, message->audit.lost);
+        writer_bytes(&w, message->audit.bytes, message->audit.len);
         break;
     case CHANNEL_NEWS:
         writer_u32(&w, message->news.size);
@@ -278,6 +300,9 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
     case CHANNEL_DRAIN:
         out->drain.timeout_ms = reader_u64(&r);
         break;
+    case CHANNEL_AUDIT:
+        get_audit(&r, out);
+        break;
     case CHANNEL_NEWS:
         out->news.size = reader_u32(&r);
         break;
@@ -318,7 +343,7 @@ union fds_room {
     char bytes[CMSG_SPACE(CHANNEL_FDS_MAX * sizeof(int))];
 };
 
-bool channel_send_fds(int fd, const struct channel_message *message, const int *fds, size_t count)
+static bool send_with(int fd, const struct channel_message *message, const int *fds, size_t count, int flags)
 {
     uint8_t room[CHANNEL_BYTES_MAX];
     union fds_room control = {0};
@@ -336,7 +361,17 @@ bool channel_send_fds(int fd, const struct channel_message *message, const int *
             .cmsg_level = SOL_SOCKET, .cmsg_type = SCM_RIGHTS, .cmsg_len = CMSG_LEN(count * sizeof *fds)};
         memcpy(CMSG_DATA(c), fds, count * sizeof *fds);
     }
-    return sendmsg(fd, &header, MSG_NOSIGNAL) == (ssize_t)iov.iov_len;
+    return sendmsg(fd, &header, MSG_NOSIGNAL | flags) == (ssize_t)iov.iov_len;
+}
+
+bool channel_send_fds(int fd, const struct channel_message *message, const int *fds, size_t count)
+{
+    return send_with(fd, message, fds, count, 0);
+}
+
+bool channel_try_send(int fd, const struct channel_message *message)
+{
+    return send_with(fd, message, NULL, 0, MSG_DONTWAIT);
 }
 
 bool channel_send(int fd, const struct channel_message *message)

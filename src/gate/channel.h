@@ -6,6 +6,7 @@
 
 #include "base/address.h"
 #include "exchange/policy/policy.h"
+#include "gate/audit/record.h"
 #include "gate/facts_wire.h"
 #include "gate/forwarded.h"
 #include "link/tls/tls.h"
@@ -22,6 +23,7 @@ enum {
     CHANNEL_HOST_SIZE = 256,   // a host name of USHER_HOST_MAX
     CHANNEL_FDS_MAX = 250,     // of one message; what the kernel takes is 253 (SCM_MAX_FD)
     CHANNEL_DENIALS_MAX = 16,  // of one message
+    CHANNEL_AUDIT_MAX = 32768, // bytes of records in one message
     CHANNEL_EXPORT_MTU = 1500, // bytes, of an export's device: as others have; segments come whole all the same (TSO)
 };
 
@@ -62,6 +64,8 @@ enum channel_type {
     // To a herald (gate/herald.h), with a connection, and its answer.
     CHANNEL_CAME,
     CHANNEL_WHOSE,
+    // To the supervisor: what is to be written to the audit file, and how much could not be kept for it.
+    CHANNEL_AUDIT,
 };
 
 // As in exchange/denials.h, whose portal it is is known.
@@ -118,6 +122,11 @@ struct channel_message {
         } lane;
         uint32_t carried; // id
         struct {
+            uint32_t lost; // records
+            size_t len;
+            uint8_t bytes[CHANNEL_AUDIT_MAX]; // records, as gate/audit/record.h writes them
+        } audit;
+        struct {
             uint64_t timeout_ms; // after which its sessions are cut off
         } drain;
         struct endpoint peer;
@@ -142,6 +151,8 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
 
 // False with errno; EAGAIN when the other end does not read.
 bool channel_send(int fd, const struct channel_message *message);
+// The same without waiting for room: EAGAIN then.
+bool channel_try_send(int fd, const struct channel_message *message);
 // With descriptors, which stay the caller's.
 bool channel_send_fds(int fd, const struct channel_message *message, const int *fds, size_t count);
 

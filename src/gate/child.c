@@ -22,6 +22,9 @@
 enum { FAREWELL_MS = 3000 }; // a worker's tunnel_end needs 1 s at most
 // Messages with what was refused; an honest worker has no more than four a second, and four each time it is asked.
 enum { DENIALS_PER_SECOND = 64, DENIALS_BURST = 256 };
+// Messages for the audit file. They are gathered: so many are 30,000 sessions a second, and the end of all that a tunnel has.
+enum { AUDIT_PER_SECOND = 300, AUDIT_BURST = 1000 };
+enum { MESSAGES_BUDGET = 32 }; // of one worker, before others have their turn
 
 void child_close_socket(struct child *child)
 {
@@ -113,6 +116,8 @@ static bool act_on(struct child *child, const struct channel_message *message)
         take_leaving(child);
     else if (message->type == CHANNEL_FACTS && child->polled)
         take_facts(child, message);
+    else if (message->type == CHANNEL_AUDIT && child->up && bucket_take(&child->audit, clock_now()))
+        child->ops->audited(child->owner, child, message);
     else if (message->type == CHANNEL_DENIALS && child->up && bucket_take(&child->denials, clock_now()))
         take_denials(child, message);
     else
@@ -124,11 +129,13 @@ static enum channel_result hear(struct child *child)
 {
     struct channel_message *message = memory_new(sizeof *message);
     enum channel_result result;
-    while ((result = channel_receive(child->channel_fd, message)) == CHANNEL_TAKEN)
-        if (!act_on(child, message)) {
+    for (unsigned i = 0; (result = channel_receive(child->channel_fd, message)) == CHANNEL_TAKEN; i++) {
+        if (!act_on(child, message))
             result = CHANNEL_BROKEN;
-            break;
-        }
+        else if (i < MESSAGES_BUDGET || child->gone)
+            continue;
+        break;
+    }
     free(message);
     return result;
 }
@@ -139,7 +146,7 @@ static void channel_event(uv_poll_t *poll, int status, int events)
     (void)status;
     (void)events;
     enum channel_result result = hear(child);
-    if (result == CHANNEL_EMPTY)
+    if (result == CHANNEL_EMPTY || result == CHANNEL_TAKEN)
         return;
     uv_poll_stop(poll);
     if (result == CHANNEL_BROKEN)
@@ -299,6 +306,12 @@ static void tell_peer(struct child *child)
     free(message);
 }
 
+static void init_buckets(struct child *child)
+{
+    bucket_init(&child->denials, DENIALS_PER_SECOND, DENIALS_BURST, clock_now());
+    bucket_init(&child->audit, AUDIT_PER_SECOND, AUDIT_BURST, clock_now());
+}
+
 struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
                         const struct channel_message *locals, const struct child_ops *ops, void *owner,
                         struct fault *fault)
@@ -313,7 +326,7 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
     *child = (struct child){
         .peer = *peer, .since = time(NULL), .channel_fd = ends[0], .socket_fd = fd, .ops = ops, .owner = owner};
     list_init(&child->node);
-    bucket_init(&child->denials, DENIALS_PER_SECOND, DENIALS_BURST, clock_now());
+    init_buckets(child);
     child->process.data = child->channel.data = child->patience.data = child;
     child->handles = 3;
     int error = spawn(child, loop, fd, ends[1], handover_fd);
@@ -363,6 +376,7 @@ struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool s
         return NULL;
     }
     list_init(&child->node);
+    init_buckets(child);
     child->channel.data = child->patience.data = child;
     child->handles = 2;
     uv_timer_init(loop, &child->patience);

@@ -26,6 +26,7 @@ struct child_ops {
     bool (*ticket)(void *owner, struct child *child, const uint8_t *number);
     bool (*shown)(void *owner, struct child *child, const uint8_t *number);
     bool (*carried)(void *owner, struct child *child, uint32_t id);
+    void (*audited)(void *owner, struct child *child, const struct channel_message *message); // a CHANNEL_AUDIT
     void (*leaving)(void *owner, struct child *child); // its portal wants the tunnel to end with its last session
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
@@ -65,6 +66,8 @@ struct child {
     usec_t expires;
     uint32_t sessions;
     uint64_t bytes_in, bytes_out;
+    bool told_down;        // for the audit file: it has said that its tunnel is over
+    struct bucket audit;   // how many messages for that file it may send
     struct bucket denials; // how many messages of them it may send
     uint8_t *facts;        // of its parts, as gate/facts_wire.h reads them
     size_t facts_len;

@@ -3,6 +3,7 @@
 #include "gate/departure.h"
 
 #include "base/memory.h"
+#include "gate/accounting.h"
 #include "gate/channel.h"
 #include "os/clock.h"
 #include "os/log.h"
@@ -96,6 +97,7 @@ void departure_turn(struct departure *departure, usec_t now)
     const char *why = due(departure, now);
     if (why) {
         departure->over = true;
+        accounting_ends(departure->accounting, AUDIT_DRAINED);
         tunnel_end(departure->tunnel, why);
         return;
     }

@@ -5,6 +5,7 @@
 #define GATE_DEPARTURE_H
 
 #include "edge/control/session.h"
+#include "gate/accounting.h"
 #include "link/tunnel/tunnel.h"
 
 enum {
@@ -13,11 +14,12 @@ enum {
     DEPARTURE_IDLE_MS = 30 * 1000,
 };
 
-// Embedded in the worker, zeroed but for the first three.
+// Embedded in the worker, zeroed but for the first four.
 struct departure {
     uv_loop_t *loop;
-    int channel;     // the supervisor is told when the portal wants it
-    const char *who; // for log lines
+    int channel;                   // the supervisor is told when the portal wants it
+    const char *who;               // for log lines
+    struct accounting *accounting; // of the same worker, who sets it
     struct tunnel *tunnel;
     struct control_session *control; // NULL: not logged in yet
     bool begun, told, peer_left, over;

@@ -7,6 +7,7 @@
 #include "cli/query.h"
 #include "cli/runtime.h"
 #include "cli/top/top.h"
+#include "gate/audit/writer.h"
 #include "gate/bundle.h"
 #include "gate/explain.h"
 #include "gate/handout.h"
@@ -21,6 +22,7 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in the foreground\n"
@@ -133,6 +135,18 @@ static int run(const struct command_line *line)
     return ok ? EXIT_DONE : EXIT_FAILED;
 }
 
+// Only what is wrong with it.
+static void print_audit(FILE *out, const struct json_t *audit)
+{
+    char file[512], lost[32], error[128];
+    query_text(file, sizeof(file), audit, "file", QUERY_TEXT);
+    query_text(lost, sizeof(lost), audit, "lines_lost", QUERY_NUMBER);
+    if (strcmp(query_text(error, sizeof(error), audit, "error", QUERY_TEXT), "-"))
+        fprintf(out, "  cannot write %s: %s\n", file, error);
+    if (atoi(lost))
+        fprintf(out, "  lines that are not in %s: %s\n", file, lost);
+}
+
 static void print_status(FILE *out, const struct json_t *status)
 {
     static const struct query_column columns[] = {
@@ -158,6 +172,7 @@ static void print_status(FILE *out, const struct json_t *status)
         fprintf(out, "  no portal is connected\n");
     query_lines(out, "  refused: ", query_part(status, "refused"));
     denials_print_count(out, status, "usher-gate");
+    print_audit(out, query_part(status, "audit"));
     expiry_print(out, status);
 }
 
@@ -326,6 +341,12 @@ static int herald(const struct command_line *line)
     return herald_main(line->argument);
 }
 
+// Nor this: what it starts for the audit file.
+static int audit_writer(const struct command_line *line)
+{
+    return audit_writer_main(line->argument, line->more[0]);
+}
+
 // Nor this: what a running gate asks of the program that is to take its place.
 static int stand_in(const struct command_line *line)
 {
@@ -348,6 +369,8 @@ static const struct command COMMANDS[] = {
     {"drain", drain, .takes_json = true, .takes_argument = true},
     {"end", end, .takes_json = true, .takes_argument = true, .needs_argument = true},
     {UPGRADE_TRIAL, stand_in, .takes_argument = false},
+    {AUDIT_WRITER_COMMAND, audit_writer, .takes_argument = true, .needs_argument = true, .takes_more = 1,
+     .needs_more = 1},
     {WORKER_COMMAND, worker, .takes_argument = false},
     {HERALD_COMMAND, herald, .takes_argument = true, .needs_argument = true},
 };

@@ -3,6 +3,7 @@
 
 #include "base/memory.h"
 #include "gate/worker_internal.h"
+#include "gate/worker_start.h"
 #include "os/log.h"
 
 #include <assert.h>
@@ -42,6 +43,12 @@ static void replace_identity(struct worker *worker, struct tls_identity *identit
     worker->identity = identity;
 }
 
+static void turn_out(struct worker *worker, const char *why)
+{
+    accounting_ends(&worker->accounting, AUDIT_REVOKED);
+    tunnel_end(worker->tunnel, why);
+}
+
 void news_heed(struct worker *worker)
 {
     struct handover *news = &worker->news;
@@ -49,11 +56,12 @@ void news_heed(struct worker *worker)
     struct fault why;
     assert(conf);
     log_set_level(conf->log_level);
+    accounting_set(&worker->accounting, worker->node.exchange, conf->audit, WORKER_CHANNEL_FD);
     struct tls_identity *identity = standing_identity(news, conf, &why);
     if (identity && standing_lasts(tunnel_tls(worker->tunnel), identity, conf, &worker->conf->access, &why))
         judge_anew(worker, &conf->access);
     else
-        tunnel_end(worker->tunnel, why.text);
+        turn_out(worker, why.text);
     if (identity)
         replace_identity(worker, identity);
     gate_conf_free(conf);

@@ -57,6 +57,7 @@ static void act_on(struct worker *worker, const struct channel_message *message,
             uv_stop(&worker->loop);
             break;
         }
+        accounting_ends(&worker->accounting, AUDIT_ENDED);
         tunnel_end(worker->tunnel, message->text);
         node_wake(&worker->node);
         break;

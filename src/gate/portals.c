@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "gate/farewell.h"
+#include "gate/recording.h"
 #include "gate/supervisor_internal.h"
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
@@ -53,6 +54,7 @@ static void portal_up(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
     char name[TLS_NAME_SIZE];
+    recording_up(supervisor->trail, child);
     admission_proved(supervisor->admission, child->ticket, clock_now());
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
@@ -70,6 +72,12 @@ static void portal_up(void *owner, struct child *child)
     handout_look(supervisor->handout);
 }
 
+static void portal_audited(void *owner, struct child *child, const struct channel_message *message)
+{
+    struct supervisor *supervisor = owner;
+    recording_told(supervisor->trail, child, message);
+}
+
 static bool portal_ticket(void *owner, struct child *child, const uint8_t *number)
 {
     struct supervisor *supervisor = owner;
@@ -85,7 +93,10 @@ static bool portal_shown(void *owner, struct child *child, const uint8_t *number
 static bool portal_carried(void *owner, struct child *child, uint32_t id)
 {
     struct supervisor *supervisor = owner;
-    return adoption_carried(supervisor->adoption, child, id);
+    bool ok = adoption_carried(supervisor->adoption, child, id);
+    if (ok)
+        recording_resumed(supervisor->trail, child);
+    return ok;
 }
 
 static void portal_refused(void *owner, struct child *child, const char *why)
@@ -125,6 +136,7 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     struct supervisor *supervisor = owner;
     char text[ENDPOINT_TEXT_SIZE];
     endpoint_text(&child->peer, text);
+    recording_gone(supervisor->trail, child, signal);
     adoption_ended(supervisor->adoption, child);
     admission_leave(supervisor->admission, child->ticket, clock_now());
     if (is_crash(signal))
@@ -155,6 +167,7 @@ const struct child_ops portals_ops = {
     .ticket = portal_ticket,
     .shown = portal_shown,
     .carried = portal_carried,
+    .audited = portal_audited,
     .leaving = portal_leaving,
     .ended = portal_ended,
 };

@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "gate/farewell.h"
+#include "gate/recording.h"
 #include "gate/supervisor_internal.h"
 #include "os/log.h"
 
@@ -73,10 +74,21 @@ static void retire(struct supervisor *supervisor, struct control_request *reques
         farewell_begin(supervisor);
 }
 
+// What changes nothing is nobody's business.
+static void record_act(struct supervisor *supervisor, const char *line, const struct control_request *request)
+{
+    static const char *const acts[] = {"reload", "end", "upgrade", "drain", "down"};
+    size_t len = strcspn(line, " ");
+    for (size_t i = 0; i < sizeof acts / sizeof acts[0]; i++)
+        if (len == strlen(acts[i]) && !strncmp(line, acts[i], len))
+            recording_act(supervisor->trail, request, acts[i], line[len] ? line + len + 1 : NULL);
+}
+
 void requests_answer(void *owner, const char *line, struct control_request *request)
 {
     static const char end[] = "end ";
     struct supervisor *supervisor = owner;
+    record_act(supervisor, line, request);
     if (!strcmp(line, "status")) {
         survey_request(supervisor->survey, request);
     } else if (!strcmp(line, "denials")) {

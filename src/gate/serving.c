@@ -77,6 +77,7 @@ static void tunnel_paused(void *owner, const char *why)
 {
     struct worker *worker = owner;
     node_tunnel_paused(&worker->node);
+    accounting_paused(&worker->accounting, why);
     log_info("%s: connection lost, the tunnel waits for another: %s", worker->who, why);
 }
 
@@ -125,6 +126,7 @@ static void tunnel_came(void *owner)
                                            .node = &worker->node,
                                            .portal = worker->portal,
                                            .who = worker->who};
+    accounting_set(&worker->accounting, worker->node.exchange, conf->audit, WORKER_CHANNEL_FD);
     node_tunnel_came(&worker->node, worker->tunnel);
     log_set_field(LOG_PORTAL, tls_peer_name(tls));
     log_set_field(LOG_CERT_SERIAL, tls_peer_serial(tls));
@@ -145,6 +147,8 @@ static void tunnel_went(void *owner, const char *why)
 {
     struct worker *worker = owner;
     telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
+    accounting_down(&worker->accounting, why);
+    accounting_flush(&worker->accounting);
     if (worker->dial)
         log_event(LOG_EVENT_LOGOUT, LOG_LEVEL_INFO, "%s: logged out: %s; sessions: %llu, bytes in: %llu, out: %llu",
                   worker->who, why, (unsigned long long)worker->node.counters.sessions_accepted,

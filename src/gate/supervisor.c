@@ -88,6 +88,7 @@ static void renewed(void *owner)
     message->type = CHANNEL_NEWS;
     message->news.size = (uint32_t)handover_size(fd, &fault);
     log_set_level(conf->log_level);
+    trail_set(supervisor->trail, conf->audit);
     set_limits(supervisor, conf);
     begin_expiry(supervisor, conf);
     admission_set_limits(supervisor->admission, (uint32_t)conf->max_unauthenticated,
@@ -141,6 +142,7 @@ static void leave(void *owner)
 {
     struct supervisor *supervisor = owner;
     arrivals_rest(supervisor->arrivals);
+    trail_pause(supervisor->trail);
 }
 
 static bool takes_more(void *owner)
@@ -257,10 +259,14 @@ static void open_handles(struct supervisor *supervisor)
     supervisor->watchdog = watchdog_new(&supervisor->loop);
     begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
+    char *file = instance_config_place(supervisor->name_or_file);
+    supervisor->trail = trail_new(&supervisor->loop, supervisor->conf->name, file);
+    free(file);
     supervisor->drainage = drainage_new(&supervisor->loop, &supervisor->children);
     supervisor->arrivals = arrivals_new(&arrivals);
-    supervisor->survey = survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file,
-                                    &supervisor->children, supervisor->admission, supervisor->arrivals);
+    supervisor->survey =
+        survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file, &supervisor->children,
+                   supervisor->admission, supervisor->arrivals, supervisor->trail);
 }
 
 // What a gate that was killed has left goes only when ours stands.
@@ -372,6 +378,7 @@ static void finish(struct supervisor *supervisor)
     health_free(supervisor->health);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
+    trail_free(supervisor->trail);
     renewal_free(supervisor->renewal);
     handout_free(supervisor->handout);
     drainage_free(supervisor->drainage);
@@ -418,6 +425,7 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
             log_info("listening on %s", endpoint_text(&conf->listen.items[i], text));
         for (size_t i = 0; !legacy && i < conf->health.count; i++)
             log_info("tells balancers how it is on %s", endpoint_text(&conf->health.items[i], text));
+        trail_set(supervisor.trail, renewal_conf(supervisor.renewal)->audit);
         if (legacy)
             begin_anew(&supervisor);
         notify_ready();

@@ -10,6 +10,7 @@
 #include "gate/admission.h"
 #include "gate/adoption.h"
 #include "gate/arrivals.h"
+#include "gate/audit/trail.h"
 #include "gate/child.h"
 #include "gate/drainage.h"
 #include "gate/exports.h"
@@ -31,6 +32,7 @@ struct supervisor {
     struct runtime runtime;
     struct control *control;
     struct survey *survey;
+    struct trail *trail; // the audit file
     struct handout *handout;
     struct exports *exports; // NULL: no portal exports anything
     struct watchdog *watchdog;

@@ -25,6 +25,7 @@ struct survey {
     const struct list *children;
     const struct admission *admission;
     const struct arrivals *arrivals;
+    const struct trail *trail;
     const struct renewal *renewal;
     struct {
         struct control_request *request;
@@ -122,6 +123,7 @@ static void describe_gate(const void *part, struct facts *facts)
     denials_describe(survey->denials, survey->file, facts);
     validity_describe(&renewal_conf(survey->renewal)->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
     renewal_describe(survey->renewal, facts);
+    trail_describe(survey->trail, facts);
     facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
                 count_unauthenticated(survey));
     facts_group(facts, "admission");
@@ -218,13 +220,14 @@ static void closed(uv_handle_t *handle)
 
 struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
                           const struct list *children, const struct admission *admission,
-                          const struct arrivals *arrivals)
+                          const struct arrivals *arrivals, const struct trail *trail)
 {
     struct survey *survey = memory_new(sizeof *survey);
     survey->conf = conf;
     survey->children = children;
     survey->admission = admission;
     survey->arrivals = arrivals;
+    survey->trail = trail;
     survey->since = time(NULL);
     survey->denials = denials_new();
     survey->file = instance_config_place(name_or_file);

@@ -8,6 +8,7 @@
 #include "config/gate_conf.h"
 #include "gate/admission.h"
 #include "gate/arrivals.h"
+#include "gate/audit/trail.h"
 #include "gate/child.h"
 #include "gate/renewal.h"
 
@@ -15,7 +16,7 @@ struct survey;
 
 struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
                           const struct list *children, const struct admission *admission,
-                          const struct arrivals *arrivals);
+                          const struct arrivals *arrivals, const struct trail *trail);
 // What it tells of, borrowed.
 void survey_set_renewal(struct survey *survey, const struct renewal *renewal);
 // When an earlier program in this process has started.

@@ -211,6 +211,8 @@ static bool set_up(struct worker *worker, struct fault *fault)
                                            .who = worker->who,
                                            .timeout_ms = worker->conf->drain_timeout};
     departure_init(&worker->departure);
+    accounting_init(&worker->accounting, &worker->loop);
+    worker->departure.accounting = &worker->accounting;
     if (!prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
     orders_watch(worker);
@@ -229,11 +231,13 @@ static void tear_down(struct worker *worker)
     resolver_free(worker->resolver);
     free(worker->hosts);
     departure_close(&worker->departure);
+    accounting_close(&worker->accounting);
     uv_close((uv_handle_t *)&worker->channel, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);
     uv_loop_close(&worker->loop);
     tls_identity_free(worker->identity);
     standing_fini(&worker->standing);
+    accounting_fini(&worker->accounting);
     handover_fini(&worker->handover);
     handover_fini(&worker->news);
     gate_conf_free(worker->conf);

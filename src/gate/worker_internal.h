@@ -5,6 +5,7 @@
 
 #include "config/gate_conf.h"
 #include "edge/dial/dial.h"
+#include "gate/accounting.h"
 #include "gate/continuing.h"
 #include "gate/departure.h"
 #include "gate/entrances.h"
@@ -21,6 +22,7 @@ struct worker {
     struct handover news;     // not heeded yet; empty: none
     struct standing standing; // of the portal
     struct departure departure;
+    struct accounting accounting; // for the audit file
 
     uv_loop_t loop;
     struct node node;

@@ -47,5 +47,7 @@ bool sandbox_seal_keeper(struct fault *fault);
 // For one that waits, reads files and hands over what they hold: no file is written, no other capability kept than to read
 // what is others'. Else as above.
 bool sandbox_seal_reader(struct fault *fault);
+// For one that appends to a file, and makes it where it is not: no capability at all, no other socket than it has. Else as above.
+bool sandbox_seal_recorder(struct fault *fault);
 
 #endif

@@ -283,6 +283,41 @@ static const struct filter_rule allowed_reader[] = {
     CALL(exit_group),
 };
 
+// A recorder's: one file to append to, made anew when it is not there, and the socket that it has.
+static const struct filter_rule allowed_recorder[] = {
+    CALL(recvfrom),
+    CALL(sendto),
+    CALL(open),
+    CALL(openat),
+    CALL(close),
+    CALL(read), // the time zone's file, by the C library
+    CALL(pread64),
+    CALL(write),
+    CALL(lseek),
+    CALL(ftruncate),
+    CALL(flock),
+    CALL(stat),
+    CALL(fstat),
+    CALL(newfstatat),
+    CALL(statx),
+    CALL(clock_gettime),
+    CALL(restart_syscall),
+    CALL(brk),
+    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
+    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
+    CALL(munmap),
+    CALL(mremap),
+    CALL(madvise),
+    CALL(futex),
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(getrandom),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(exit),
+    CALL(exit_group),
+};
+
 static const struct filter_rule io_uring[] = {CALL(io_uring_setup)};
 
 bool sandbox_refuse_io_uring(struct fault *fault)
@@ -338,6 +373,13 @@ static bool seal_attendant(unsigned capability, const struct filter_list *list, 
 bool sandbox_seal_keeper(struct fault *fault)
 {
     return seal_attendant(CAP_DAC_OVERRIDE, &(struct filter_list)FILTER_LIST(allowed_keeper), fault);
+}
+
+bool sandbox_seal_recorder(struct fault *fault)
+{
+    const struct filter_list list = FILTER_LIST(allowed_recorder);
+    return sandbox_bare(fault) && filter_allow(&list, 1, fault) &&
+           holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
 }
 
 bool sandbox_seal_reader(struct fault *fault)

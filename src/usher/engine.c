@@ -46,6 +46,12 @@ struct usher_engine *usher_engine_new(const struct usher_engine_config *config, 
     return engine;
 }
 
+void usher_engine_keep_account(struct usher_engine *engine, const struct usher_account_ops *ops, void *owner)
+{
+    engine->account = ops;
+    engine->accountant = owner;
+}
+
 static void free_dead(struct usher_engine *engine)
 {
     struct list *node;

@@ -5,6 +5,7 @@
 #define USHER_ENGINE_STATE_H
 
 #include "base/bucket.h"
+#include "usher/account.h"
 #include "usher/config.h"
 #include "usher/confirming.h"
 #include "usher/counters.h"
@@ -32,6 +33,8 @@ struct usher_engine {
     struct usher_engine_config config;
     const struct usher_engine_ops *ops;
     void *owner;
+    const struct usher_account_ops *account; // NULL: nobody keeps one
+    void *accountant;
     usec_t now; // of the last feed, pull or tick
     enum usher_status status;
     bool awake;     // `wake` was called and nothing has found the engine without work since

@@ -8,6 +8,13 @@
 
 #include <assert.h>
 
+// What we do ourselves.
+static void account_for(const struct usher_session *session, enum usher_ending ending, enum usher_word word,
+                        const char *text)
+{
+    session_account_for(session, &(struct usher_over){.ending = ending, .by_us = true, .word = word, .text = text});
+}
+
 static bool waits_for_us(const struct usher_session *session)
 {
     return session->closing.state == SESSION_PENDING && session->opening.incoming;
@@ -58,6 +65,7 @@ void usher_session_refuse(struct usher_session *session, enum usher_word word, c
     char reason[USHER_REASON_MAX + 1];
     assert(waits_for_us(session));
     opening_detach(&session->opening);
+    account_for(session, USHER_ENDED_REFUSED, word, text);
     session->engine->counters.sessions_refused += !session->opening.aside;
     session_set_state(session, SESSION_INACTIVE);
     session_put_refusal(session, usher_reason_write(reason, sizeof reason, word, text));
@@ -186,6 +194,7 @@ void usher_session_reset(struct usher_session *session, enum usher_word word, co
         return; // from within `ended`
     assert(session->opening.attached);
     opening_detach(&session->opening);
+    account_for(session, USHER_ENDED_RESET, word, text);
     usher_reason_write(reason, sizeof reason, word, text);
     if (session->closing.state == SESSION_PENDING && !session->opening.incoming) {
         abandon(session, reason);

@@ -95,6 +95,8 @@ void session_drained(struct usher_session *session)
 void session_abort(struct usher_session *session, enum usher_word word, const char *why)
 {
     char reason[USHER_REASON_MAX + 1];
+    session_account_for(session,
+                        &(struct usher_over){.ending = USHER_ENDED_RESET, .by_us = true, .word = word, .text = why});
     session_end(session, USHER_ENDED_RESET, word, why);
     session_put_rst(session, usher_reason_write(reason, sizeof reason, word, why));
 }

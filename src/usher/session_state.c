@@ -47,6 +47,8 @@ struct usher_session *session_new(struct usher_engine *engine, const struct ushe
     if (opening->incoming)
         engine->unanswered++;
     count(session, 1);
+    if (engine->account && !opening->aside)
+        engine->account->came(engine->accountant, session, open, opening->incoming);
     return session;
 }
 
@@ -84,9 +86,17 @@ void session_set_state(struct usher_session *session, enum session_state state)
         session_seek_turn(session);
 }
 
+void session_account_for(const struct usher_session *session, const struct usher_over *how)
+{
+    const struct usher_engine *engine = session->engine;
+    if (engine->account && !session->opening.aside)
+        engine->account->over(engine->accountant, session, how);
+}
+
 void session_end(struct usher_session *session, enum usher_ending ending, enum usher_word word, const char *text)
 {
     bool attached = opening_detach(&session->opening);
+    session_account_for(session, &(struct usher_over){.ending = ending, .word = word, .text = text});
     session_set_state(session, SESSION_INACTIVE);
     if (attached && session->ops->ended)
         session->ops->ended(session->owner, ending, word, text);

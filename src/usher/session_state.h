@@ -7,6 +7,7 @@
 #ifndef USHER_SESSION_STATE_H
 #define USHER_SESSION_STATE_H
 
+#include "usher/account.h"
 #include "usher/association.h"
 #include "usher/closing.h"
 #include "usher/credit.h"
@@ -42,6 +43,8 @@ struct usher_session *session_new(struct usher_engine *engine, const struct ushe
 struct usher_session *session_find(struct usher_engine *engine, uint16_t id);
 
 void session_set_state(struct usher_session *session, enum session_state state);
+// To who keeps accounts, before anything of it is thrown away.
+void session_account_for(const struct usher_session *session, const struct usher_over *how);
 // The last word to the edge, if there is one. The session is INACTIVE afterwards.
 void session_end(struct usher_session *session, enum usher_ending ending, enum usher_word word, const char *text);
 // Unbinds the ids; the structure goes when no callback can be on the stack.

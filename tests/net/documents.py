@@ -28,7 +28,7 @@ SOMEBODY, HOME = 54321, "/home/you"  # has no name on any machine
 UNITS = ROOT / "scripts" / "systemd"
 INSTALLING = ("scripts/install-deps && make && make install", "make deb && apt install", "apt install")
 
-# An /etc, /run/usher, /usr/local, /root and /home of its own; everybody may open the TUN device, as udev would have it.
+# An /etc, /run/usher, /var/log, /usr/local, /root and /home of its own; everybody may open the TUN device, as udev would have it.
 MACHINE = f"""
 mount -t tmpfs etc /mnt && cp -a /etc/. /mnt/ && mount --move /mnt /etc && rm -f /etc/resolv.conf
 echo nameserver 10.2.0.1 > /etc/resolv.conf
@@ -39,6 +39,7 @@ mount -t tmpfs -o mode=700 root /root
 mount -t tmpfs -o mode=755 home /home && mkdir -m 755 {HOME}
 mknod -m 666 /home/tun c 10 200 && mount --bind /home/tun /dev/net/tun
 chown {SOMEBODY}:{SOMEBODY} /run/user/{SOMEBODY} {HOME}
+mount -t tmpfs -o mode=755 log /var/log && mkdir -m 750 /var/log/usher
 mkdir -p /etc/usher && rm -rf /etc/usher/*
 getent passwd usher-console >/dev/null || useradd -r -s /usr/sbin/nologin usher-console
 mkdir -p /run/systemd && mount -t tmpfs -o mode=755 systemd /run/systemd && mkdir /run/systemd/system

@@ -17,6 +17,7 @@ from test_run import SOMEBODY, user  # noqa: F401: a fixture
 from test_system_dns import Resolving, room  # noqa: F401: a fixture
 
 NOBODY = 65534
+AUDIT = pathlib.Path(f"/tmp/usher-audit-{os.getpid()}.json")
 PIDFD_GETFD = 438  # pidfd_getfd(2)
 DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN = 1 << 1, 1 << 2, 1 << 12
 EVERY = (1 << 64) - 1
@@ -35,6 +36,7 @@ TABLE = {
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "herald": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp"}),
+    "writer of the audit file": Row(0, 0, SUPERVISOR, 1, 2, LOOP | {"unix", "audit file"}),
     "reader": Row(0, DAC_READ_SEARCH, DAC_READ_SEARCH, 1, 2, LOOP | {"unix", "inotify"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
                   {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
@@ -76,6 +78,8 @@ def kind_of(pid, descriptor, target):
     found = re.match(r"anon_inode:\[?(\w+)|/(memfd):|(pipe):", target)
     if found:
         return next(word for word in found.groups() if word)
+    if target == str(AUDIT):
+        return "audit file"
     if "/run/usher/" in target:
         return "/run/usher"
     for beginning, kind in (("/dev/null", "null"), ("/dev/net/tun", "tun"), ("/etc", "/etc")):
@@ -116,8 +120,9 @@ def children(pid):
 
 @pytest.fixture(scope="module")
 def gate(lab, pki, tmp_path_factory):
-    gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, extra="Duplicate = allow").start()
+    gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, extra=f"Duplicate = allow\nAudit = {AUDIT}").start()
     yield gate
+    AUDIT.unlink()
     gate.stop()
 
 
@@ -134,6 +139,8 @@ def test_portal_and_gate(portal, gate):
     judge("reader", reader)
     judge("supervisor", gate.pid())
     judge("worker", gate.worker_pids()[0])
+    (writer,) = set(children(gate.pid())) - set(gate.worker_pids())
+    judge("writer of the audit file", writer)
 
 
 def test_a_worker_that_has_read_nothing(lab, gate):

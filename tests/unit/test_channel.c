@@ -93,6 +93,19 @@ static void test_round_trips(void **state)
         assert_string_equal(got->rule, sent->rule);
     }
 
+    in = (struct channel_message){.type = CHANNEL_AUDIT, .audit.lost = 3};
+    struct writer w = writer_over(in.audit.bytes, sizeof(in.audit.bytes));
+    const struct audit_record over = {.kind = AUDIT_DOWN, .at = 1, .end = AUDIT_ENDED, .text = "over"};
+    audit_record_write(&w, &over);
+    audit_record_write(&w, &over);
+    in.audit.len = sizeof(in.audit.bytes) - writer_left(&w);
+    assert_true(decode(room, encode()));
+    assert_int_equal(out.audit.lost, 3);
+    assert_int_equal(out.audit.len, in.audit.len);
+    assert_memory_equal(out.audit.bytes, in.audit.bytes, in.audit.len);
+    in.audit.len--; // half a record
+    assert_false(decode(room, encode()));
+
     in = (struct channel_message){.type = CHANNEL_END};
     strcpy(in.text, "going down");
     assert_true(decode(room, encode()));

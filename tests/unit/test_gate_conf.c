@@ -62,6 +62,7 @@ static void test_example_and_defaults(void **state)
     assert_true(conf->replace);
     assert_int_equal(conf->balancers.count, 0);
     assert_null(conf->dns);
+    assert_null(conf->audit);
     assert_int_equal(conf->max_unauthenticated, 64);
     assert_int_equal(conf->max_unauthenticated_per_source, 8);
     assert_int_equal(conf->max_portals, 1024);
@@ -81,6 +82,8 @@ static void test_refused(void **state)
         const char *gate, *access, *words;
     } cases[] = {
         {"TellOrigin = maybe", "", "gate.conf:5: TellOrigin: \"maybe\" is neither yes nor no"},
+        {"Audit = audit.json", "", "gate.conf:5: Audit: \"audit.json\" is not an absolute path"},
+        {"Audit = /a\nAudit = /b", "", "gate.conf:6: Audit was given before, in line 5"},
         {"<CRL>\nx\n</CRL>", "", "gate.conf:5: CRL is a file here: blocks are for portals"},
         {"Enrol = 127.0.0.1", "", "gate.conf:5: Enrol: \"127.0.0.1\" is not host:port"},
         {"Enrol = 127.0.0.1:1\nEnrol = 127.0.0.1:1", "", "gate.conf:6: Enrol was given before, in line 5"},

@@ -355,6 +355,35 @@ static void what_no_reader_does(void **state)
     munmap(page, 4096);
 }
 
+static int sealed_recorder_attempt(const void *arg)
+{
+    struct fault fault;
+    if (!sandbox_seal_recorder(&fault))
+        return CHILD_NOT_SEALED;
+    long (*const *attempt)(void) = arg;
+    if ((*attempt)() != -1)
+        return CHILD_SUCCEEDED;
+    return errno == EPERM ? CHILD_EPERM : CHILD_OTHER_ERROR;
+}
+
+// The same but for a file that it opens or makes.
+static void what_no_recorder_does(void **state)
+{
+    (void)state;
+    page = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    for (size_t i = 0; i < COUNT(forbidden); i++) {
+        bool may = is_one_of(forbidden[i].attempt, (attempt *[]){try_open, try_create}, 2);
+        if (SANITIZED && forbidden[i].sanitizer_needs_it)
+            continue;
+        int end = in_child(sealed_recorder_attempt, &forbidden[i].attempt);
+        bool as_it_should = may ? end == CHILD_SUCCEEDED || end == CHILD_OTHER_ERROR
+                                : end == (forbidden[i].outcome == DIES ? -SIGSYS : CHILD_EPERM);
+        if (!as_it_should)
+            fail_msg("%s ends with %d", forbidden[i].name, end);
+    }
+    munmap(page, 4096);
+}
+
 static long try_write(void)
 {
     return open("/dev/null", O_WRONLY);
@@ -653,6 +682,7 @@ int main(void)
         cmocka_unit_test(what_no_worker_does),
         cmocka_unit_test(what_no_keeper_does),
         cmocka_unit_test(what_no_reader_does),
+        cmocka_unit_test(what_no_recorder_does),
         cmocka_unit_test(a_reader_only_reads),
         cmocka_unit_test(what_no_portal_does),
         cmocka_unit_test(one_that_starts_others),

@@ -12,6 +12,7 @@ enum { TELL_EVERY_MS = 60000 };
 void dial_accept(struct relay_flow *flow)
 {
     relay_flow_answered(flow);
+    edge_reached(&dial_of(flow)->edge, flow->opening.session, &flow->outside);
     dial_of(flow)->counters.connects++;
     usher_session_accept(flow->opening.session);
 }
@@ -65,6 +66,7 @@ static void refuse_for_source(struct relay_flow *flow)
 void dial_refuse_errno(struct relay_flow *flow, int error)
 {
     char room[REASON_ROOM];
+    edge_reached(&dial_of(flow)->edge, flow->opening.session, &flow->outside);
     if (error == EADDRNOTAVAIL && lacks_source(flow)) {
         refuse_for_source(flow);
         return;
