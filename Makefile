@@ -347,8 +347,8 @@ install: all
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/usher/monitoring $(addprefix doc/monitoring/,usher.rules.yml grafana-usher.json))
 	$(if $(CONSOLE),install -D -m 644 -t $(DESTDIR)$(PREFIX)/share/polkit-1/rules.d scripts/polkit/usher-console.rules)
 	install -D -m 644 -t $(DESTDIR)$(TMPFILES) scripts/tmpfiles/usher.conf
-	$(if $(RUN_AS),install -d $(DESTDIR)$(SYSUSERS) && sed 's|@USER@|$(RUN_AS)|' scripts/sysusers/usher.conf \
-	  >$(DESTDIR)$(SYSUSERS)/usher.conf)
+	install -d $(DESTDIR)$(SYSUSERS)
+	sed '$(if $(filter-out usher,$(RUN_AS)),s|@USER@|$(RUN_AS)|,/@USER@/d)' scripts/sysusers/usher.conf >$(DESTDIR)$(SYSUSERS)/usher.conf
 	$(if $(APPARMOR),install -d $(DESTDIR)$(APPARMOR) && sed 's|@BINDIR@|$(BINDIR)|' scripts/apparmor/usher-tun \
 	  >$(DESTDIR)$(APPARMOR)/usher-tun)
 	for unit in $(filter-out $(if $(CONSOLE),,usher-console.service),$(notdir $(wildcard scripts/systemd/*.service))); do \

@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "cli/facts_json.h"
 #include "cli/guests.h"
+#include "os/rights.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -27,7 +28,8 @@ struct control {
     uv_loop_t *loop;
     control_handler *handler;
     void *owner;
-    uid_t starter; // who ran the program, before it gave its rights away
+    uid_t starter;   // who ran the program, before it gave its rights away
+    pid_t companion; // a process of ours, 0: none
     struct guests guests;
     struct list connections;
     unsigned count;
@@ -44,6 +46,7 @@ struct control_request {
     size_t len;
     unsigned handles;           // not closed yet
     bool is_guest;              // of the group that was let in
+    bool is_kin;                // of the service's own user
     bool owed;                  // the handler has the request and has not answered
     control_deserted *deserted; // NULL: nobody wants to know
     void *owner;                // of that
@@ -182,6 +185,19 @@ static void give_room(uv_handle_t *handle, size_t suggested, uv_buf_t *buf)
     *buf = uv_buf_init(request->line + request->len, (unsigned)(sizeof request->line - request->len));
 }
 
+// A service manager's commands run as the service's user does.
+static const char *refuse_kin(const char *line)
+{
+    return !strcmp(line, "reload") || !strcmp(line, "upgrade") ? NULL : "only root may do that";
+}
+
+static const char *refuse(const struct control_request *request)
+{
+    if (request->is_kin)
+        return refuse_kin(request->line);
+    return request->is_guest ? guests_refuse(&request->control->guests, request->line) : NULL;
+}
+
 static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
 {
     struct control_request *request = stream->data;
@@ -196,7 +212,7 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
         *end = '\0';
         uv_read_stop(stream);
         request->owed = true;
-        const char *objection = request->is_guest ? guests_refuse(&request->control->guests, request->line) : NULL;
+        const char *objection = refuse(request);
         if (objection)
             control_refuse(request, objection);
         else
@@ -204,6 +220,11 @@ static void received(uv_stream_t *stream, ssize_t len, const uv_buf_t *buf)
     } else if (request->len == sizeof request->line) {
         hang_up(request);
     }
+}
+
+static bool is_companion(const struct control_request *request, const struct ucred *peer)
+{
+    return peer->pid == request->control->companion && peer->uid == getuid();
 }
 
 static bool is_welcome(struct control_request *request)
@@ -214,8 +235,11 @@ static bool is_welcome(struct control_request *request)
     if (uv_fileno((const uv_handle_t *)&request->pipe, &fd) < 0 ||
         getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
         return false;
-    request->is_guest = peer.uid != 0 && peer.uid != request->control->starter;
-    return !request->is_guest || guests_have(&request->control->guests, fd);
+    if (peer.uid == 0 || peer.uid == request->control->starter || is_companion(request, &peer))
+        return true;
+    request->is_kin = peer.uid == getuid() && rights_are_the_machines();
+    request->is_guest = !request->is_kin;
+    return request->is_kin || guests_have(&request->control->guests, fd);
 }
 
 static void connected(uv_stream_t *server, int status)
@@ -244,10 +268,16 @@ static void server_closed(uv_handle_t *handle)
     free(handle->data);
 }
 
+// Of a service's user there may be other processes, which are not to steer each other.
+static uid_t starter(void)
+{
+    return rights_are_the_machines() ? 0 : getuid();
+}
+
 static struct control *make(uv_loop_t *loop, control_handler *handler, void *owner)
 {
     struct control *control = memory_new(sizeof *control);
-    *control = (struct control){.loop = loop, .handler = handler, .owner = owner, .starter = getuid()};
+    *control = (struct control){.loop = loop, .handler = handler, .owner = owner, .starter = starter()};
     list_init(&control->connections);
     uv_pipe_init(loop, &control->pipe, 0);
     control->pipe.data = control;
@@ -304,6 +334,11 @@ struct control *control_new(uv_loop_t *loop, const char *path, control_handler *
         return NULL;
     }
     return control;
+}
+
+void control_trust(struct control *control, pid_t companion)
+{
+    control->companion = companion;
 }
 
 bool control_admit(struct control *control, const struct control_group *group, struct fault *fault)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The control socket: one request line, one JSON object, end of file. Only root and the user who started the program
-// are heard, and a group that may be let in, a connection lives 5 s at most unless its answer is known to take longer, and their number is bounded.
+// are heard, and a group that may be let in; of a service its user's other processes, as far as a service manager's commands
+// go (reload, upgrade). A connection lives 5 s at most unless its answer is known to take longer, and their number is bounded.
 #ifndef CLI_CONTROL_H
 #define CLI_CONTROL_H
 
@@ -21,6 +22,8 @@ struct control *control_new(uv_loop_t *loop, const char *path, control_handler *
                             struct fault *fault);
 // Lets the members of a group in as well; while root still is root.
 bool control_admit(struct control *control, const struct control_group *group, struct fault *fault);
+// The same for a process that the program has started, by its number; the user is its own.
+void control_trust(struct control *control, pid_t companion);
 // One that listens already, of an earlier program in this process; its descriptor is the control socket's from now on.
 struct control *control_adopt(uv_loop_t *loop, int fd, control_handler *handler, void *owner, struct fault *fault);
 int control_fd(const struct control *control);

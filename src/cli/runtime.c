@@ -3,6 +3,8 @@
 
 #include "cli/runtime.h"
 
+#include "os/rights.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -59,7 +61,7 @@ bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault)
 {
     char login[RUNTIME_ROOT_SIZE];
     const char *place = user_place();
-    if (geteuid() == 0)
+    if (rights_are_the_machines())
         snprintf(room, RUNTIME_ROOT_SIZE, "%s", ROOT_OF_ROOT);
     else if (!place && !has_login_place(login))
         return use_common_place(room, fault);
@@ -193,15 +195,20 @@ static bool fill(struct runtime *out, const char *root, const char *name, struct
     return true;
 }
 
+static bool is_ours(uid_t owner)
+{
+    return owner == geteuid() || (owner == 0 && rights_are_the_machines());
+}
+
 // Everybody may look into root's, to hear who is running; what others could write to is no place for a socket and a pid.
 static bool make_root(const char *root, struct fault *fault)
 {
     struct stat st;
-    if (mkdir(root, geteuid() == 0 ? 0755 : 0700) < 0 && errno != EEXIST)
+    if (mkdir(root, rights_are_the_machines() ? 0755 : 0700) < 0 && errno != EEXIST)
         return fault_errno(fault, errno, "make %s", root);
     if (lstat(root, &st) < 0)
         return fault_errno(fault, errno, "%s", root);
-    if (!S_ISDIR(st.st_mode) || st.st_uid != geteuid() || (st.st_mode & (S_IWGRP | S_IWOTH)))
+    if (!S_ISDIR(st.st_mode) || !is_ours(st.st_uid) || (st.st_mode & (S_IWGRP | S_IWOTH)))
         return fault_set(fault, "%s is not a directory that only its owner, who must be you, may write to", root);
     return true;
 }

@@ -4,6 +4,7 @@
 #include "config/instance.h"
 
 #include "base/memory.h"
+#include "os/rights.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -26,7 +27,7 @@ static bool own_place(char *room, size_t size)
     const char *config = getenv("XDG_CONFIG_HOME");
     const char *home = getenv("HOME");
     int len = 0;
-    if (geteuid() == 0) // whose HOME may be that of the user before sudo
+    if (rights_are_the_machines()) // whose HOME may be that of the user before sudo
         return false;
     if (config && *config == '/')
         len = snprintf(room, size, "%s/usher", config);

@@ -18,6 +18,13 @@ static bool fill(int fd, mode_t mode, const struct blob *contents)
     return fchmod(fd, mode) == 0 && fsync(fd) == 0;
 }
 
+// To root all files are alike; to the user whose file it was, another's is not.
+static bool keep_owner(int fd, const char *path)
+{
+    struct stat st;
+    return geteuid() != 0 || lstat(path, &st) < 0 || fchown(fd, st.st_uid, st.st_gid) == 0;
+}
+
 bool new_file_settle(const char *directory, struct fault *fault)
 {
     int fd = open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -39,7 +46,7 @@ bool new_file_write(const char *path, mode_t mode, const struct blob *contents, 
     int fd = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
     if (fd < 0)
         return fault_errno(fault, errno, "%s", draft);
-    bool good = fill(fd, mode, contents);
+    bool good = fill(fd, mode, contents) && keep_owner(fd, path);
     int error = errno;
     close(fd);
     if (good && rename(draft, path) == 0)

@@ -2,6 +2,7 @@
 // Limits and identity. What was given up is asked for again, and only a refusal counts as success.
 #include "os/sandbox.h"
 
+#include "os/rights.h"
 #include "os/sanitized.h"
 
 #include <cap-ng.h>
@@ -44,6 +45,12 @@ void sandbox_limits(unsigned descriptors)
     sandbox_protect_secrets();
 }
 
+// What is asked later is of the start.
+static void note_the_start(void)
+{
+    rights_are_the_machines();
+}
+
 static bool set_no_new_privs(struct fault *fault)
 {
     if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
@@ -76,27 +83,32 @@ static bool identity_is(const struct passwd *user)
     return getgroups(0, NULL) == 0;
 }
 
-// Of another user than root, who may have some from the file or as ambient ones; the bounding set is not his to change,
-// and grants nothing without new privileges.
-static bool give_up_capabilities(struct fault *fault)
-{
-    capng_clear(CAPNG_SELECT_CAPS);
-    if (capng_apply(CAPNG_SELECT_CAPS) < 0 || capng_get_caps_process() < 0 ||
-        capng_have_capabilities(CAPNG_SELECT_CAPS) != CAPNG_NONE)
-        return fault_set(fault, "sandbox: give up capabilities: not possible");
-    return true;
-}
-
-static bool capabilities_are(bool net_admin)
+static bool capabilities_are(bool net_admin, bool bounded)
 {
     if (capng_get_caps_process() < 0)
         return false;
     for (unsigned cap = 0; cap <= (unsigned)CAP_LAST_CAP; cap++) {
         bool may = net_admin && cap == CAP_NET_ADMIN;
         if (capng_have_capability(CAPNG_PERMITTED, cap) != may || capng_have_capability(CAPNG_EFFECTIVE, cap) != may ||
-            capng_have_capability(CAPNG_INHERITABLE, cap) || capng_have_capability(CAPNG_BOUNDING_SET, cap))
+            capng_have_capability(CAPNG_INHERITABLE, cap) ||
+            (bounded && capng_have_capability(CAPNG_BOUNDING_SET, cap)))
             return false;
     }
+    return true;
+}
+
+// Of another user than root, who has some from a service manager (ambient ones, which go with the inheritable) or from the
+// file; the bounding set is not his to change, and grants nothing without new privileges.
+static bool give_up_capabilities(bool keep_net_admin, struct fault *fault)
+{
+    keep_net_admin = keep_net_admin && rights_have(CAP_NET_ADMIN);
+    if (capabilities_are(keep_net_admin, false))
+        return true;
+    capng_clear(CAPNG_SELECT_CAPS);
+    if (keep_net_admin)
+        capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, CAP_NET_ADMIN);
+    if (capng_apply(CAPNG_SELECT_CAPS) < 0 || !capabilities_are(keep_net_admin, false))
+        return fault_set(fault, "sandbox: give up capabilities: not possible");
     return true;
 }
 
@@ -107,8 +119,9 @@ static bool root_can_come_back(void)
 
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
 {
+    note_the_start();
     if (geteuid() != 0)
-        return give_up_capabilities(fault) && set_no_new_privs(fault);
+        return give_up_capabilities(keep_net_admin, fault) && set_no_new_privs(fault);
 
     errno = 0;
     const struct passwd *entry = getpwnam(user);
@@ -120,14 +133,29 @@ bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
         return false;
     forbid_tracing(); // a change of identity set it anew
 
-    if (!identity_is(entry) || !capabilities_are(keep_net_admin) || root_can_come_back())
+    if (!identity_is(entry) || !capabilities_are(keep_net_admin, true) || root_can_come_back())
         return fault_set(fault, "sandbox: became user %s, but privileges are left: not safe to go on", user);
     return true;
 }
 
-bool sandbox_bare(struct fault *fault)
+bool sandbox_keep_files(struct fault *fault)
 {
-    return give_up_capabilities(fault) && set_no_new_privs(fault);
+    note_the_start();
+    if (geteuid() != 0)
+        return give_up_capabilities(false, fault) && set_no_new_privs(fault);
+    static const unsigned files[] = {CAP_CHOWN, CAP_DAC_OVERRIDE};
+    bool has[2];
+    if (capng_get_caps_process() < 0)
+        return fault_set(fault, "sandbox: read the capabilities: not possible");
+    for (size_t i = 0; i < 2; i++)
+        has[i] = capng_have_capability(CAPNG_PERMITTED, files[i]);
+    capng_clear(CAPNG_SELECT_CAPS);
+    for (size_t i = 0; i < 2; i++)
+        if (has[i])
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED, files[i]);
+    if (capng_apply(CAPNG_SELECT_CAPS) < 0 || rights_have(CAP_SETUID))
+        return fault_set(fault, "sandbox: give up capabilities: not possible");
+    return set_no_new_privs(fault);
 }
 
 // What root's programs need for their work on files, with users and on sockets; nothing over mounts and networks.
@@ -138,8 +166,9 @@ static const int CONFINED[] = {CAP_CHOWN,   CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARC
 bool sandbox_confine(struct fault *fault)
 {
     forbid_tracing();
+    note_the_start();
     if (geteuid() != 0)
-        return give_up_capabilities(fault) && set_no_new_privs(fault);
+        return give_up_capabilities(false, fault) && set_no_new_privs(fault);
     capng_clear(CAPNG_SELECT_ALL);
     for (size_t i = 0; i < sizeof CONFINED / sizeof CONFINED[0]; i++)
         capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, (unsigned)CONFINED[i]);
@@ -155,20 +184,25 @@ bool sandbox_confine(struct fault *fault)
 static const int SUPERVISOR[] = {CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_NET_ADMIN,    CAP_SETUID,         CAP_SETGID,
                                  CAP_SETPCAP,          CAP_KILL,    CAP_SYS_RESOURCE, CAP_DAC_READ_SEARCH};
 
-bool sandbox_confine_supervisor(struct fault *fault)
+bool sandbox_confine_supervisor(bool keep_net_admin, struct fault *fault)
 {
-    if (geteuid() != 0)
+    note_the_start();
+    if (!rights_are_the_machines())
         return set_no_new_privs(fault);
     bool has[sizeof SUPERVISOR / sizeof SUPERVISOR[0]];
     if (capng_get_caps_process() < 0)
         return fault_set(fault, "sandbox: read the capabilities: not possible");
     for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
-        has[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)SUPERVISOR[i]);
+        has[i] = (keep_net_admin || SUPERVISOR[i] != CAP_NET_ADMIN) &&
+                 capng_have_capability(CAPNG_PERMITTED, (unsigned)SUPERVISOR[i]);
     bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
+    // What is inheritable stays ambient, where it was: a program that takes over in this process (exec) has it again. To root
+    // an exec gives what is in the bounding set.
+    capng_type_t inherited = geteuid() == 0 ? CAPNG_BOUNDING_SET : CAPNG_INHERITABLE;
     capng_clear(CAPNG_SELECT_ALL);
     for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
         if (has[i])
-            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | CAPNG_BOUNDING_SET, (unsigned)SUPERVISOR[i]);
+            capng_update(CAPNG_ADD, CAPNG_EFFECTIVE | CAPNG_PERMITTED | inherited, (unsigned)SUPERVISOR[i]);
     if (capng_apply(may_bound ? CAPNG_SELECT_ALL : CAPNG_SELECT_CAPS) < 0 || capng_get_caps_process() < 0 ||
         capng_have_capability(CAPNG_PERMITTED, CAP_SYS_ADMIN))
         return fault_set(fault, "sandbox: give up capabilities: not possible");

@@ -17,18 +17,18 @@ void sandbox_hide_memory(bool hidden);
 // as above.
 void sandbox_limits(unsigned descriptors);
 // Becomes `user` ("nobody") with no supplementary groups, keeping only CAP_NET_ADMIN when `keep_net_admin`; sets
-// no_new_privs. Not run as root, it stays who it is, keeps no capability at all, and sets no_new_privs. The process is not
-// dumpable after.
+// no_new_privs. Not run as root, it stays who it is, and keeps no more either. The process is not dumpable after.
 bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault);
-// Stays who it is, without any capability, and gets none by a program that has them: root is then whose files are root's.
-bool sandbox_bare(struct fault *fault);
+// Stays who it is, without any capability, and gets none by a program that has them: root keeps those over files, which may be
+// a service's.
+bool sandbox_keep_files(struct fault *fault);
 // For a command in a namespace of its own: it keeps none of the rights that could change that namespace, and gets none by a
 // program that has them. Root keeps those over files and users, as in a container. The process is not dumpable until it
 // runs another program.
 bool sandbox_confine(struct fault *fault);
-// For a gate's supervisor once it listens: root that can no more than start workers and make what they are handed. Run by
-// another user it keeps what he has.
-bool sandbox_confine_supervisor(struct fault *fault);
+// For a gate's supervisor once it listens: root, or a service's user, that can no more than start workers and make what they are
+// handed. Run by another user it keeps what he has.
+bool sandbox_confine_supervisor(bool keep_net_admin, struct fault *fault);
 // Before the loop is made: newer versions of libuv open an io_uring when they can, and what passes through one passes by
 // every filter of system calls. Without it they take epoll.
 bool sandbox_refuse_io_uring(struct fault *fault);
@@ -47,7 +47,7 @@ bool sandbox_seal_keeper(struct fault *fault);
 // For one that waits, reads files and hands over what they hold: no file is written, no other capability kept than to read
 // what is others'. Else as above.
 bool sandbox_seal_reader(struct fault *fault);
-// For one that appends to a file, and makes it where it is not: no capability at all, no other socket than it has. Else as above.
+// For one that appends to a file, and makes it where it is not: it may what sandbox_keep_files leaves, and makes no socket. Else as above.
 bool sandbox_seal_recorder(struct fault *fault);
 
 #endif

@@ -378,7 +378,7 @@ bool sandbox_seal_keeper(struct fault *fault)
 bool sandbox_seal_recorder(struct fault *fault)
 {
     const struct filter_list list = FILTER_LIST(allowed_recorder);
-    return sandbox_bare(fault) && filter_allow(&list, 1, fault) &&
+    return sandbox_keep_files(fault) && filter_allow(&list, 1, fault) &&
            holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
 }
 

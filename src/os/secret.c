@@ -3,6 +3,7 @@
 #include "os/secret.h"
 
 #include "base/memory.h"
+#include "os/rights.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -13,7 +14,7 @@
 
 static bool judge_privacy(const struct stat *st, const char *path, struct fault *fault)
 {
-    if (st->st_uid != 0 && st->st_uid != geteuid())
+    if (!rights_trust(st->st_uid))
         return fault_set(fault, "%s: a secret must belong to root or to the user that runs this program: chown root %s",
                          path, path);
     if (st->st_mode & (S_IRWXG | S_IRWXO))

@@ -15,7 +15,7 @@ struct blob {
 
 // Reads a whole regular file of at most `max` bytes.
 bool blob_read(struct blob *out, const char *path, size_t max, struct fault *fault);
-// The same for a key or a password: not a link, owned by root or us, no permission for group or others; the sentence of a
+// The same for a key or a password: not a link, owned by root or us (rights_trust), no permission for group or others; the sentence of a
 // refusal names the command that mends it.
 bool blob_read_private(struct blob *out, const char *path, size_t max, struct fault *fault);
 struct blob blob_text(const char *text); // a copy

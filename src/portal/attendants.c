@@ -3,13 +3,14 @@
 
 #include "os/file_reader.h"
 #include "os/resolv_keeper.h"
+#include "os/rights.h"
 
 #include <unistd.h>
 
 bool attendants_start(struct attendants *out, bool keeper, struct fault *fault)
 {
     *out = (struct attendants){ATTENDANT_NONE, ATTENDANT_NONE};
-    return geteuid() != 0 ||
+    return !rights_are_the_machines() ||
            (file_reader_attendant(&out->reader, fault) && (!keeper || resolv_keeper_attendant(&out->keeper, fault)));
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// renew: at once; or, as a process beside a portal, whenever it is due. It is root's without any right of root's but that the
-// files are root's, and hears the portal's end from its standard input.
+// renew: at once; or, as a process beside a portal, whenever it is due. It is the portal's user without any right, or root with
+// those over files, and hears the portal's end from its standard input.
 
 #include "portal/enrol/renew.h"
 #include "os/log.h"
@@ -109,7 +109,7 @@ int command_renew(const struct command_line *line)
 {
     struct fault fault;
     sandbox_protect_secrets();
-    if (!sandbox_bare(&fault) || !tls_library_start(&fault)) {
+    if (!sandbox_keep_files(&fault) || !tls_library_start(&fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }

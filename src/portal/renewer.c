@@ -47,6 +47,7 @@ static bool take_renewer(struct portal *portal, struct fault *fault)
         close(ends[0]);
     if (pid > 0) {
         portal->renewer = ends[1];
+        control_trust(portal->control, pid);
         return true;
     }
     if (good)

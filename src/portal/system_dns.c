@@ -5,6 +5,7 @@
 #include "os/log.h"
 #include "os/resolv_keeper.h"
 #include "os/resolved.h"
+#include "os/rights.h"
 #include "portal/link_servers.h"
 #include "portal/naming.h"
 
@@ -194,7 +195,7 @@ static void begin(struct portal *portal)
 {
     const struct names_keys *keys = &portal->conf->names;
     struct fault why;
-    if (geteuid() == 0 && !resolv_file_give_back(RESOLV_FILE_PATH, portal->conf->name, &why))
+    if (rights_are_the_machines() && !resolv_file_give_back(RESOLV_FILE_PATH, portal->conf->name, &why))
         log_warning("%s", why.text);
     if (!keys->domains.count)
         return;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // up and check: everything that can be judged beforehand is, and only then is anything touched.
 
+#include "os/rights.h"
 #include "os/sandbox.h"
 #include "portal/commands.h"
 #include "portal/load.h"
@@ -72,8 +73,8 @@ int command_up(const struct command_line *line)
     struct in_force force = {0};
     int code = EXIT_FAILED;
     sandbox_protect_secrets();
-    if ((geteuid() && !portal_conf_suits_user(line->argument, &fault)) || !is_free(line->argument, &fault) ||
-        !attendants_start(&attendants, true, &fault)) {
+    if ((!rights_are_the_machines() && !portal_conf_suits_user(line->argument, &fault)) ||
+        !is_free(line->argument, &fault) || !attendants_start(&attendants, true, &fault)) {
         fprintf(stderr, "usher-tun: %s\n", fault.text);
         return EXIT_FAILED;
     }

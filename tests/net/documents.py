@@ -41,7 +41,9 @@ mknod -m 666 /home/tun c 10 200 && mount --bind /home/tun /dev/net/tun
 chown {SOMEBODY}:{SOMEBODY} /run/user/{SOMEBODY} {HOME}
 mount -t tmpfs -o mode=755 log /var/log && mkdir -m 750 /var/log/usher
 mkdir -p /etc/usher && rm -rf /etc/usher/*
-getent passwd usher-console >/dev/null || useradd -r -s /usr/sbin/nologin usher-console
+for user in usher usher-gate usher-pki usher-console; do
+    getent passwd $user >/dev/null || useradd -r -s /usr/sbin/nologin $user
+done
 mkdir -p /run/systemd && mount -t tmpfs -o mode=755 systemd /run/systemd && mkdir /run/systemd/system
 printf '#!/bin/sh\\necho "$@" >>/run/usher/.asked\\n' >/usr/local/bin/systemctl && chmod 755 /usr/local/bin/systemctl
 echo ready
@@ -112,8 +114,11 @@ class Machine:
                   "exec('while b\"READY=1\" not in s.recv(4096): pass'); print(2, flush=True)")
         waiter = subprocess.Popen(self.argv(f"exec python3 -c {shlex.quote(script)} {told}"), stdout=subprocess.PIPE, text=True)
         assert waiter.stdout.readline() == "1\n"
-        user = self.unit(unit, "User", "root")
-        as_user = f"exec setpriv --reuid={user} --regid={user} --init-groups" if user != "root" else "exec"
+        user = self.unit(unit, "User")
+        rights = "".join(",+" + word.lower().removeprefix("cap_")
+                         for word in self.unit(unit, "AmbientCapabilities", "-").split() if word != "-")
+        as_user = (f"exec setpriv --reuid={user} --regid={user} --init-groups --inh-caps=-all{rights} "
+                   f"--ambient-caps=-all{rights} --bounding-set=-all{rights} --no-new-privs")
         log = open(self.path(f"/run/usher/.{unit}.log"), "ab")
         self.services[unit] = subprocess.Popen(self.argv(f"NOTIFY_SOCKET={told} {as_user} {self.unit(unit, 'ExecStart')}"), stdout=log,
                                                stderr=log)

@@ -7,8 +7,10 @@ import os
 import pathlib
 import random
 import re
+import shutil
 import signal
 import subprocess
+import tempfile
 import time
 
 import pytest
@@ -18,6 +20,7 @@ from traffic import PAGE, Server, each_connection, fetch, listener, serve_page, 
 
 USHER_PKI = ROOT / "scripts/usher-pki"
 SERVE = "127.0.0.1:4434"
+AUTHORITY = 64603  # a user of nobody's
 
 
 class Machine:
@@ -85,8 +88,8 @@ class Site:
         self.gate_process = self.gate.begin("usher-gate run gate")
         wait_until(lambda: self.gate.type("usher-gate status gate", check=False).returncode == 0, 10, "the gate")
 
-    def start_serve(self, options="", within=""):
-        self.serve = self.gate.begin(f"{within} usher-pki serve /etc/usher/pki {options}")
+    def start_serve(self, options="", program="usher-pki"):
+        self.serve = self.gate.begin(f"{program} serve /etc/usher/pki {options}")
         wait_until(lambda: "LISTEN" in self.lab.gate.run("ss", "-tlnH", "src", SERVE).stdout, 10, "usher-pki serve")
 
     def invite(self, name="branch", options=""):
@@ -290,12 +293,26 @@ def test_killed_at_any_moment(site, figure):
     assert len(list((site.gate.etc / "pki/books/keys").iterdir())) == 4
 
 
-def test_the_authority_is_not_moved(lab, site):
+@pytest.fixture
+def everybodys():
+    """A directory that anybody may get to, with the authority's programs."""
+    with tempfile.TemporaryDirectory() as name:
+        os.chmod(name, 0o755)
+        for program in (USHER_PKI, BUILD / "usher-pki-serve"):
+            shutil.copy(program, name)
+        yield pathlib.Path(name)
+
+
+def test_the_authority_is_not_moved(lab, site, everybodys):
     """What reaches its port without a right: silence, noise, too much; and nobody waits for them. All that with no more than
     its unit leaves it."""
-    words = re.search(r"^CapabilityBoundingSet=(.*)$", (ROOT / "scripts/systemd/usher-pki.service").read_text(), re.M)[1]
-    bounds = "-all," + ",".join("+" + word.lower().removeprefix("cap_") for word in words.split())
-    site.set_up(serve=False).start_serve(within=f"setpriv --bounding-set {bounds} --no-new-privs")
+    assert "\nCapabilityBoundingSet=\nAmbientCapabilities=\n" in (ROOT / "scripts/systemd/usher-pki.service").read_text()
+    site.set_up(serve=False)
+    pki = site.gate.etc / "pki"
+    for path in (pki, *pki.glob("c*"), pki / "books", *(pki / "books").rglob("*")):
+        os.chown(path, AUTHORITY, AUTHORITY)
+    bare = f"setpriv --reuid={AUTHORITY} --regid={AUTHORITY} --clear-groups --inh-caps=-all --bounding-set=-all --no-new-privs"
+    site.start_serve(program=f"{bare} {everybodys}/usher-pki")
     token = site.invite()
     with lab.gate.enter():
         import socket
@@ -319,6 +336,12 @@ def test_the_authority_is_not_moved(lab, site):
     for connection in silent:
         connection.close()
     assert os.path.exists(f"/proc/{site.serve.pid}")
+    # Root writes these books as him whose they are; the keys that it makes are root's all the same.
+    site.gate.type(f"{everybodys}/usher-pki issue /etc/usher/pki portal another")
+    assert (pki / "another.key").stat().st_uid == 0 and (pki / "another.key").stat().st_mode & 0o777 == 0o600
+    site.gate.type(f"{everybodys}/usher-pki revoke /etc/usher/pki another")
+    assert {path.stat().st_uid for path in (pki / "books").rglob("*")} == {AUTHORITY}
+    assert (pki / "crl.pem").stat().st_uid == AUTHORITY
 
 
 def serial(path):
@@ -350,12 +373,12 @@ def test_renewal(lab, site):
     assert "usher-pki: branch: renewed its certificate" in site.gate.log()
     log = (site.branch.run_directory / "branch/log").read_text()
     assert "usher-tun branch: the certificate is renewed" in log, log
-    # The process beside the portal has no right of root's, and goes with it.
+    # The process beside the portal has no right of root's but over files (of a service it has none), and goes with it.
     pids = lab.portal.run("pgrep", "-f", f"usher-tun renew -f").stdout.split()
     ours = [pid for pid in pids if os.readlink(f"/proc/{pid}/ns/net") == os.readlink(f"/proc/{site_pid(site)}/ns/net")]
     assert len(ours) == 1
     status = pathlib.Path(f"/proc/{ours[0]}/status").read_text()
-    assert re.search(r"CapEff:\s0+\n", status) and re.search(r"CapPrm:\s0+\n", status) and "NoNewPrivs:\t1" in status
+    assert re.search(r"CapEff:\s0+3\n", status) and re.search(r"CapPrm:\s0+3\n", status) and "NoNewPrivs:\t1" in status
     # When the first has run out the portal is back with the next one, and nobody has done anything.
     number = serial(own)[7:]
     wait_until(lambda: f"logged in, serial {number}" in site.gate.log() or serial(own)[7:] != number, 20, "the next login")

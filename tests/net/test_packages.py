@@ -71,9 +71,11 @@ def test_one_version(root):
 
 
 @pytest.mark.skipif(not shutil.which("systemd-sysusers"), reason="systemd-sysusers is not here")
-def test_the_user(root):
+def test_the_users(root):
     run("systemd-sysusers", "--root", root, root / "usr/lib/sysusers.d/usher.conf")
-    assert re.search(rf"^{USER}:.*:Usher portals and gates:/:/usr/sbin/nologin$", (root / "etc/passwd").read_text(), re.M)
+    made = re.findall(r"^([\w-]+):.*:Usher [^:]*:/:/usr/sbin/nologin$", (root / "etc/passwd").read_text(), re.M)
+    units = (root / "lib/systemd/system").glob("usher-[gtp]*.service")
+    assert set(made) == {USER} | {re.search("^User=(.*)$", unit.read_text(), re.M)[1] for unit in units} and len(made) >= 3
     assert f".Ql {USER} .\n" in (root / "usr/share/man/man5/usher.conf.5").read_text()
 
 
@@ -81,6 +83,7 @@ def test_the_user(root):
 def test_the_place_of_what_is_running(root):
     run("systemd-tmpfiles", "--create", "--root", root, root / "usr/lib/tmpfiles.d/usher.conf")
     assert (root / "run/usher").stat().st_mode & 0o7777 == 0o755
+    assert (root / "run/usher/.lock").stat().st_uid == 0 and (root / "run/usher/.lock").stat().st_mode & 0o7777 == 0o600
 
 
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd-analyze is not here")

@@ -19,12 +19,18 @@ from test_system_dns import Resolving, room  # noqa: F401: a fixture
 NOBODY = 65534
 AUDIT = pathlib.Path(f"/tmp/usher-audit-{os.getpid()}.json")
 PIDFD_GETFD = 438  # pidfd_getfd(2)
-DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN = 1 << 1, 1 << 2, 1 << 12
+CHOWN, DAC_OVERRIDE, DAC_READ_SEARCH, NET_ADMIN = 1 << 0, 1 << 1, 1 << 2, 1 << 12
 EVERY = (1 << 64) - 1
-# DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_RESOURCE
-SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 12, 13, 24))
+NET_BIND_SERVICE, NET_RAW = 1 << 10, 1 << 13
+# What the units give: to users of their own, whose numbers do not matter.
+UNIT_TUN = NET_ADMIN | NET_RAW | DAC_OVERRIDE | DAC_READ_SEARCH
+UNIT_GATE = NET_BIND_SERVICE | NET_RAW | NET_ADMIN | DAC_OVERRIDE | DAC_READ_SEARCH
+LISTENING = UNIT_GATE & ~DAC_OVERRIDE & ~NET_ADMIN  # without Export
+SERVICE = -1
+# DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_RESOURCE; NET_ADMIN with Export alone
+SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 13, 24))
 
-Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs seccomp descriptors")
+Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs seccomp descriptors ambient", defaults=[0])
 
 # The loop's own, which every process with one has.
 LOOP = {"null", "log", "eventpoll", "pipe", "eventfd"}
@@ -36,10 +42,17 @@ TABLE = {
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "herald": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp"}),
-    "writer of the audit file": Row(0, 0, SUPERVISOR, 1, 2, LOOP | {"unix", "audit file"}),
+    "writer of the audit file": Row(0, CHOWN | DAC_OVERRIDE, SUPERVISOR, 1, 2, LOOP | {"unix", "audit file"}),
     "reader": Row(0, DAC_READ_SEARCH, DAC_READ_SEARCH, 1, 2, LOOP | {"unix", "inotify"}),
     "keeper": Row(0, DAC_OVERRIDE, DAC_OVERRIDE, 1, 2,
                   {"null", "log", "pipe", "unix", "inotify", "/etc", "/run/usher"}),
+    "service: portal": Row(SERVICE, NET_ADMIN, UNIT_TUN, 1, 2,
+                           LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
+    "service: reader": Row(SERVICE, DAC_READ_SEARCH, UNIT_TUN, 1, 2, LOOP | {"unix", "inotify"}),
+    "service: supervisor": Row(SERVICE, LISTENING, UNIT_GATE, 1, 2,
+                               LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp", "pidfd"},
+                               LISTENING),
+    "service: worker": Row(SERVICE, 0, UNIT_GATE, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "front of run": Row(SOMEBODY, 0, EVERY, 0, 0, LOOP | {"stdio", "signalfd", "unix", "/run/usher", "memfd"}),
     "portal of run": Row(SOMEBODY, 0, EVERY, 1, 2,
                          LOOP | {"inotify", "timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
@@ -49,7 +62,8 @@ TABLE = {
 
 
 # They have keys in memory.
-SECRETIVE = {"portal", "portal without a device", "supervisor", "worker", "worker before the handshake", "portal of run"}
+SECRETIVE = {"portal", "portal without a device", "supervisor", "worker", "worker before the handshake", "portal of run",
+             "service: portal", "service: supervisor", "service: worker"}
 
 
 def numbers(pid, field):
@@ -98,9 +112,9 @@ def judge(what, pid):
     uids = {int(number) for number in numbers(pid, "Uid") + numbers(pid, "Gid")}
     assert uids == {row.user} or 0 not in uids, f"{what}: runs as {uids}"
     if row.user:
-        assert set(map(int, numbers(pid, "Groups"))) <= {row.user}, f"{what}: groups"
-    for field, bound in (("CapInh", 0), ("CapAmb", 0), ("CapPrm", row.capabilities), ("CapEff", row.capabilities),
-                         ("CapBnd", row.bounding)):
+        assert set(map(int, numbers(pid, "Groups"))) <= uids, f"{what}: groups"
+    for field, bound in (("CapInh", row.ambient), ("CapAmb", row.ambient), ("CapPrm", row.capabilities),
+                         ("CapEff", row.capabilities), ("CapBnd", row.bounding)):
         has = int(numbers(pid, field)[0], 16)
         assert has & ~bound == 0, f"{what}: {field} {has:x}"
     assert proc_number(pid, "NoNewPrivs") >= row.no_new_privs, what

@@ -49,6 +49,7 @@ static void test_steps(void **state)
         {"$PKI init '$D/a;b'", 2, "DIR may hold"},
         {"$PKI issue $D/a portal branch", 1, "holds no authority"},
         {"$PKI list $D/a", 1, "holds no authority"},
+        {"$PKI adopt $D/a", 1, "holds no authority"},
         {"$PKI init $D/a 'Some CA'", 0, "made"},
         {"$PKI init $D/a", 1, "is there already"},
         {"$PKI init $D/b 'a/b'", 2, "CA-NAME"},

@@ -9,10 +9,12 @@
 #include "link/tls/request.h"
 #include "link/tls/tls.h"
 #include "os/new_file.h"
+#include "os/rights.h"
 #include "portal/enrol/fetch.h"
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -182,6 +184,18 @@ static bool fetch(const struct joining *joining, struct fetched *out, struct fau
     return good;
 }
 
+// The unit's user renews what is in there. The directory comes last: from then on it is his.
+static bool give_to_service(const struct joining *joining)
+{
+    static const char *const files[] = {"ca.crt", "key.pem", "portal.pem", "crl.pem", ""};
+    char path[2 * PATH_SIZE];
+    const struct passwd *user = getpwnam(RIGHTS_PORTAL_USER);
+    for (size_t i = 0; user && i < sizeof files / sizeof files[0]; i++)
+        if (lchown(path_in(path, joining->draft, files[i]), user->pw_uid, user->pw_gid) < 0 && errno != ENOENT)
+            return false;
+    return true;
+}
+
 static bool settle(const struct joining *joining, const struct fetched *fetched, struct fault *fault)
 {
     struct blob own = fetched_own(fetched, &joining->key);
@@ -191,7 +205,7 @@ static bool settle(const struct joining *joining, const struct fetched *fetched,
     if (!good)
         return false;
     remove_invitation(joining);
-    if (chmod(joining->draft, 0755) < 0 || !new_file_settle(joining->draft, fault) ||
+    if (chmod(joining->draft, 0755) < 0 || !give_to_service(joining) || !new_file_settle(joining->draft, fault) ||
         rename(joining->draft, joining->place) < 0)
         return fault_errno(fault, errno, "%s", joining->place);
     return new_file_settle(ETC "/pki", fault);
