@@ -141,3 +141,44 @@ def test_dead_hosts_do_not_hold_up_living_ones(tunnel, lab, figure):
                 sock.close()
     figure(f"beside 1,500 connects to nobody a connect takes at most {max(took) * 1000:.1f} ms")
     assert max(took) < patience(0.9)
+
+
+@pytest.fixture
+def few_ports(lab):
+    """For the gate to connect from."""
+    key = "net.ipv4.ip_local_port_range"
+    before = lab.gate.run("sysctl", "-n", key).stdout.split()
+    lab.gate.run("sysctl", "-w", f"{key}=40000 40099")
+    yield 100
+    lab.gate.run("sysctl", "-w", f"{key}={' '.join(before)}")
+
+
+def test_ports_run_out(few_ports, tunnel, lab):
+    """Each leads to one place at a time: whoever comes when all do is refused at once, other places are as near as ever, and one that
+    is free again is found again."""
+    _, gate = tunnel
+    with listener(lab.server, net.SERVER4) as crowded, listener(lab.server, net.SERVER4) as other:
+        crowded.listen(1000)
+        inside, there = [], []
+        for _ in range(few_ports):
+            inside.append(stream(lab.client)(net.SERVER4, patience(2)))
+            inside[-1].connect(crowded.getsockname())
+            there.append(crowded.accept()[0])
+        begin = time.monotonic()
+        for _ in range(50):
+            with stream(lab.client)(net.SERVER4, patience(2)) as sock, pytest.raises(OSError):
+                sock.connect(crowded.getsockname())
+        assert time.monotonic() - begin < patience(2)
+        assert gate.log().count(f"no port is left to connect to {net.SERVER4}:{crowded.getsockname()[1]} from") == 1
+        with stream(lab.client)(net.SERVER4, patience(2)) as sock:
+            sock.connect(other.getsockname())
+
+        there.pop().close()
+        inside.pop().close()
+
+        def again():
+            with stream(lab.client)(net.SERVER4, patience(2)) as sock:
+                return sock.connect_ex(crowded.getsockname()) == 0
+        wait_until(again, 2, "a port")
+        for sock in inside + there:
+            sock.close()

@@ -18,9 +18,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/utsname.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef IP_LOCAL_PORT_RANGE
+#define IP_LOCAL_PORT_RANGE 51 // Linux 6.3
+#endif
 #ifndef TCP_RTO_MAX_MS
 #define TCP_RTO_MAX_MS 44 // Linux 6.15; the headers may be older than the kernel
 #endif
@@ -386,11 +390,58 @@ static void test_may_bind(void **state)
     }
 }
 
+// Or a later one.
+static bool kernel_is(unsigned major, unsigned minor)
+{
+    struct utsname name;
+    unsigned is = 0, at_least = 0;
+    return uname(&name) == 0 && sscanf(name.release, "%u.%u", &is, &at_least) == 2 &&
+           (is > major || (is == major && at_least >= minor));
+}
+
+// The system's are all there to connect from, and where the kernel lets itself be asked, one after the other.
+static void test_every_port_is_used(void **state)
+{
+    enum { PORTS = 10 };
+    (void)state;
+    need_namespace();
+    const char *path = "/proc/sys/net/ipv4/ip_local_port_range";
+    unsigned low, high, odd = 0, range;
+    socklen_t len = sizeof range;
+    FILE *file = fopen(path, "r+");
+    assert_int_equal(fscanf(file, "%u %u", &low, &high), 2);
+    rewind(file);
+    fprintf(file, "40000 %u\n", 40000 + PORTS - 1);
+    fflush(file);
+    struct fault fault;
+    struct endpoint to = at("127.0.0.1:39999"), from;
+    int listening = socket_listen(&to, PORTS, &fault), fds[PORTS + 1];
+    for (size_t i = 0; i < PORTS; i++) {
+        fds[i] = socket_stream(4);
+        assert_true(socket_connect(fds[i], &to) >= 0 && socket_local(fds[i], &from));
+        odd += i < PORTS / 2 && from.port % 2;
+    }
+    fds[PORTS] = socket_stream(4);
+    assert_int_equal(socket_connect(fds[PORTS], &to), -1);
+    assert_int_equal(errno, EADDRNOTAVAIL);
+    if (getsockopt(fds[0], IPPROTO_IP, IP_LOCAL_PORT_RANGE, &range, &len) == 0)
+        assert_true(range == (UINT32_C(65535) << 16 | 1));
+    if (kernel_is(6, 8))
+        assert_in_range(odd, 1, PORTS / 2 - 1); // else every other one first
+    for (size_t i = 0; i <= PORTS; i++)
+        close(fds[i]);
+    close(listening);
+    rewind(file);
+    fprintf(file, "%u %u\n", low, high);
+    fclose(file);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_flags),
         cmocka_unit_test(test_may_bind),
+        cmocka_unit_test(test_every_port_is_used),
         cmocka_unit_test(test_listen_connect_names),
         cmocka_unit_test(test_ends),
         cmocka_unit_test(test_v6_listener_leaves_v4_alone),

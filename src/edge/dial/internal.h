@@ -46,6 +46,9 @@ struct dial {
     struct table pings; // by our echo identifier
     uint16_t next_echo;
     struct dial_counters counters;
+    struct endpoint crowded; // no port was left to connect to it from, `crowded_at` on the loop's clock; 0: never
+    uint64_t crowded_at;
+    uint64_t crowded_told;   // when the log was
     uint64_t source_told[2]; // IPv4, IPv6: when it was said that Source is not there, on the loop's clock; 0: never
     uint8_t *packet;         // what was read last from a pinger
 };

@@ -2,9 +2,15 @@
 // How a TCP connection is made: one address is connected to with the stream's own watch, several race.
 #include "edge/dial/internal.h"
 #include "edge/relay/stream.h"
+#include "os/log.h"
 #include "os/race.h"
 
 #include <errno.h>
+
+enum {
+    CROWD_MS = 100,
+    CROWD_TOLD_MS = 60 * 1000,
+};
 
 static void close_tcp(struct relay_stream *stream, bool hard)
 {
@@ -39,10 +45,39 @@ static char *asked(struct relay_flow *flow)
     return (char *)flow + sizeof(struct relay_stream);
 }
 
+static void note_crowd(struct dial *dial, const struct endpoint *to, uint64_t now)
+{
+    char text[ENDPOINT_TEXT_SIZE];
+    dial->crowded = *to;
+    dial->crowded_at = now;
+    if (dial->crowded_told && now - dial->crowded_told < CROWD_TOLD_MS)
+        return;
+    dial->crowded_told = now;
+    log_warning("no port is left to connect to %s from: so many connections lead there, or did a minute ago",
+                endpoint_text(to, text));
+}
+
+// As socket_connect. The kernel searches all ports before it says that none is left, some milliseconds: who has just heard that
+// hears the same for a while without a search.
+static int connect_socket(struct dial *dial, int fd, const struct endpoint *to)
+{
+    uint64_t now = uv_now(dial->relay->config.loop) + 1;
+    if (dial->crowded_at && now - dial->crowded_at < CROWD_MS && endpoint_equal(&dial->crowded, to)) {
+        errno = EADDRNOTAVAIL;
+        return -1;
+    }
+    int result = socket_connect(fd, to);
+    if (result < 0 && errno == EADDRNOTAVAIL) {
+        note_crowd(dial, to, now);
+        errno = EADDRNOTAVAIL;
+    }
+    return result;
+}
+
 static void connect_to(struct relay_stream *stream)
 {
     struct relay_flow *flow = &stream->flow;
-    const struct dial *dial = dial_of(flow);
+    struct dial *dial = dial_of(flow);
     int fd = stream->watch.fd = dial_marked(dial, socket_stream(flow->outside.addr.version));
     if (fd < 0) {
         refuse(stream, errno);
@@ -51,7 +86,7 @@ static void connect_to(struct relay_stream *stream)
     relay_stream_prepare(fd);
     const struct address *from = dial_source(dial, flow->outside.addr.version);
     // Only then watched: a socket that is nowhere yet counts as hung up.
-    if ((from && !socket_bind_stream(fd, from)) || socket_connect(fd, &flow->outside) < 0 ||
+    if ((from && !socket_bind_stream(fd, from)) || connect_socket(dial, fd, &flow->outside) < 0 ||
         !poller_add(dial->config.poller, &stream->watch, fd, RELAY_STREAM_EVENTS | EPOLLET, on_connecting))
         refuse(stream, errno);
     else
