@@ -7,7 +7,7 @@
 //     load crr ADDRESS PORT PARALLEL SECONDS SOURCE,...   connect, 1 byte each way, close; from these addresses in turn
 //     load hold ADDRESS PORT FLOWS SECONDS          opens FLOWS, says "held", then echoes over randomly chosen ones
 //     load udp ADDRESS PORT WINDOW SECONDS          64-byte echoes, WINDOW of them on the way
-//     load opens ADDRESS PORT PER_SECOND SECONDS SOURCE,...   connect, 1 byte each way, close, at that pace; counts failures
+//     load opens ADDRESS PORT PORTS PER_SECOND SECONDS SOURCE,...   to PORTS from PORT on: connect, 1 byte each way, close, at that pace; counts failures
 //     load flood ADDRESS PORT PER_SECOND FILE SOURCE,...    connections that say what is in FILE, and no more; until SIGTERM
 //     load sink ADDRESS PORT                        takes connections and ends them; runs until killed
 //     load --socks HOST:PORT bulk|rr|crr|hold ...   the same through a SOCKS5 server; [HOST]:PORT for IPv6
@@ -64,6 +64,17 @@ struct target parse_target(const char *address, const char *port)
         fail("address %s", address);
     }
     return target;
+}
+
+// At the same place in both families.
+uint16_t target_port(const struct target *target)
+{
+    return ntohs(((const struct sockaddr_in *)&target->addr)->sin_port);
+}
+
+void target_set_port(struct target *target, uint16_t port)
+{
+    ((struct sockaddr_in *)&target->addr)->sin_port = htons(port);
 }
 
 static struct target parse_host_port(char *text)
@@ -147,7 +158,7 @@ int main(int argc, char **argv)
     } modes[] = {
         {"serve", 4, run_serve, false}, {"bulk", 7, run_bulk, true},    {"rr", 5, run_rr, true},
         {"crr", 7, run_crr, true},      {"hold", 6, run_hold, true},    {"udp", 6, run_udp, false},
-        {"opens", 7, run_opens, false}, {"flood", 7, run_flood, false}, {"sink", 4, run_sink, false},
+        {"opens", 8, run_opens, false}, {"flood", 7, run_flood, false}, {"sink", 4, run_sink, false},
     };
     struct target socks;
     bool through_socks = argc > 2 && strcmp(argv[1], "--socks") == 0;

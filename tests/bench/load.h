@@ -32,6 +32,8 @@ enum { BULK_PIECE = 256 * 1024 }; // bytes a write or read of a bulk stream: lar
 void fail(const char *format, ...) __attribute__((noreturn, format(printf, 1, 2)));
 double now_seconds(void);
 struct target parse_target(const char *address, const char *port);
+uint16_t target_port(const struct target *target);
+void target_set_port(struct target *target, uint16_t port);
 // What to connect to: the target, or the server that stands in front of it.
 const struct target *target_first(const struct target *target);
 int open_socket(const struct target *target, int type);

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Connections at a pace: each is opened, says a byte, hears it again and is closed in order. One that fails, or takes longer
-// than PATIENCE, is counted and costs no other anything.
+// than PATIENCE, is counted and costs no other anything. They go to several ports in turn: whoever connects to one has 28,000
+// ports of his own for it, keeps each for a minute after closing, and searches long once half of them are taken.
 #include "load.h"
 
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <unistd.h>
 
@@ -19,16 +21,21 @@ struct visit {
 };
 
 struct opens {
-    const struct target *target;
+    struct target target;
+    uint16_t port; // of the target, and so many
+    unsigned ports;
     struct sources sources;
     int epoll;
     struct visit visits[VISITS_MAX]; // a ring
     unsigned long begun, done, failed;
+    int error; // of the first that failed
     struct samples took;
 };
 
 static void finish(struct opens *opens, struct visit *visit, bool well)
 {
+    if (!well && !opens->error)
+        opens->error = errno ? errno : ETIMEDOUT;
     close(visit->fd);
     visit->fd = -1;
     opens->failed += !well;
@@ -46,11 +53,14 @@ static void wait_for(const struct opens *opens, struct visit *visit, int how, ui
 static void begin(struct opens *opens, double now)
 {
     struct visit *visit = &opens->visits[opens->begun++ % VISITS_MAX];
-    if (visit->fd >= 0)
+    if (visit->fd >= 0) {
+        errno = 0;
         finish(opens, visit, false); // nobody has waited for longer
-    *visit = (struct visit){.fd = open_socket(opens->target, SOCK_STREAM | SOCK_NONBLOCK), .begun = now};
+    }
+    target_set_port(&opens->target, (uint16_t)(opens->port + opens->begun % opens->ports));
+    *visit = (struct visit){.fd = open_socket(&opens->target, SOCK_STREAM | SOCK_NONBLOCK), .begun = now};
     sources_bind(&opens->sources, visit->fd);
-    if (connect(visit->fd, (const struct sockaddr *)&opens->target->addr, opens->target->len) != 0 &&
+    if (connect(visit->fd, (const struct sockaddr *)&opens->target.addr, opens->target.len) != 0 &&
         errno != EINPROGRESS)
         finish(opens, visit, false);
     else
@@ -62,6 +72,7 @@ static void go_on(struct opens *opens, struct visit *visit)
     char bytes[2] = {'e', 'x'};
     if (visit->fd < 0)
         return;
+    errno = 0;
     if (visit->asked) {
         finish(opens, visit, recv(visit->fd, bytes, 1, 0) == 1 && bytes[0] == 'x');
     } else if (send(visit->fd, bytes, 2, MSG_NOSIGNAL) == 2) {
@@ -84,10 +95,12 @@ static bool turn(struct opens *opens)
 void run_opens(const struct target *target, char **args)
 {
     static struct opens opens;
-    double rate = atof(args[0]), started = now_seconds(), end = started + atof(args[1]), now;
-    opens.target = target;
+    double rate = atof(args[1]), started = now_seconds(), end = started + atof(args[2]), now;
+    opens.target = *target;
+    opens.port = target_port(target);
+    opens.ports = (unsigned)atoi(args[0]);
     opens.epoll = epoll_create1(EPOLL_CLOEXEC);
-    sources_parse(&opens.sources, args[2]);
+    sources_parse(&opens.sources, args[3]);
     for (int i = 0; i < VISITS_MAX; i++)
         opens.visits[i].fd = -1;
     while ((now = now_seconds()) < end) {
@@ -100,6 +113,8 @@ void run_opens(const struct target *target, char **args)
     while (opens.done + opens.failed < opens.begun && now_seconds() < end + PATIENCE)
         if (!turn(&opens))
             usleep(TURN_US);
+    if (opens.error)
+        fprintf(stderr, "load: the first that failed: %s\n", strerror(opens.error));
     printf("opens_per_second=%.1f opened=%lu failed=%lu open_p50_ms=%.1f open_p99_ms=%.1f\n",
            (double)opens.begun / took, opens.begun, opens.begun - opens.done, samples_percentile(&opens.took, 50),
            samples_percentile(&opens.took, 99));

@@ -30,6 +30,7 @@ from traffic import Server, each_connection, listener, receive_all, serve_echo, 
 EXACT_MIB = int(float(os.environ.get("EXACT_GIB", 0.25)) * 1024)
 CUT_EVERY = float(os.environ.get("CUT_EVERY", 1))  # seconds, on average
 CUT_HOW = os.environ.get("CUT_HOW", "hole")
+PORTS = 8  # that opens go to
 SESSIONS = int(os.environ.get("SESSIONS", 200))
 OPENS_PER_S = int(os.environ.get("OPENS_PER_S", 100))
 OPENS_SECONDS = float(os.environ.get("OPENS_SECONDS", 3))
@@ -163,13 +164,14 @@ def places(lab):
 def test_many_sessions_and_opens(lab, pki, tmp_path, places, figure):
     """Identifiers are 16 bits, half of them ours: in the full run they come again twenty times beside those that are held."""
     with joined(lab, tmp_path, pki), contextlib.ExitStack() as stack:
-        load = lab.server.start(BUILD / "bench" / "load", "serve", net.SERVER4, 7000)
-        stack.callback(load.wait)
-        stack.callback(load.kill)
+        for port in range(7000, 7000 + PORTS + 1):
+            load = lab.server.start(BUILD / "bench" / "load", "serve", net.SERVER4, port)
+            stack.callback(load.wait)
+            stack.callback(load.kill)
         time.sleep(0.3)
         held = lab.client.start(BUILD / "bench" / "load", "hold", net.SERVER4, 7000, SESSIONS, 2, stdin=-1, stdout=-1, text=True)
         assert held.stdout.readline().strip() == "held"
-        opens = lab.client.run(BUILD / "bench" / "load", "opens", net.SERVER4, 7000, OPENS_PER_S, OPENS_SECONDS, ",".join(places),
+        opens = lab.client.run(BUILD / "bench" / "load", "opens", net.SERVER4, 7001, PORTS, OPENS_PER_S, OPENS_SECONDS, ",".join(places),
                                timeout=OPENS_SECONDS + patience(30)).stdout.strip()
         said = held.communicate("\n", timeout=patience(60))[0]
         assert held.returncode == 0, said
