@@ -102,6 +102,18 @@ TALK = {
     "probe of 256": (message(2, bytes(4) + b"a" * 256 + b"\0"), "protocol error: control message 2: malformed"),
     "answer that is short": (message(3, bytes(9)), "protocol error: control message 3: malformed"),
     "answer to nothing": (message(3, bytes(10)), None),
+    "answers too often": (message(3, bytes(10)) * 22000, ABUSE),
+    "origin that is short": (message(4, bytes(5)), "protocol error: control message 4: malformed"),
+    "origin without its address": (message(4, struct.pack(">HHH", 2, 1, 6) + bytes(15)), "protocol error: control message 4: malformed"),
+    "origin of VERSION 5": (message(4, struct.pack(">HHH", 2, 1, 5) + bytes(16)), None),
+    "origins of nobody": (message(4, struct.pack(">HHH", 2, 1, 4) + bytes(4)) * 5000, None),
+    "drain without a word": (message(5), "protocol error: control message 5: malformed"),
+    "ticket that is short": (message(6, bytes(19)), "protocol error: control message 6: malformed"),
+    "tickets too often": (message(6, bytes(20)) * 1200, ABUSE),
+    "unreachable without NUL": (message(7, bytes(14) + b"refused"), "protocol error: control message 7: malformed"),
+    "unreachable that is short": (message(7, bytes(13)), "protocol error: control message 7: malformed"),
+    "unreachable of nobody": (message(7, bytes(14) + b"refused\0") * 900, None),
+    "unreachable too often": (message(7, bytes(14) + b"refused\0") * 3100, ABUSE),
     "half a message": (message(2, bytes(100))[:50], None),
 }
 
