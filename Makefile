@@ -297,11 +297,11 @@ fuzz:
 	  EXTRA_CFLAGS='-fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all' fuzz-programs
 fuzz-fast:
 	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz-fast FUZZING=1 HARDEN=-fPIC \
-	  FUZZER='$(shell clang -print-runtime-dir)/libclang_rt.fuzzer-$(shell uname -m).a -lstdc++' \
+	  FUZZER='$(shell clang -print-runtime-dir)/libclang_rt.fuzzer-$(shell uname -m).a -lstdc++ -Wl,--wrap=calloc -Wl,--wrap=free' \
 	  EXTRA_CFLAGS='-fsanitize=fuzzer-no-link,undefined -fsanitize-trap=undefined -fno-sanitize-coverage=trace-cmp,indirect-calls' \
 	  fuzz-programs
 fuzz-programs: $(FUZZ:%=$(BUILD)/fuzz_%)
-$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(ARCHIVES) $(WOLFLIB)
+$(BUILD)/fuzz_%: $(BUILD)/obj/tests/fuzz/fuzz_%.o $(if $(FUZZER),$(BUILD)/obj/tests/fuzz/heap.o) $(ARCHIVES) $(WOLFLIB)
 	$(call say,LINK,$@)
 	$(Q)$(link_all) $(or $(FUZZER),-fsanitize=fuzzer)
 

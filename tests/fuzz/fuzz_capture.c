@@ -4,7 +4,6 @@
 // by its virtio header. Whatever came: what goes out is well-formed, and in the end nothing is left.
 #include "edge/capture/capture.h"
 #include "exchange/exchange.h"
-#include "heap.h"
 #include "os/clock.h"
 
 #include <stdlib.h>

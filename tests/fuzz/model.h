@@ -6,7 +6,6 @@
 
 #include "base/chunk.h"
 #include "base/memory.h"
-#include "heap.h"
 #include "usher/engine.h"
 
 #include <stdlib.h>
