@@ -10,15 +10,17 @@
 #include <netinet/in.h>
 #include <string.h>
 
+// Whatever answers has it as its source, so loopback is no destination: no packet may come from there (packet/view.c).
 static bool destination_is_host(const struct address *dst)
 {
     static const struct address none4 = {.version = 4};
     static const struct address none6 = {.version = 6};
+    static const struct address loopback6 = {.version = 6, .bytes = {[15] = 1}};
     static const uint8_t broadcast[4] = {255, 255, 255, 255};
     if (dst->version == 4)
-        return (dst->bytes[0] & 0xf0) != 0xe0 && !address_equal(dst, &none4) &&
+        return (dst->bytes[0] & 0xf0) != 0xe0 && dst->bytes[0] != 127 && !address_equal(dst, &none4) &&
                memcmp(dst->bytes, broadcast, sizeof broadcast) != 0;
-    return dst->bytes[0] != 0xff && !address_equal(dst, &none6);
+    return dst->bytes[0] != 0xff && !address_equal(dst, &none6) && !address_equal(dst, &loopback6);
 }
 
 // A SYN excludes FIN and RST, and without SYN or RST every segment acknowledges (RFC 9293 section 3.10.7.4).

@@ -232,13 +232,21 @@ static void malformed_segments_are_dropped(void **state)
         uint8_t value;
         size_t len; // of the packet; 0: all
     } cases[] = {
-        {"source port zero", 20, 0, 0},    {"destination port zero", 22, 0, 0},
-        {"data offset 4", 32, 0x40, 0},    {"data offset beyond the end", 32, 0xf0, 0},
-        {"SYN and FIN", 33, SYN | FIN, 0}, {"SYN and RST", 33, SYN | RST, 0},
-        {"no flag at all", 33, 0, 0},      {"FIN alone", 33, FIN, 0},
-        {"PSH alone", 33, PSH, 0},         {"to multicast", 16, 0xe0, 0},
-        {"to nowhere", 16, 0, 0},          {"another protocol", 9, IPPROTO_UDP, 0},
-        {"a fragment", 6, 0x20, 0},        {"a header that ends early", 3, 30, 30},
+        {"source port zero", 20, 0, 0},
+        {"destination port zero", 22, 0, 0},
+        {"data offset 4", 32, 0x40, 0},
+        {"data offset beyond the end", 32, 0xf0, 0},
+        {"SYN and FIN", 33, SYN | FIN, 0},
+        {"SYN and RST", 33, SYN | RST, 0},
+        {"no flag at all", 33, 0, 0},
+        {"FIN alone", 33, FIN, 0},
+        {"PSH alone", 33, PSH, 0},
+        {"to multicast", 16, 0xe0, 0},
+        {"to nowhere", 16, 0, 0},
+        {"another protocol", 9, IPPROTO_UDP, 0},
+        {"to loopback", 16, 127, 0},
+        {"a fragment", 6, 0x20, 0},
+        {"a header that ends early", 3, 30, 30},
     };
     for (size_t i = 0; i < COUNT(cases); i++) {
         struct packet *packet = packet_new(bench.pool);
