@@ -7,7 +7,7 @@
     ```
 
     ```ini                                    a file, or with "further" more lines of it
-    ; branch: /etc/usher/branch.conf
+    ; branch: /etc/usher/branch.conf          (or with "#", where that begins a comment)
     ```
 
 Blocks of another kind, or without a host, are for the reader alone. Four commands are not what they are elsewhere:
@@ -26,6 +26,8 @@ from lab import BUILD, ROOT, patience, wait_until
 
 SOMEBODY, HOME = 54321, "/home/you"  # has no name on any machine
 UNITS = ROOT / "scripts" / "systemd"
+# What those of the distribution start.
+FOREIGN = {"haproxy": "haproxy -Ws -f /etc/haproxy/haproxy.cfg"}
 INSTALLING = ("scripts/install-deps && make && make install", "make deb && apt install", "apt install")
 
 # An /etc, /run/usher, /var/log, /usr/local, /root and /home of its own; everybody may open the TUN device, as udev would have it.
@@ -99,6 +101,8 @@ class Machine:
 
     # What systemd would do with a unit, as far as documents ask for it.
     def unit(self, unit, key, otherwise=None):
+        if unit in FOREIGN:
+            return otherwise or FOREIGN[unit]
         template, instance = re.fullmatch(r"([\w-]+)@?([\w-]*)(?:\.service)?", unit).groups()
         name = f"{template}@.service" if instance else f"{template}.service"
         found = " && ".join(re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M)) or otherwise
@@ -106,7 +110,7 @@ class Machine:
         return found.replace("@BINDIR@", "/usr/local/bin").replace("%i", instance)
 
     def start_service(self, unit):
-        if unit in self.services:
+        if unit in self.services and self.services[unit].poll() is None:
             return
         told = f"/run/usher/.{unit}.notify"
         script = ("import os, socket, sys; s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); s.bind(sys.argv[1]);"
@@ -146,7 +150,8 @@ class Machine:
         elif verb in ("enable", "start"):
             self.start_service(unit)
         elif verb == "restart":
-            self.stop_service(unit)
+            if unit in self.services:
+                self.stop_service(unit)
             self.start_service(unit)
         elif verb == "reload":
             return self.run(self.unit(unit, "ExecReload"))
@@ -256,7 +261,7 @@ class Reader:
                 for step in commands(lines):
                     self.command(*step)
             elif kind == "ini":
-                place = re.match(r"; ([a-z][a-z0-9-]*): (/\S+?|~\S+?)(, further)?(?:\s.*)?$", lines[0])
+                place = re.match(r"[;#] ([a-z][a-z0-9-]*): (/\S+?|~\S+?)(, further)?(?:\s.*)?$", lines[0])
                 if place:
                     host, path, further = place.groups()
                     self.machines[host].write(path, "\n".join(lines[1:]) + "\n", bool(further))

@@ -6,7 +6,7 @@ import contextlib
 import pytest
 
 from documents import Machine, Reader
-from lab import ROOT, SERVER4, Lab, wait_until
+from lab import ROOT, SERVER4, Lab, wait_until, wire
 from sites import Way
 from test_names import name_server
 from traffic import Server, datagram, each_connection, listener, receive_all, serve_datagram_echo, serve_echo
@@ -25,14 +25,47 @@ def lab():
     lab.delete()
 
 
+def beside(lab, name, host, device, own, address, via):
+    """Another host on a wire to one of the lab's, by whose `own` address it goes everywhere."""
+    new = lab.host(name)
+    wire(new, "wan", host, device)
+    if own:
+        host.address(device, own)
+    new.address("wan", address)
+    new.run("ip", "route", "add", "default", "via", via)
+    return new
+
+
+@pytest.fixture(scope="module")
+def fleet(lab):
+    """Two more gates beside the one, two branches elsewhere, and the host in the middle as a balancer."""
+    lab.wan.run("ip", "link", "add", "site", "type", "bridge")
+    lab.wan.run("ip", "address", "flush", "dev", "right")
+    lab.wan.address("site", "10.3.0.1/24", "fd03::1/64")
+    lab.wan.run("ip", "link", "set", "right", "master", "site")
+    hosts = {"gate1": lab.gate, "balancer": lab.wan}
+    for number in (2, 3):
+        gate = beside(lab, f"gate{number}", lab.wan, f"gate{number}", None, f"10.3.0.{number + 1}/24", "10.3.0.1")
+        lab.wan.run("ip", "link", "set", f"gate{number}", "master", "site", "up")
+        wire(gate, "inner", lab.server, f"gate{number}")
+        gate.address("inner", f"10.73.{number}.1/24")
+        lab.server.address(f"gate{number}", f"10.73.{number}.2/24")
+        gate.run("ip", "route", "add", "10.73.0.0/24", "via", f"10.73.{number}.2")
+        hosts[f"gate{number}"] = gate
+    for number, name in ((5, "north"), (6, "south")):
+        hosts[name] = beside(lab, name, lab.wan, name, f"10.{number}.0.1/24", f"10.{number}.0.2/24", f"10.{number}.0.1")
+    return hosts
+
+
 @contextlib.contextmanager
-def readers(lab):
+def readers(lab, hosts=None, known=HOSTS):
     for router in (lab.portal, lab.gate):
         router.sysctl("net.ipv4.ip_forward", 0)
     with contextlib.ExitStack() as stack:
-        hosts = {"gate": lab.gate, "branch": lab.portal, "client": lab.client, "server": lab.server}
-        machines = {name: stack.enter_context(contextlib.closing(Machine(host, HOSTS))) for name, host in hosts.items()}
-        machines["laptop"] = machines["branch"]
+        hosts = hosts or {"gate": lab.gate, "branch": lab.portal, "client": lab.client, "server": lab.server}
+        machines = {name: stack.enter_context(contextlib.closing(Machine(host, known))) for name, host in hosts.items()}
+        if "branch" in machines:
+            machines["laptop"] = machines["branch"]
         yield Reader(machines)
 
 
@@ -78,7 +111,13 @@ def test_readme(lab):
         assert "Unreachable" in into.ping(4, count=1)
 
 
-@pytest.mark.parametrize("name", sorted(path.stem for path in (ROOT / "doc/tutorials").glob("*.md")))
+def test_fleet(lab, fleet):
+    with readers(lab, fleet, "10.2.0.1 gate.example.net\n") as reader, page(lab.server, SERVER4, "hello\n"):
+        reader.follow(read("doc/tutorials/fleet.md"))
+        assert len(reader.done) > 30
+
+
+@pytest.mark.parametrize("name", sorted({path.stem for path in (ROOT / "doc/tutorials").glob("*.md")} - {"fleet"}))
 def test_tutorial(lab, name):
     with readers(lab) as reader, contextlib.ExitStack() as stack:
         stack.enter_context(name_server(lab))
