@@ -11,8 +11,8 @@
 #include <sys/socket.h>
 
 enum {
-    BACKLOG = 16,
-    STEP = 25, // percent
+    BACKLOG = 256, // as for portals: a queue that is full costs who asks a second
+    STEP = 25,     // percent
     LINE_SIZE = 32,
 };
 

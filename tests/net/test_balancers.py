@@ -198,6 +198,33 @@ def test_each_source_is_counted(lab, pki, gate):
     wait_until(lambda: not gate.status()["unauthenticated"], 5, "all are gone")
 
 
+def test_a_flood_behind_it(lab, pki, gate, figure):
+    """Of 200 sources that say nothing: they take each other's places, and one that a portal has come from has its own."""
+    known = Passed(lab, pki, passed_on("198.51.100.20"))
+    wait_until(lambda: there(gate) == ["198.51.100.20:40000"], 5, "it is known")
+    known.close()
+    wait_until(lambda: not there(gate), 5, "its end")
+    before, silent = set(children(gate.pid())), []
+    with lab.wan.enter():
+        for number in range(1000):
+            sock = socket.create_connection(WHERE, timeout=patience(10))
+            sock.sendall(passed_on(f"203.0.113.{number % 200}", 1000 + number))
+            silent.append(sock)
+    begin = time.monotonic()
+    peer = Passed(lab, pki, passed_on("198.51.100.20"))
+    wait_until(lambda: "198.51.100.20:40000" in there(gate), 5, "who was there before")
+    took = time.monotonic() - begin
+    status = gate.status()
+    figure(f"behind a balancer, beside 1000 silent connections of 200 sources: who was there before is in after {took:.2f} s")
+    assert took < patience(2)
+    assert status["unauthenticated"] <= 64 and status["balancers"]["passed"] >= 1000
+    assert len(set(children(gate.pid())) - before) <= 64 + 1
+    peer.close()
+    for sock in silent:
+        sock.close()
+    wait_until(lambda: not gate.status()["unauthenticated"] and not there(gate), 5, "all are gone")
+
+
 def herald(gate):
     found = [pid for pid in children(gate.pid()) if b"herald" in pathlib.Path(f"/proc/{pid}/cmdline").read_bytes()]
     return found[0] if found else None
