@@ -61,7 +61,7 @@ bool adoption_shown(struct adoption *adoption, struct child *child, const uint8_
     static const struct channel_message serve = {.type = CHANNEL_SERVE};
     struct ticket_holder *holder = tickets_find(&adoption->tickets, number);
     struct child *to = holder ? container_of(holder, struct child, holder) : NULL;
-    if (!to || to->ending || child->socket_fd < 0) {
+    if (!to || to->ending || to->stranger || child->socket_fd < 0) {
         child_tell(child, &serve);
         return true;
     }

@@ -2,6 +2,7 @@
 // A worker that an earlier program in this process has started, played by a forked child: it is heard, told and outlived as one
 // of our own; one that another version has started is told no more than it understands.
 #include "base/memory.h"
+#include "gate/adoption.h"
 #include "gate/child.h"
 #include "unit.h"
 
@@ -195,9 +196,46 @@ static void of_another_version(void **state)
     }
 }
 
+// Its tunnel cannot be carried on: it would not understand whose connection that is.
+static void show_a_ticket(bool stranger)
+{
+    static const uint8_t number[TLS_TICKET_SIZE] = {1, 2, 3};
+    static struct channel_message message;
+    int leash, fds[CHANNEL_FDS_MAX], shower[2];
+    size_t count;
+    struct child *child = adopt(true, stranger, &leash);
+    struct adoption *adoption = adoption_new(NULL);
+    assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, shower), 0);
+    struct child other = {.channel_fd = shower[0], .socket_fd = dup(shower[0]), .peer = {.port = 77}, .ending = true};
+    assert_true(adoption_ticket(adoption, child, number));
+    assert_true(adoption_shown(adoption, &other, number));
+    enum channel_result heard = channel_receive_fds(world.ends[1], &message, fds, &count);
+    assert_int_equal(heard, stranger ? CHANNEL_EMPTY : CHANNEL_TAKEN);
+    if (!stranger) {
+        assert_true(message.type == CHANNEL_LANE && count == 1 && message.lane.peer.port == 77);
+        close(fds[0]);
+    }
+    assert_int_equal(channel_receive(shower[1], &message), CHANNEL_TAKEN);
+    assert_int_equal(message.type, stranger ? CHANNEL_SERVE : CHANNEL_END);
+    child_close_socket(&other);
+    close(shower[0]);
+    close(shower[1]);
+    adoption_ended(adoption, child);
+    adoption_free(adoption);
+    close(leash);
+    finish();
+}
+
+static void who_carries_a_tunnel_on(void **state)
+{
+    (void)state;
+    show_a_ticket(false);
+    show_a_ticket(true);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(as_one_of_our_own), cmocka_unit_test(what_no_worker_says),
-                                       cmocka_unit_test(of_another_version)};
+                                       cmocka_unit_test(of_another_version), cmocka_unit_test(who_carries_a_tunnel_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
