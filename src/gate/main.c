@@ -147,6 +147,15 @@ static void print_audit(FILE *out, const struct json_t *audit)
         fprintf(out, "  lines that are not in %s: %s\n", file, lost);
 }
 
+static void print_balancers(FILE *out, const struct json_t *balancers)
+{
+    char passed[32], refused[32];
+    if (balancers)
+        fprintf(out, "  passed on by balancers: %s, and refused: %s\n",
+                query_text(passed, sizeof(passed), balancers, "passed", QUERY_NUMBER),
+                query_text(refused, sizeof(refused), balancers, "refused", QUERY_NUMBER));
+}
+
 static void print_status(FILE *out, const struct json_t *status)
 {
     static const struct query_column columns[] = {
@@ -165,6 +174,8 @@ static void print_status(FILE *out, const struct json_t *status)
             query_text(since, sizeof(since), status, "since", QUERY_TEXT),
             query_text(pid, sizeof(pid), status, "pid", QUERY_TEXT));
     query_lines(out, "  listens on ", query_part(status, "listen"));
+    query_lines(out, "  tells balancers how it is on ", query_part(status, "health"));
+    print_balancers(out, query_part(status, "balancers"));
     const struct json_t *portals = query_part(status, "portals");
     if (query_count(portals))
         query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));

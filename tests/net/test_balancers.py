@@ -300,6 +300,8 @@ def test_how_it_is(lab, pki, tmp_path):
     gate = Upgradable(lab, tmp_path, pki, name="asked", listen="0.0.0.0:4434", extra=KEYS + "Health = 10.3.0.2:4480\nMaxPortals = 2")
     gate.start()
     assert gate.status()["health"] == ["10.3.0.2:4480"]
+    said = lab.gate.run(BUILD / "usher-gate", "status", gate.name).stdout
+    assert "  tells balancers how it is on 10.3.0.2:4480\n  passed on by balancers: 0, and refused: 0\n" in said
     peers = []
     try:
         assert how_it_is(lab) == "ready up 100%\n"

@@ -175,6 +175,7 @@ def test_a_console(lab, gate, crowd, figure):
             console.log_in()
             page = f"/instance?name={gate.name}"
             wait_until(lambda: "fleet-7" in console.ask(page).text, 20, "the gate's page")
+            assert f'usher_balanced_connections_total{{instance_name="{gate.name}"}} 0' in console.ask("/metrics").text
             ended, times = threading.Event(), []
 
             def look():
