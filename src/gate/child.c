@@ -279,11 +279,12 @@ static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channe
         [WORKER_SOCKET_FD] = {.flags = UV_INHERIT_FD, .data.fd = socket_fd},
         [WORKER_CHANNEL_FD] = {.flags = UV_INHERIT_FD, .data.fd = channel_fd},
         [WORKER_HANDOVER_FD] = {.flags = UV_INHERIT_FD, .data.fd = handover_fd},
-        [WORKER_HOSTS_FD] = {.flags = UV_IGNORE},
+        [WORKER_HOSTS_FD] = {.flags = UV_INHERIT_FD},
     };
     int hosts = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (hosts >= 0)
-        fds[WORKER_HOSTS_FD] = (uv_stdio_container_t){.flags = UV_INHERIT_FD, .data.fd = hosts};
+    if (hosts < 0) // the worker counts on each number
+        hosts = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    fds[WORKER_HOSTS_FD].data.fd = hosts;
     uv_process_options_t options = {
         .file = "/proc/self/exe",
         .args = args,

@@ -24,7 +24,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 enum { SPARE_DESCRIPTORS = 128 }; // beside one for each session: loop, channel, tunnel, name queries
@@ -42,9 +41,6 @@ static unsigned descriptors_needed(const struct gate_conf *conf)
 
 static void read_hosts(struct worker *worker)
 {
-    struct stat st;
-    if (fstat(WORKER_HOSTS_FD, &st) < 0)
-        return;
     worker->hosts = hosts_read(WORKER_HOSTS_FD);
     if (!worker->hosts)
         log_warning("/etc/hosts cannot be read, or is larger than %d bytes", HOSTS_SIZE_MAX);

@@ -9,7 +9,7 @@ enum {
     WORKER_SOCKET_FD = 3, // the accepted connection
     WORKER_CHANNEL_FD,    // to the supervisor (gate/channel.h)
     WORKER_HANDOVER_FD,   // gate/handover.h
-    WORKER_HOSTS_FD,      // /etc/hosts as it is now; not open where there is none
+    WORKER_HOSTS_FD,      // /etc/hosts as it is now; /dev/null where there is none
     WORKER_FDS            // how many, with the standard ones
 };
 

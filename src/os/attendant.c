@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -35,7 +36,8 @@ static void keep_descriptors(int channel)
 {
     channel = fcntl(channel, F_DUPFD, FIRST_OTHER_FD);
     dup2(channel, ATTENDANT_CHANNEL_FD);
-    if (close_range(FIRST_OTHER_FD, UINT_MAX, 0) < 0) // an old kernel; one that stays open would hide the program's end
+    if (syscall(SYS_close_range, FIRST_OTHER_FD, UINT_MAX, 0) <
+        0) // an old kernel; one that stays open would hide the program's end
         for (int fd = FIRST_OTHER_FD, end = (int)sysconf(_SC_OPEN_MAX); fd < end; fd++)
             close(fd);
     int null = open("/dev/null", O_RDWR | O_CLOEXEC);

@@ -22,9 +22,11 @@ struct filter_list {
     size_t count;
 };
 
-// Of an argument, by its position: the whole value, or some bits of it.
+// Of an argument, by its position: the whole value, or some bits of it. What is an int to the kernel has 32 bits, above which a C
+// library may leave a sign.
 // clang-format off
-#define IS(arg, value)         {arg, SCMP_CMP_EQ, value, 0}
+#define IS(arg, value)         {arg, SCMP_CMP_MASKED_EQ, 0xffffffff, (uint32_t)(value)}
+#define IS_NULL(arg)           {arg, SCMP_CMP_EQ, 0, 0}
 #define BITS(arg, mask, value) {arg, SCMP_CMP_MASKED_EQ, mask, value}
 
 #define CALL(name)                {SCMP_SYS(name), 0, {}}

@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <grp.h>
 #include <pwd.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -123,8 +124,11 @@ bool sandbox_drop(const char *user, bool keep_net_admin, struct fault *fault)
     if (geteuid() != 0)
         return give_up_capabilities(keep_net_admin, fault) && set_no_new_privs(fault);
 
-    errno = 0;
+    // In a root without a list of users there is nobody all the same.
+    static const struct passwd overflow = {.pw_name = "nobody", .pw_uid = 65534, .pw_gid = 65534};
     const struct passwd *entry = getpwnam(user);
+    if (!entry && !strcmp(user, overflow.pw_name))
+        entry = &overflow;
     if (!entry)
         return fault_set(fault, "sandbox: there is no user \"%s\" to run as", user);
     if (entry->pw_uid == 0)

@@ -13,7 +13,7 @@ import pytest
 
 from lab import NAMESERVER4, SERVER2, SERVER4, wait_until
 from peer import SEND, SEND_UDP, TCP, UDP, Peer
-from programs import Gate
+from programs import USHER_GATE, Gate, Portal, proc_number
 
 ACCESS = """
 [Access branch]
@@ -90,6 +90,22 @@ def test_a_name_is_reached(peer, host):
     assert session is not None, reason
     peer.send(SEND, session, b"hello")
     assert peer.receive(SEND, session) == b"hello"
+
+
+def test_a_gate_without_etc(lab, pki, tmp_path):
+    """Neither a hosts file, nor a list of users: nobody is nobody all the same."""
+    gate = Gate(lab, tmp_path, pki, listen="0.0.0.0:4455")
+    gate.launch("unshare", "-m", "--propagation", "private", "sh", "-ec", 'mount -t tmpfs none /etc; exec "$@"', "sh", USHER_GATE,
+                "run", gate.conf)
+    portal = Portal(lab, tmp_path, pki, address="10.3.0.2:4455")
+    try:
+        wait_until(lambda: gate.status(check=False) or gate.process.poll() is not None, 10, "the gate")
+        portal.start()
+        assert proc_number(gate.worker_pids()[0], "Uid") == 65534
+    finally:
+        portal.down(check=False)
+        assert gate.stop() == 0
+    assert "hosts" not in gate.log()
 
 
 def test_the_hosts_file_of_the_gate(peer, lab, pki, hosts_file):
