@@ -7,7 +7,8 @@
 #   make check        every test; SAN=1 the same with ASan and UBSan, in build-san
 #   make bench        against other tunnels; bench-quick in two minutes; bench-held with 30,000 flows
 #   make install      into PREFIX, below DESTDIR; RUN_AS=usher: with a user of their own in the place of nobody
-#   make deb          Debian packages, in build/deb; packages-check tries them, and the build for arm64
+#   make deb          Debian packages, in build/deb; packages-check tries them, and builds for arm64 and with musl
+#   make static       programs that need nothing of the machine they are copied to, in build/static
 #   make format       lays the sources out again
 #
 # and the parts of the check: lint unit sim fuzz-replay net. `make fuzz` builds the fuzzers (clang) into build/fuzz,
@@ -357,11 +358,15 @@ install: all
 # ------------------------------------------------------------------------------------------------------------ packages
 
 # What takes minutes, and tools that no other test needs, is no part of the check.
-.PHONY: deb packages-check
+.PHONY: deb static packages-check
 deb: $(DEPS)/fetched
 	$(Q)scripts/build-deb '$(VERSION)'
-packages-check: deb
+static: $(DEPS)/fetched
+	$(Q)scripts/build-static
+packages-check: deb static
 	$(Q)scripts/check-deb
+	$(Q)scripts/check-systemd
+	$(Q)scripts/check-static
 	$(Q)scripts/check-reproducible build/deb
 	$(Q)scripts/check-arm64
 
