@@ -7,6 +7,8 @@
 
 static const usec_t DAY = 86400 * USEC_PER_SEC;
 
+#define LEAD_MAX (3600 * USEC_PER_SEC)
+
 enum {
     NOTICE_DAYS = 14, // time to renew what is copied by hand
     LOOKS_A_DAY = 24,
@@ -88,4 +90,11 @@ void validity_describe(const struct validity *validity, usec_t wall, struct fact
         facts_item_end(facts);
     }
     facts_end(facts);
+}
+
+usec_t validity_moment_to_leave(usec_t until, usec_t now, uint32_t chance)
+{
+    usec_t left = until > now ? until - now : 0;
+    usec_t lead = left / 6 < LEAD_MAX ? left / 6 : LEAD_MAX;
+    return until - lead - lead / 4 * (chance % 1024) / 1024;
 }

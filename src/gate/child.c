@@ -154,6 +154,12 @@ static void channel_event(uv_poll_t *poll, int status, int events)
     child_kill(child); // a process that ends by itself has closed its channel too late to notice
 }
 
+void child_catch_up(struct child *child)
+{
+    if (uv_is_active((uv_handle_t *)&child->channel))
+        channel_event(&child->channel, 0, UV_READABLE);
+}
+
 static void close_handles(struct child *child)
 {
     if (!child->inherited)

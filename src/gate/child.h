@@ -99,6 +99,8 @@ void child_tell(struct child *child, const struct channel_message *message);
 // The same with descriptors, which stay the caller's.
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count);
 void child_poll(struct child *child);
+// Hears what it has said already.
+void child_catch_up(struct child *child);
 // Its tunnel is to end with its last session, or after that time.
 void child_drain(struct child *child, uint64_t timeout_ms);
 // One that has not gone after some seconds is killed.

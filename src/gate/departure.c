@@ -64,15 +64,22 @@ static void tell_supervisor(const struct departure *departure)
     free(message);
 }
 
+void departure_leave(struct departure *departure)
+{
+    if (departure->begun)
+        return;
+    departure_begin(departure, departure->timeout_ms);
+    tell_supervisor(departure);
+}
+
 void departure_heard(void *owner, bool left)
 {
     struct departure *departure = owner;
     departure->peer_left |= left;
     if (departure->begun)
         return;
-    departure->told = true; // it knows
-    departure_begin(departure, departure->timeout_ms);
-    tell_supervisor(departure);
+    departure->told = left; // then it waits for no answer
+    departure_leave(departure);
 }
 
 // Why the tunnel ends now; NULL: not yet.

@@ -35,6 +35,8 @@ void departure_close(struct departure *departure);
 void departure_logged_in(struct departure *departure, struct tunnel *tunnel, struct control_session *control);
 // The tunnel is to go, its sessions within that time.
 void departure_begin(struct departure *departure, uint64_t timeout_ms);
+// The same by this worker's own will, or its portal's: the supervisor is told.
+void departure_leave(struct departure *departure);
 // What the portal says of it: the `drain` of a control session.
 void departure_heard(void *owner, bool left);
 // The end of a turn: ends the tunnel when it is time.

@@ -41,6 +41,7 @@ static void replace_identity(struct worker *worker, struct tls_identity *identit
 {
     tls_identity_free(worker->identity);
     worker->identity = identity;
+    changeover_certificate(worker->changeover, tls_identity_expires(identity)[TLS_CERTIFICATE]);
 }
 
 static void turn_out(struct worker *worker, const char *why)

@@ -58,8 +58,11 @@ static void portal_up(void *owner, struct child *child)
     admission_proved(supervisor->admission, child->ticket, clock_now());
     list_for_each(node, &supervisor->children) {
         struct child *other = container_of(node, struct child, node);
-        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up || other->draining ||
+        if (!renewal_conf(supervisor->renewal)->replace || other == child || !other->up ||
             strcasecmp(other->name, child->name))
+            continue;
+        child_catch_up(other); // it may be left for this one
+        if (other->draining)
             continue;
         log_info("%s: a newer login replaces worker %d", text_escape(name, sizeof(name), child->name), (int)other->pid);
         child_end(other, TUNNEL_REPLACED);

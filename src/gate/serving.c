@@ -87,11 +87,26 @@ static void tunnel_resumed(void *owner)
     node_tunnel_resumed(&worker->node);
 }
 
+static usec_t own_end(const struct worker *worker)
+{
+    return tls_identity_expires(worker->identity)[TLS_CERTIFICATE];
+}
+
+void serving_change_over(void *owner)
+{
+    struct worker *worker = owner;
+    log_info("%s: is to have another tunnel, before the certificate is out of date that the gate has shown",
+             worker->who);
+    departure_leave(&worker->departure);
+    node_wake(&worker->node);
+}
+
 void serving_carried(void *owner, const struct endpoint *from)
 {
     struct worker *worker = owner;
     endpoint_text(from, worker->peer);
     name_it(worker);
+    changeover_tunnel(worker->changeover, own_end(worker));
 }
 
 static void tunnel_came(void *owner)
@@ -134,6 +149,8 @@ static void tunnel_came(void *owner)
     log_event(LOG_EVENT_LOGIN, LOG_LEVEL_INFO, "%s: logged in, serial %s, %s%s", worker->who, tls_peer_serial(tls),
               tls_cipher(tls), tls_alpn_agreed(tls) ? "" : ", plain protocol");
     telling_up(WORKER_CHANNEL_FD, tls);
+    changeover_certificate(worker->changeover, own_end(worker));
+    changeover_tunnel(worker->changeover, own_end(worker));
 }
 
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)

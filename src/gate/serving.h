@@ -15,5 +15,7 @@ void serving_begin(struct worker *worker);
 void serving_carried(void *worker, const struct endpoint *from);
 // At the end of each turn.
 void serving_turned(void *worker, usec_t now);
+// The certificate that the portal was shown is soon out of date, and there is a newer one.
+void serving_change_over(void *owner);
 
 #endif

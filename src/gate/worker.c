@@ -208,6 +208,7 @@ static bool set_up(struct worker *worker, struct fault *fault)
                                            .timeout_ms = worker->conf->drain_timeout};
     departure_init(&worker->departure);
     accounting_init(&worker->accounting, &worker->loop);
+    worker->changeover = changeover_new(&worker->loop, serving_change_over, worker);
     worker->departure.accounting = &worker->accounting;
     if (!prepare(worker, fault) || !drop(worker, fault) || !open_tunnel(worker, fault))
         return false;
@@ -227,6 +228,7 @@ static void tear_down(struct worker *worker)
     resolver_free(worker->resolver);
     free(worker->hosts);
     departure_close(&worker->departure);
+    changeover_free(worker->changeover);
     accounting_close(&worker->accounting);
     uv_close((uv_handle_t *)&worker->channel, NULL);
     uv_run(&worker->loop, UV_RUN_DEFAULT);

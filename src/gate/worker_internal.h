@@ -3,6 +3,7 @@
 #ifndef GATE_WORKER_INTERNAL_H
 #define GATE_WORKER_INTERNAL_H
 
+#include "cli/changeover.h"
 #include "config/gate_conf.h"
 #include "edge/dial/dial.h"
 #include "gate/accounting.h"
@@ -22,7 +23,8 @@ struct worker {
     struct handover news;     // not heeded yet; empty: none
     struct standing standing; // of the portal
     struct departure departure;
-    struct accounting accounting; // for the audit file
+    struct accounting accounting;  // for the audit file
+    struct changeover *changeover; // to the gate's next certificate
 
     uv_loop_t loop;
     struct node node;

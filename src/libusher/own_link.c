@@ -57,7 +57,7 @@ static void drain(void *owner, bool left)
 {
     struct own *own = owner;
     if (!left)
-        path_move(own->path);
+        path_move(own->path, "as the gate wants");
 }
 
 static void session_came(void *owner, struct usher_session *session, const struct usher_open *open)

@@ -12,12 +12,13 @@ static void take_ticket(void *owner, const struct control_ticket *ticket)
     path_take_ticket(portal->path, ticket->number);
 }
 
-// The gate wants this tunnel to end. That it opens nothing in it any more changes nothing for us.
+// The gate wants this tunnel to end, or agrees to that. That it opens nothing in it any more changes nothing for us.
 static void drain(void *owner, bool left)
 {
     struct portal *portal = owner;
     if (!left)
-        path_move(portal->path);
+        path_move(portal->path, portal->wants_to_leave ? "before the certificate is out of date that it was made with"
+                                                       : "as the gate wants");
 }
 
 static bool take_session(struct portal *portal, struct fault *fault)
@@ -42,4 +43,28 @@ static bool take_session(struct portal *portal, struct fault *fault)
     return true;
 }
 
+// The gate is asked first, as it would take a login that nobody has announced for one in the place of this tunnel.
+static void change_over(void *owner)
+{
+    struct portal *portal = owner;
+    portal->wants_to_leave = true;
+    control_session_drain(portal->control_session);
+    node_wake(&portal->node);
+}
+
+static bool take_changeover(struct portal *portal, struct fault *fault)
+{
+    (void)fault;
+    portal->changeover = changeover_new(portal->loop, change_over, portal);
+    changeover_certificate(portal->changeover, tls_identity_expires(portal->identity)[TLS_CERTIFICATE]);
+    return true;
+}
+
+static void undo_changeover(struct portal *portal)
+{
+    changeover_free(portal->changeover);
+    portal->changeover = NULL;
+}
+
+const struct step CHANGEOVER = {"changeover", take_changeover, undo_changeover};
 const struct step CONTROL_SESSION = {"control session", take_session, NULL};

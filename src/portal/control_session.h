@@ -5,6 +5,7 @@
 
 #include "portal/step.h"
 
-extern const struct step CONTROL_SESSION;
+// The tunnel is left in time for one that is made with a newer certificate.
+extern const struct step CONTROL_SESSION, CHANGEOVER;
 
 #endif

@@ -149,6 +149,8 @@ static void tunnel_came(void *owner, struct tunnel *tunnel)
     if (!portal_conf_has_proxy(portal->conf) && tunnel_peer(tunnel, &peer))
         text = endpoint_text(&peer, address);
     node_tunnel_came(&portal->node, tunnel);
+    portal->wants_to_leave = false;
+    changeover_tunnel(portal->changeover, tls_identity_expires(portal->identity)[TLS_CERTIFICATE]);
     enter(portal, PORTAL_UP);
     if (is_waited_for(portal))
         announce(portal);

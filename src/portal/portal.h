@@ -5,6 +5,7 @@
 
 #include "base/host_name.h"
 #include "cli/background.h"
+#include "cli/changeover.h"
 #include "cli/control.h"
 #include "cli/expiry.h"
 #include "cli/runtime.h"
@@ -45,7 +46,9 @@ struct portal {
     size_t forward_fd_count;
     struct accept *accept;   // portal/accept.h; NULL: the gate's side may open nothing
     struct renewal *renewal; // portal/renewal.h
-    int renewer;             // whose process ends when this does; -1: none
+    struct changeover *changeover;
+    bool wants_to_leave; // the tunnel that is up, and has told the gate
+    int renewer;         // whose process ends when this does; -1: none
     struct node node;
     struct handed *handed;                     // the node's
     struct socks *socks_entrance;              // the node's; NULL: no Socks

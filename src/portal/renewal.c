@@ -3,7 +3,7 @@
 // changed or was asked for. Here it is judged, with all else as it is, and only then taken.
 //
 // A new certificate is shown at the next login. The tunnel that is up goes on: its gate has judged the old one, and judges
-// it anew whenever it has reason to.
+// it anew whenever it has reason to; and it is left for another one before that is out of date (cli/changeover.h).
 #include "portal/renewal.h"
 
 #include "base/memory.h"
@@ -109,6 +109,7 @@ static void take_identity(struct renewal *renewal)
     tls_identity_free(renewal->own); // of a tunnel that is up it goes with that
     portal->identity = renewal->own = renewal->judged;
     renewal->judged = NULL;
+    changeover_certificate(portal->changeover, tls_identity_expires(portal->identity)[TLS_CERTIFICATE]);
     expiry_free(portal->expiry);
     portal->expiry = expiry_new(portal->loop, credentials_validity(tls_identity_expires(portal->identity),
                                                                    &portal->conf->credentials, TLS_PORTAL));

@@ -351,8 +351,8 @@ static void test_moved(void **state)
     assert_non_null(usher_session_open(tunnel_engine(old), &open, &ops, NULL));
     world->keeps = true;
     usec_t start = clock_now();
-    path_move(world->path);
-    path_move(world->path); // asked twice
+    path_move(world->path, "as the gate wants");
+    path_move(world->path, "as the gate wants"); // asked twice
     assert_true(run(world, moved, 5000));
     assert_true(clock_now() - start >= 150 * USEC_PER_MSEC); // the tunnel was young: not round in circles
     assert_non_null(strstr(world->why, "as the gate wants"));
@@ -377,7 +377,7 @@ static void test_nowhere_to_move(void **state)
     assert_true(run(world, up, 5000));
     close(world->listener);
     world->listener = -1;
-    path_move(world->path);
+    path_move(world->path, "as the gate wants");
     run(world, never, 1500);
     assert_true(world->downs == 0 && path_tunnel(world->path));
     tunnel_end(world->gate, "drained");
@@ -395,7 +395,7 @@ static void test_stop_after_move(void **state)
     struct world *world = world_new("127.0.0.1");
     assert_true(run(world, up, 5000));
     world->keeps = true;
-    path_move(world->path);
+    path_move(world->path, "as the gate wants");
     assert_true(run(world, moved, 5000));
     path_stop(world->path, "asked to");
     world->downs = 0;
@@ -522,7 +522,7 @@ static void test_renewed_and_a_left_one_trusted_no_more(void **state)
     assert_true(run(world, up, 5000));
     assert_non_null(usher_session_open(tunnel_engine(path_tunnel(world->path)), &open, &ops, NULL));
     world->keeps = true;
-    path_move(world->path);
+    path_move(world->path, "as the gate wants");
     assert_true(run(world, moved, 5000));
     run(world, never, 50);
     assert_non_null(world->left);

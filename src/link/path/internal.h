@@ -4,7 +4,7 @@
 //     renewing.c    another configuration
 //     path.c        its life; what approaches and the program tell
 //     holding.c     a tunnel that has lost its lane, or seems to have
-//     moving.c      the gate wants the tunnel to be left for another one
+//     moving.c      the tunnel is to be left for another one
 //     returning.c   gates that stand before the one that has the tunnel
 //     rounds.c      one attempt after another, and the waits between them
 #ifndef LINK_PATH_INTERNAL_H
@@ -55,7 +55,8 @@ struct path {
     struct approach *earlier;        // to a gate before the one that has the tunnel, or while `moving`; NULL: none
     size_t earlier_gate;
     bool earlier_over;
-    bool move_due, moving;  // the tunnel that is up is to be left
+    bool move_due, moving; // the tunnel that is up is to be left
+    const char *move_why;
     struct leaving leaving; // those that were
     bool untrusted;         // every attempt of the round ended so
     bool refused;           // one of them by the proxy

@@ -42,8 +42,8 @@ void moving_on(struct path *path)
     char why[PATH_WHY_SIZE], from[HOST_PORT_TEXT_SIZE], to[HOST_PORT_TEXT_SIZE];
     const struct path_gate *gates = path->config.gates, *gate = &gates[path->gate], *next = &gates[path->earlier_gate];
     host_port_text(from, sizeof from, gate->host, gate->port);
-    snprintf(why, sizeof why, "from gate %.200s to another at %.200s, as the gate wants: what is open stays", from,
-             host_port_text(to, sizeof to, next->host, next->port));
+    snprintf(why, sizeof why, "from gate %.200s to another at %.200s, %s: what is open stays", from,
+             host_port_text(to, sizeof to, next->host, next->port), path->move_why);
     leaving_add(&path->leaving, path->approach, from);
     path->approach = path->earlier;
     path->gate = path->earlier_gate;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One approach is under way at a time, and at most a second one to an earlier gate while the tunnel idles, to any when the
-// gate wants the tunnel to be left, or for a tunnel that is held aside. What ends is only noted; path_turn reports it and sets what comes next, so the owner hears of
+// tunnel is to be left, or for a tunnel that is held aside. What ends is only noted; path_turn reports it and sets what comes next, so the owner hears of
 // everything from one place and may free the path there.
 #include "link/path/path.h"
 
@@ -387,9 +387,10 @@ const char *path_why(const struct path *path)
     return path->why;
 }
 
-void path_move(struct path *path)
+void path_move(struct path *path, const char *why)
 {
     path->move_due = true;
+    path->move_why = why;
     path->ops->wake(path->owner);
 }
 

@@ -26,9 +26,9 @@ void path_network_changed(struct path *path);
 // Whether somebody waits for the tunnel. While it is so and there is none, the next attempt comes half a second after the
 // last one whatever the back-off has grown to, and one that hangs is begun anew, or the next gate's.
 void path_want(struct path *path, bool wanted);
-// The gate wants the tunnel to be left for another one, at this gate or the next that takes us in; until there is one, it
-// serves on. Only sets a flag.
-void path_move(struct path *path);
+// The tunnel is to be left for another one, at this gate or the next that takes us in; until there is one, it serves on. `why`
+// ("as the gate wants") is static. Only sets a flag.
+void path_move(struct path *path, const char *why);
 // The list "leaving": tunnels that were left and live on; and what all such have counted.
 void path_describe_left(const struct path *path, struct facts *facts);
 const struct usher_counters *path_left_counters(const struct path *path);
