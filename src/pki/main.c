@@ -16,6 +16,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -24,6 +25,7 @@ enum {
     AT_ONCE = 32, // who asks; those who come then wait in the kernel's queue
     BACKLOG = 128,
     TEND_S = 3600,
+    TENDS = 12, // of a certificate's life at least, the last third of which is for renewing it
     TEND_PATIENCE_S = 60,
 };
 
@@ -46,14 +48,14 @@ static void heed_signals(void)
 
 static void tend(const struct serve_config *config)
 {
-    const char *const argv[] = {config->script, "tend", config->dir, NULL};
+    const char *const argv[] = {config->script, "tend", config->dir, config->life, NULL};
     const struct helper helper = {.name = "usher-pki tend", .argv = argv, .max = 4096, .seconds = TEND_PATIENCE_S};
     struct blob said;
     struct fault fault;
     if (helper_run(&helper, &said, &fault) == HELPER_DONE)
         blob_wipe(&said);
     else
-        log_warning("the revocation list was not looked after: %s", fault.text);
+        log_warning("list and certificates of gates were not looked after: %s", fault.text);
 }
 
 static unsigned reap(unsigned children)
@@ -82,20 +84,30 @@ static unsigned take_one(const struct serve_config *config, int listener)
     return pid > 0;
 }
 
+// Seconds.
+static unsigned tend_pause(const struct serve_config *config)
+{
+    unsigned long pause = strtoul(config->life, NULL, 10) / TENDS;
+    return pause < 1 ? 1 : pause < TEND_S ? (unsigned)pause : TEND_S;
+}
+
 static void serve(const struct serve_config *config, int listener)
 {
+    const unsigned pause = tend_pause(config);
     usec_t next = 0;
     unsigned children = 0;
     struct pollfd ready = {.fd = listener, .events = POLLIN};
     while (!over) {
         if (clock_now() >= next) {
             tend(config);
-            next = clock_now() + TEND_S * USEC_PER_SEC;
+            next = clock_now() + pause * USEC_PER_SEC;
         }
         children = reap(children);
+        if (over) // while it was tending
+            break;
         ready.revents = 0;
         bool full = children >= AT_ONCE;
-        poll(&ready, full ? 0 : 1, full || children ? 100 : 60 * 1000);
+        poll(&ready, full ? 0 : 1, full || children ? 100 : pause < 60 ? (int)pause * 1000 : 60 * 1000);
         if (!full && ready.revents & POLLIN)
             children += take_one(config, listener);
     }

@@ -350,8 +350,14 @@ def serial(path):
 
 
 def test_renewal(lab, site):
-    """By itself, with a third of its life left, under a connection that goes on; new key, same name; and after it is lost."""
-    site.set_up(options="--life 20s")
+    """By itself, with a third of its life left, under a connection that goes on; new key, same name; and of the gate as well."""
+    site.set_up(serve=False)
+    done = site.gate.type("usher-pki renew /etc/usher/pki gate.example.net --life 20s")
+    assert done.stderr == ("usher-pki: renewed /etc/usher/pki/gate.example.net.crt and /etc/usher/pki/gate.example.net.key; "
+                           "whoever uses copies needs the new ones\n")
+    gates = site.gate.etc / "pki/gate.example.net.crt"
+    gates_first = serial(gates)
+    site.start_serve("--life 20s")
     site.join(site.invite())
     own, ends = site.branch.etc / "pki/branch/portal.pem", time.monotonic() + patience(20)
     before, first = own.read_text(), serial(own)
@@ -379,9 +385,14 @@ def test_renewal(lab, site):
     assert len(ours) == 1
     status = pathlib.Path(f"/proc/{ours[0]}/status").read_text()
     assert re.search(r"CapEff:\s0+3\n", status) and re.search(r"CapPrm:\s0+3\n", status) and "NoNewPrivs:\t1" in status
-    # When the first has run out the portal is back with the next one, and nobody has done anything.
+    # Before the first has run out the portal has another tunnel with the next one, and nobody has done anything.
     number = serial(own)[7:]
     wait_until(lambda: f"logged in, serial {number}" in site.gate.log() or serial(own)[7:] != number, 20, "the next login")
+    assert serial(gates) != gates_first and "usher-pki: renewed /etc/usher/pki/gate.example.net.crt of gate" in site.gate.log()
+    assert gates.with_suffix(".key").stat().st_mode & 0o7777 == 0o600 and not list(gates.parent.glob(".*.renewed"))
+    assert "new and in force: certificate, key" in site.gate.log() and "refused:" not in site.gate.log()
+    portals_log = (site.branch.run_directory / "branch/log").read_text()
+    assert "tunnel lost" not in portals_log and "the tunnel goes from gate" in portals_log, portals_log
     with web_server(lab):
         assert fetch(lab.client, f"http://{SERVER4}/") == PAGE
     assert os.path.exists(f"/proc/{ours[0]}")

@@ -91,6 +91,72 @@ static void test_steps(void **state)
     }
 }
 
+// What it is renewed as, by whom, and what is not.
+static void test_renewing(void **state)
+{
+    static const struct {
+        const char *command;
+        int code;
+        const char *says;
+    } steps[] = {
+        {"$PKI init $D/n && $PKI issue $D/n gate g.example.net 10.0.0.1 fd00::1 '*.g.example.net' && $PKI issue $D/n "
+         "portal "
+         "branch",
+         0, "issued"},
+        {"$PKI renew $D/n", 2, "usage:"},
+        {"$PKI renew $D/n g.example.net 20s", 2, "usage:"},
+        {"$PKI renew $D/n g.example.net --live 20s", 2, "unknown option --live"},
+        {"$PKI renew $D/n g.example.net --life soon", 2, "is no time"},
+        {"$PKI renew $D/n other", 1, "other.crt or .key is not there: usher-pki issue makes them"},
+        {"$PKI renew $D/none g.example.net", 1, "holds no authority"},
+        {"$PKI tend $D/n 71280000", 0, ""}, // nothing is due
+        {"openssl x509 -in $D/n/g.example.net.crt -noout -subject -ext subjectAltName,extendedKeyUsage >$D/before; cp "
+         "$D/n/g.example.net.key $D/key; $PKI renew $D/n g.example.net --life 300s",
+         0, "whoever uses copies needs the new ones"},
+        {"openssl x509 -in $D/n/g.example.net.crt -noout -subject -ext subjectAltName,extendedKeyUsage | cmp - "
+         "$D/before",
+         0, ""},
+        {"cmp -s $D/n/g.example.net.key $D/key", 1, ""}, // another key
+        {"openssl x509 -in $D/n/g.example.net.crt -noout -pubkey >$D/one; openssl pkey -in $D/n/g.example.net.key "
+         "-pubout | "
+         "cmp - $D/one",
+         0, ""},
+        {"openssl x509 -in $D/n/g.example.net.crt -noout -checkend 301", 1, "will expire"},
+        {"stat -c %a $D/n/g.example.net.key $D/n/g.example.net.crt", 0, "600\n644\n"},
+        {"$PKI list $D/n | grep -c '^g.example.net .* valid$'", 0, "2"}, // what is there is good until it runs out
+        {"$PKI renew $D/n branch && $PKI list $D/n | grep -c '^branch *portal .* valid$'", 0, "2"},
+        // By itself when a third is left, and gates alone.
+        {"$PKI tend $D/n 300 2>&1 | wc -c", 0, "0"},
+        {"$PKI renew $D/n g.example.net --life 4s; $PKI renew $D/n branch --life 4s; sleep 3; $PKI tend $D/n 300", 0,
+         "usher-pki: renewed"},
+        {"$PKI list $D/n | grep -c '^g.example.net '", 0, "4"},
+        {"$PKI list $D/n | grep -c '^branch '", 0, "3"},
+        {"openssl x509 -in $D/n/g.example.net.crt -noout -checkend 200", 0, "will not expire"},
+        {"$PKI tend $D/n 300 2>&1 | wc -c", 0, "0"},
+        // Not one whose key would be another's afterwards.
+        {"$PKI renew $D/n g.example.net --life 3s; chown 65534 $D/n/g.example.net.key; sleep 2.5; $PKI tend $D/n 300",
+         0, "of gate g.example.net runs out; as the owner of its key: usher-pki renew "},
+        {"$PKI list $D/n | grep -c '^g.example.net '", 0, "5"},
+        {"chown 0 $D/n/g.example.net.key; $PKI tend $D/n 300", 0, "renewed"},
+        // Of one that was killed.
+        {"mkdir $D/n/.g.example.net.renewed && mv $D/n/g.example.net.crt $D/n/.g.example.net.renewed/crt && cp "
+         "$D/before "
+         "$D/n/g.example.net.crt; $PKI tend $D/n 300; openssl x509 -in $D/n/g.example.net.crt -noout -checkend 200; ls "
+         "-A $D/n "
+         "| grep -c renewed",
+         1, "will not expire"},
+        {"$PKI revoke $D/n g.example.net; $PKI renew $D/n g.example.net", 1, "was withdrawn: move it and its key away"},
+        {"cp $D/a/branch.crt $D/a/branch.key $D/n/; $PKI renew $D/n branch", 1, "do not know it"},
+    };
+    (void)state;
+    for (size_t i = 0; i < COUNT(steps); i++) {
+        char said[4096];
+        int code = run(steps[i].command, said, sizeof(said));
+        if (code != steps[i].code || !strstr(said, steps[i].says))
+            fail_msg("%s: exit %d, \"%s\"", steps[i].command, code, said);
+    }
+}
+
 // A key, a request for it (which is none of ours, and will do for openssl), and what invites them.
 static void test_invitations(void **state)
 {
@@ -153,8 +219,8 @@ static void test_invitations(void **state)
         {"$PKI profile $D/c other --gate g --route 10.0.0.0/8 --for 1h", 2, "--for means nothing for a profile"},
         {"$PKI setup $D/c gate --deny x", 2, "unknown option --deny"},
         {"cd $D; $OLDPWD/$PKI setup c gate", 2, "from the root on"},
-        {"$PKI tend $D/c; touch -d '8 days ago' $D/c/crl.pem; $PKI tend $D/c", 0, "renewed"},
-        {"$PKI tend $D/c 2>&1 | wc -c", 0, "0"},
+        {"$PKI tend $D/c 8640000; touch -d '8 days ago' $D/c/crl.pem; $PKI tend $D/c 8640000", 0, "renewed"},
+        {"$PKI tend $D/c 8640000 2>&1 | wc -c", 0, "0"},
         {"$PKI serve $D/c --life x", 2, "is no time"},
         {"$PKI serve $D/c nowhere", 2, "no address with its port"},
         {"$PKI serve $D/none", 1, "holds no authority"},
@@ -209,6 +275,7 @@ int main(void)
         cmocka_unit_test(test_steps),
         cmocka_unit_test(test_results),
         cmocka_unit_test(test_invitations),
+        cmocka_unit_test(test_renewing),
     };
     return cmocka_run_group_tests(tests, make_dir, remove_dir);
 }
