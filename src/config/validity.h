@@ -39,10 +39,11 @@ bool validity_reminder_look(struct validity_reminder *reminder, size_t item, use
 // A list "validity".
 void validity_describe(const struct validity *validity, usec_t wall, struct facts *facts);
 
-// When a tunnel is to be left that has shown a certificate which is good until then, for one with a newer one: an hour before `until`, as long as tunnels that are left have by default, so that going earlier would give
-// no flow more time, and going later would take some from those that were opened before. A sixth of what is left at `now`, if
-// that is less: half of what there is when a certificate is renewed. And up to a quarter of it earlier, by `chance`, so that
-// portals whose certificates were made together do not come together. Unix time, microseconds.
+// When a tunnel is to be left that has shown a certificate which is good until then, for one with a newer one: an hour before
+// `until`, as long as tunnels that are left have by default, so that going earlier would give no flow more time, and going
+// later would take some from those that were opened before. A sixth of what is left at `now`, if that is less: half of what
+// there is when a certificate is renewed. And up to a quarter of it earlier, by `chance`, so that portals whose certificates
+// were made together do not come together. Unix time, microseconds.
 usec_t validity_moment_to_leave(usec_t until, usec_t now, uint32_t chance);
 
 #endif
