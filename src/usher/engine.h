@@ -29,8 +29,8 @@ void usher_engine_free(struct usher_engine *engine);
 // USHER_ENDING; what follows it is not read.
 enum usher_status usher_engine_feed(struct usher_engine *engine, const struct slice *in, usec_t now);
 // Writes records into `room`, as many as fit, and returns the bytes written; 0 when there is nothing to send. Only a
-// datagram may be cut where the room ends: the next pull begins with its rest. `size` is at least USHER_PULL_MIN, and at
-// least CHUNK_SIZE for data to be packed one UsherSend a TLS record.
+// datagram may be cut where the room ends: the next pull begins with its rest. `size` is at least USHER_PULL_MIN; data comes
+// in records as long as it allows, so each read of a socket is.
 size_t usher_engine_pull(struct usher_engine *engine, uint8_t *room, size_t size, usec_t now);
 // Whether a pull would give anything.
 bool usher_engine_has_work(const struct usher_engine *engine);

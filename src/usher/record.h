@@ -14,7 +14,7 @@
 enum {
     USHER_HEADER_SIZE = 8,
     USHER_BODY_MAX = 65535,
-    USHER_SEND_MAX = 16376,     // what we send: header and data fill one TLS record of 16,384 bytes
+    USHER_SEND_MAX = 49144,     // what we send: header and data fill three TLS records of 16,384 bytes
     USHER_DATAGRAM_MAX = 65507, // UDP over IPv4: 65,535 - 20 - 8
     USHER_DATAGRAM_FIXED = 12,  // the address fields of UsherSendUdp
     USHER_HOST_MAX = 255,       // bytes of a host name, without its NUL

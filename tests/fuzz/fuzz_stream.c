@@ -112,8 +112,8 @@ static void feed_record(struct bench *bench, uint8_t type, bool own, const uint8
 static void pull(struct bench *bench)
 {
     size_t len;
-    const uint8_t *bytes = stream_pull(&bench->stream, &len, 1);
-    require(!bytes || (len > 0 && len <= CHUNK_SIZE));
+    const uint8_t *bytes = stream_pull(&bench->stream, RING_PULL_MAX, &len, 1);
+    require(!bytes || (len > 0 && len <= RING_PULL_MAX));
     require(bench->stream.ring.held <= bench->stream.ring.limit + (size_t)2 * RING_BLOCK_SIZE);
 }
 

@@ -143,12 +143,13 @@ static void send_stream(struct side *side, usec_t now)
         return;
     bool had_more = stream_has_more(&side->stream);
     bool again = ring_is_behind(&side->stream.ring);
-    const uint8_t *bytes = stream_pull(&side->stream, &len, now);
+    size_t most = pipe_room(side->out);
+    const uint8_t *bytes = stream_pull(&side->stream, most, &len, now);
     CHECK(had_more || !bytes);
     CHECK(bytes || !stream_has_more(&side->stream));
     if (!bytes)
         return;
-    CHECK(len > 0 && len <= CHUNK_SIZE);
+    CHECK(len > 0 && len <= most);
     side->world->tally->bytes_again += again ? len : 0;
     pipe_write(side->out, bytes, len);
 }

@@ -5,7 +5,7 @@
 #include "scripted.h"
 #include "usher/transmit.h"
 
-enum { FLOWS = 8, RECORD = USHER_HEADER_SIZE + USHER_SEND_MAX };
+enum { FLOWS = 8, RECORD = CHUNK_SIZE };
 
 struct fixture {
     struct script *script;

@@ -134,7 +134,7 @@ static void pull(struct side *side, usec_t now)
 {
     size_t len;
     const uint8_t *bytes;
-    while (PIPE - side->to >= CHUNK_SIZE && (bytes = stream_pull(&side->stream, &len, now))) {
+    while (PIPE - side->to >= CHUNK_SIZE && (bytes = stream_pull(&side->stream, PIPE - side->to, &len, now))) {
         memcpy(side->pipe + side->to, bytes, len);
         side->to += len;
     }

@@ -21,9 +21,10 @@
 static_assert(sizeof(struct relay_stream) <= 88, "ten thousand held flows stay small");
 
 enum {
-    PARTS_MAX = 32, // of one sendmsg
-    // Bytes to gather before a write. Eight full records make one large segmentation batch each way down the stack.
-    GATHER_BYTES = 8 * USHER_SEND_MAX,
+    PARTS_MAX = 32,                        // of one sendmsg
+    FULL = CHUNK_SIZE - USHER_HEADER_SIZE, // what comes at once of a long record
+    // Bytes to gather before a write. Eight full pieces make one large segmentation batch each way down the stack.
+    GATHER_BYTES = 8 * FULL,
     SPARE_QUEUES = 16, // empty queues that are kept for the next flow that needs one
 };
 
@@ -177,11 +178,11 @@ void relay_streams_flush(struct relay *relay)
         flush(container_of(link, struct relay_queue, link)->owner);
 }
 
-// A full record is likely to be followed by more.
+// A full piece is likely to be followed by more.
 static bool may_gather(const struct relay_stream *stream, const struct slice *slice)
 {
     const struct relay_queue *queue = stream->flow.queue;
-    return slice->len >= USHER_SEND_MAX && (!queue || queue->bytes + slice->len < GATHER_BYTES);
+    return slice->len >= FULL && (!queue || queue->bytes + slice->len < GATHER_BYTES);
 }
 
 static void flush_later(struct relay_stream *stream)

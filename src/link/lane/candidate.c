@@ -37,8 +37,9 @@ static size_t on_batch(void *owner, usec_t now)
     return TLS_BATCH_MAX;
 }
 
-static const uint8_t *on_pull(void *owner, size_t *len, usec_t now)
+static const uint8_t *on_pull(void *owner, size_t most, size_t *len, usec_t now)
 {
+    (void)most;
     (void)owner, (void)len, (void)now;
     return NULL;
 }

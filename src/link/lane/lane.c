@@ -220,9 +220,9 @@ static bool fill(struct lane *lane, usec_t now)
 {
     if (lane->state < UP || lane->state > ENDING || lane->failed)
         return false;
-    size_t len, limit = lane->ops->batch(lane->owner, now);
-    while (tls_output_room(lane->pump.tls, limit)) {
-        const uint8_t *bytes = lane->ops->pull(lane->owner, &len, now);
+    size_t room, len, limit = lane->ops->batch(lane->owner, now);
+    while ((room = tls_output_room(lane->pump.tls, limit)) > 0) {
+        const uint8_t *bytes = lane->ops->pull(lane->owner, room, &len, now);
         if (!bytes)
             return false;
         if (tls_write(lane->pump.tls, bytes, len) != TLS_OK) {

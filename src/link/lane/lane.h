@@ -32,8 +32,8 @@ struct lane_ops {
     void (*bytes)(void *owner, const struct slice *slice, usec_t now);
     // Bytes of ciphertext that may be gathered for one send.
     size_t (*batch)(void *owner, usec_t now);
-    // The plaintext of the next record (at most CHUNK_SIZE), valid until the next pull; NULL when there is none.
-    const uint8_t *(*pull)(void *owner, size_t *len, usec_t now);
+    // What goes next, at most `most` bytes (CHUNK_SIZE or more), valid until the next pull; NULL when there is nothing.
+    const uint8_t *(*pull)(void *owner, size_t most, size_t *len, usec_t now);
     // Whether a pull would give anything.
     bool (*has_more)(void *owner);
     // The peer's certificate has expired: the last words may be pulled, then the lane ends.

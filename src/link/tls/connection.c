@@ -247,7 +247,7 @@ enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len)
 {
     if (tls->failed)
         return TLS_FAILED;
-    assert(tls->established && len <= CHUNK_SIZE);
+    assert(tls->established && len <= TLS_BATCH_MAX);
     int put = wolfSSL_write(tls->ssl, bytes, (int)len);
     if (put == (int)len)
         return TLS_OK;
@@ -305,10 +305,11 @@ void tls_output_taken(struct tls *tls, size_t len)
     cipher_buffer_taken(&tls->output, len);
 }
 
-bool tls_output_room(const struct tls *tls, size_t limit)
+size_t tls_output_room(const struct tls *tls, size_t limit)
 {
     assert(limit <= TLS_BATCH_MAX);
-    return cipher_buffer_len(&tls->output) + RECORD_MAX <= limit;
+    size_t used = cipher_buffer_len(&tls->output);
+    return used < limit ? (limit - used) / RECORD_MAX * CHUNK_SIZE : 0;
 }
 
 void tls_trim(struct tls *tls)

@@ -92,7 +92,7 @@ enum tls_result {
 enum tls_result tls_handshake(struct tls *tls);
 // Decrypts into `room` (of at least CHUNK_SIZE); at most one record's plaintext a call.
 enum tls_result tls_read(struct tls *tls, uint8_t *room, size_t size, size_t *len);
-// Encrypts all of `bytes` (at most CHUNK_SIZE) into the output buffer, which must have tls_output_room for it.
+// Encrypts all of `bytes` into the output buffer, which must have tls_output_room for it.
 enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len);
 void tls_close_notify(struct tls *tls);
 
@@ -108,8 +108,8 @@ void tls_input_added(struct tls *tls, size_t len);
 bool tls_input_is_waiting(const struct tls *tls);
 const uint8_t *tls_output(struct tls *tls, size_t *len);
 void tls_output_taken(struct tls *tls, size_t len);
-// Whether another record of CHUNK_SIZE plaintext fits within `limit` bytes of ciphertext (at most TLS_BATCH_MAX).
-bool tls_output_room(const struct tls *tls, size_t limit);
+// Bytes of plaintext that fit within `limit` bytes of ciphertext (at most TLS_BATCH_MAX), in whole records of CHUNK_SIZE.
+size_t tls_output_room(const struct tls *tls, size_t limit);
 // Gives buffer memory back while idle.
 void tls_trim(struct tls *tls);
 // Nothing comes or goes any more; who the peer was stays known.

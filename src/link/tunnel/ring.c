@@ -4,7 +4,6 @@
 // confirmed as a whole, since only what was sent can be.
 #include "link/tunnel/ring.h"
 
-#include "base/chunk.h"
 #include "base/memory.h"
 #include "usher/record.h"
 
@@ -90,17 +89,23 @@ static struct ring_block *add_block(struct ring *ring)
     return block;
 }
 
+static uint32_t least(uint32_t a, uint32_t b)
+{
+    return a < b ? a : b;
+}
+
 static uint8_t *take_slot(struct ring *ring)
 {
     free_blocks(&ring->blocks);
     free_blocks(&ring->spare);
     ring->held = 0;
-    ring->slot = ring->slot ? ring->slot : memory_resize(NULL, CHUNK_SIZE);
+    ring->slot = ring->slot ? ring->slot : memory_resize(NULL, RING_PULL_MAX);
     return ring->slot;
 }
 
-uint8_t *ring_room(struct ring *ring, enum ring_use use)
+uint8_t *ring_room(struct ring *ring, enum ring_use use, size_t *size)
 {
+    *size = RING_PULL_MAX;
     assert(!ring->again);
     if (!ring_has_room(ring, use))
         return NULL;
@@ -108,6 +113,7 @@ uint8_t *ring_room(struct ring *ring, enum ring_use use)
         return take_slot(ring);
     struct ring_block *block = newest(ring);
     block = has_room(block) ? block : add_block(ring);
+    *size = least(RING_BLOCK_SIZE - block->len, RING_PULL_MAX);
     return block->bytes + block->len;
 }
 
@@ -119,17 +125,12 @@ static uint32_t record_size(const struct ring_block *block, uint32_t at)
     return USHER_HEADER_SIZE + header.length;
 }
 
-static uint32_t least(uint32_t a, uint32_t b)
-{
-    return a < b ? a : b;
-}
-
 void ring_added(struct ring *ring, size_t len)
 {
     if (!ring->keep)
         return;
     struct ring_block *block = newest(ring);
-    assert(len <= CHUNK_SIZE && len <= RING_BLOCK_SIZE - block->len);
+    assert(len <= RING_PULL_MAX && len <= RING_BLOCK_SIZE - block->len);
     uint32_t at = block->len;
     block->len += (uint32_t)len;
     while (at < block->len) {

@@ -12,13 +12,17 @@
 #ifndef LINK_TUNNEL_RING_H
 #define LINK_TUNNEL_RING_H
 
+#include "base/chunk.h"
 #include "base/list.h"
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-enum { RING_BLOCK_SIZE = 64 * 1024 }; // bytes: at least three pulls of CHUNK_SIZE
+enum {
+    RING_PULL_MAX = 3 * CHUNK_SIZE,      // bytes: three records of TLS, a fifth of a batch
+    RING_BLOCK_SIZE = 2 * RING_PULL_MAX, // so that whole pulls leave nothing over
+};
 
 // Two ends whose rings are full wait for each other's confirmations, which must therefore find room all the same.
 enum ring_use {
@@ -53,8 +57,8 @@ void ring_keep_no_more(struct ring *ring);
 
 // Whether ring_room would give room.
 bool ring_has_room(const struct ring *ring, enum ring_use use);
-// Room for one pull of CHUNK_SIZE, while nothing is to be sent again; NULL while the ring is full.
-uint8_t *ring_room(struct ring *ring, enum ring_use use);
+// Room for one pull, of CHUNK_SIZE to RING_PULL_MAX bytes, while nothing is to be sent again; NULL while the ring is full.
+uint8_t *ring_room(struct ring *ring, enum ring_use use, size_t *size);
 // `len` bytes of records were pulled into that room.
 void ring_added(struct ring *ring, size_t len);
 

@@ -177,16 +177,18 @@ static enum ring_use use_now(const struct stream *stream)
     return full && usher_engine_has_confirmation(stream->engine) ? RING_CONFIRMATION : RING_ANY;
 }
 
-static const uint8_t *pull_new(struct stream *stream, size_t *len, usec_t now)
+static const uint8_t *pull_new(struct stream *stream, size_t most, size_t *len, usec_t now)
 {
     enum ring_use use = use_now(stream);
-    uint8_t *room = ring_room(&stream->ring, use);
+    size_t size;
+    uint8_t *room = ring_room(&stream->ring, use, &size);
     if (!room)
         return NULL;
+    size = size < most ? size : most;
     if (use == RING_ANY)
-        *len = usher_engine_pull(stream->engine, room, CHUNK_SIZE, now);
+        *len = usher_engine_pull(stream->engine, room, size, now);
     else
-        *len = usher_engine_pull_confirmation(stream->engine, room, CHUNK_SIZE, now);
+        *len = usher_engine_pull_confirmation(stream->engine, room, size, now);
     if (*len == 0)
         return NULL;
     ring_added(&stream->ring, *len);
@@ -194,7 +196,7 @@ static const uint8_t *pull_new(struct stream *stream, size_t *len, usec_t now)
 }
 
 // Nothing but a greeting goes before the peer's has come.
-const uint8_t *stream_pull(struct stream *stream, size_t *len, usec_t now)
+const uint8_t *stream_pull(struct stream *stream, size_t most, size_t *len, usec_t now)
 {
     if (stream->greeting_due)
         return greet(stream, len);
@@ -202,7 +204,7 @@ const uint8_t *stream_pull(struct stream *stream, size_t *len, usec_t now)
         return NULL;
     if (ring_is_behind(&stream->ring))
         return ring_next(&stream->ring, len);
-    return pull_new(stream, len, now);
+    return pull_new(stream, most, len, now);
 }
 
 bool stream_has_more(const struct stream *stream)

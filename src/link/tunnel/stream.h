@@ -38,8 +38,8 @@ bool stream_is_greeting(const struct stream *stream);
 
 // As the engine's functions of these names.
 enum usher_status stream_feed(struct stream *stream, const struct slice *in, usec_t now);
-// At most CHUNK_SIZE bytes, valid until the next pull; NULL when there is nothing to send.
-const uint8_t *stream_pull(struct stream *stream, size_t *len, usec_t now);
+// At most `most` bytes (CHUNK_SIZE or more), valid until the next pull; NULL when there is nothing to send.
+const uint8_t *stream_pull(struct stream *stream, size_t most, size_t *len, usec_t now);
 bool stream_has_more(const struct stream *stream);
 // The peer has confirmed so many more. False: there are not so many.
 bool stream_confirmed(struct stream *stream, uint16_t records);

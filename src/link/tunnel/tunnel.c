@@ -169,10 +169,12 @@ static size_t on_batch(void *owner, usec_t now)
     return usher_engine_is_interactive(tunnel->engine, now) ? tunnel->config.batch_interactive : tunnel->config.batch;
 }
 
-static const uint8_t *on_pull(void *owner, size_t *len, usec_t now)
+// While something interactive is active, one record of bulk at a time.
+static const uint8_t *on_pull(void *owner, size_t most, size_t *len, usec_t now)
 {
     struct tunnel *tunnel = owner;
-    const uint8_t *bytes = stream_pull(&tunnel->stream, len, now);
+    most = usher_engine_is_interactive(tunnel->engine, now) ? CHUNK_SIZE : most;
+    const uint8_t *bytes = stream_pull(&tunnel->stream, most, len, now);
     if (bytes && tunnel->asked_at == USEC_NEVER)
         tunnel->asked_at = now;
     return bytes;
