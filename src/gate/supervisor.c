@@ -302,8 +302,7 @@ static bool inherit(struct supervisor *supervisor, struct handover *handover, st
         survey_set_state(supervisor->survey, "draining");
     survey_set_since(supervisor->survey, supervisor->since);
     if (!hand_over(supervisor, handover, fault) || !watch_network(supervisor, fault) ||
-        !export_networks(supervisor, fault) ||
-        !sandbox_confine_supervisor(access_exports(&supervisor->conf->access), fault) || !sandbox_seal_starter(fault))
+        !export_networks(supervisor, fault) || !sandbox_confine_supervisor(fault) || !sandbox_seal_starter(fault))
         return false;
     const struct gate_conf *now = renewal_conf(supervisor->renewal);
     begin_expiry(supervisor, now);
@@ -362,8 +361,7 @@ static bool start(struct supervisor *supervisor, struct handover *handover, stru
     return supervisor->control && control_admit(supervisor->control, &conf->control_group, fault) &&
            hand_over(supervisor, handover, fault) && watch_network(supervisor, fault) &&
            export_networks(supervisor, fault) && handout_try(&conf->access, fault, NULL) &&
-           start_listening(supervisor, fault) &&
-           sandbox_confine_supervisor(access_exports(&supervisor->conf->access), fault) && sandbox_seal_starter(fault);
+           start_listening(supervisor, fault) && sandbox_confine_supervisor(fault) && sandbox_seal_starter(fault);
 }
 
 static void close_handle(uv_handle_t *handle, void *arg)

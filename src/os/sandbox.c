@@ -183,12 +183,12 @@ bool sandbox_confine(struct fault *fault)
     return set_no_new_privs(fault);
 }
 
-// Sockets at low ports, raw ones and devices for workers, their identity, limits and ends; and files of the configuration,
+// Sockets at low ports, raw ones, devices, large buffers and any congestion control for workers, their identity, limits and ends; and files of the configuration,
 // whoever owns them. What a system has not given is not asked for.
 static const int SUPERVISOR[] = {CAP_NET_BIND_SERVICE, CAP_NET_RAW, CAP_NET_ADMIN,    CAP_SETUID,         CAP_SETGID,
                                  CAP_SETPCAP,          CAP_KILL,    CAP_SYS_RESOURCE, CAP_DAC_READ_SEARCH};
 
-bool sandbox_confine_supervisor(bool keep_net_admin, struct fault *fault)
+bool sandbox_confine_supervisor(struct fault *fault)
 {
     note_the_start();
     if (!rights_are_the_machines())
@@ -197,8 +197,7 @@ bool sandbox_confine_supervisor(bool keep_net_admin, struct fault *fault)
     if (capng_get_caps_process() < 0)
         return fault_set(fault, "sandbox: read the capabilities: not possible");
     for (size_t i = 0; i < sizeof has / sizeof has[0]; i++)
-        has[i] = (keep_net_admin || SUPERVISOR[i] != CAP_NET_ADMIN) &&
-                 capng_have_capability(CAPNG_PERMITTED, (unsigned)SUPERVISOR[i]);
+        has[i] = capng_have_capability(CAPNG_PERMITTED, (unsigned)SUPERVISOR[i]);
     bool may_bound = capng_have_capability(CAPNG_EFFECTIVE, CAP_SETPCAP);
     // What is inheritable stays ambient, where it was: a program that takes over in this process (exec) has it again. To root
     // an exec gives what is in the bounding set.

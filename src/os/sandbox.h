@@ -28,7 +28,7 @@ bool sandbox_keep_files(struct fault *fault);
 bool sandbox_confine(struct fault *fault);
 // For a gate's supervisor once it listens: root, or a service's user, that can no more than start workers and make what they are
 // handed. Run by another user it keeps what he has.
-bool sandbox_confine_supervisor(bool keep_net_admin, struct fault *fault);
+bool sandbox_confine_supervisor(struct fault *fault);
 // Before the loop is made: newer versions of libuv open an io_uring when they can, and what passes through one passes by
 // every filter of system calls. Without it they take epoll.
 bool sandbox_refuse_io_uring(struct fault *fault);

@@ -41,7 +41,7 @@ mount -t tmpfs -o mode=700 root /root
 mount -t tmpfs -o mode=755 home /home && mkdir -m 755 {HOME}
 mknod -m 666 /home/tun c 10 200 && mount --bind /home/tun /dev/net/tun
 chown {SOMEBODY}:{SOMEBODY} /run/user/{SOMEBODY} {HOME}
-mount -t tmpfs -o mode=755 log /var/log && mkdir -m 750 /var/log/usher
+mount -t tmpfs -o mode=755 log /var/log
 mkdir -p /etc/usher && rm -rf /etc/usher/*
 for user in usher usher-gate usher-pki usher-console; do
     getent passwd $user >/dev/null || useradd -r -s /usr/sbin/nologin $user
@@ -102,7 +102,7 @@ class Machine:
     # What systemd would do with a unit, as far as documents ask for it.
     def unit(self, unit, key, otherwise=None):
         if unit in FOREIGN:
-            return otherwise or FOREIGN[unit]
+            return otherwise if key != "ExecStart" else FOREIGN[unit]
         template, instance = re.fullmatch(r"([\w-]+)@?([\w-]*)(?:\.service)?", unit).groups()
         name = f"{template}@.service" if instance else f"{template}.service"
         found = " && ".join(re.findall(rf"^{key}=(.*)$", (UNITS / name).read_text(), re.M)) or otherwise
@@ -118,10 +118,13 @@ class Machine:
                   "exec('while b\"READY=1\" not in s.recv(4096): pass'); print(2, flush=True)")
         waiter = subprocess.Popen(self.argv(f"exec python3 -c {shlex.quote(script)} {told}"), stdout=subprocess.PIPE, text=True)
         assert waiter.stdout.readline() == "1\n"
-        user = self.unit(unit, "User")
+        user = self.unit(unit, "User", "root")
         rights = "".join(",+" + word.lower().removeprefix("cap_")
                          for word in self.unit(unit, "AmbientCapabilities", "-").split() if word != "-")
-        as_user = (f"exec setpriv --reuid={user} --regid={user} --init-groups --inh-caps=-all{rights} "
+        logs = self.unit(unit, "LogsDirectory", "-")
+        if logs != "-":
+            self.run(f"mkdir -p -m 750 /var/log/{logs} && chown {user}: /var/log/{logs}")
+        as_user = "exec" if user == "root" else (f"exec setpriv --reuid={user} --regid={user} --init-groups --inh-caps=-all{rights} "
                    f"--ambient-caps=-all{rights} --bounding-set=-all{rights} --no-new-privs")
         log = open(self.path(f"/run/usher/.{unit}.log"), "ab")
         self.services[unit] = subprocess.Popen(self.argv(f"NOTIFY_SOCKET={told} {as_user} {self.unit(unit, 'ExecStart')}"), stdout=log,

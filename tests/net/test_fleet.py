@@ -179,8 +179,8 @@ def test_spread(fleet):
     assert sorted(len(gate.status()["portals"]) for gate in fleet.gates) == [2, 2, 2]
     sources = sorted(portal["address"].rsplit(":", 1)[0] for gate in fleet.gates for portal in gate.status()["portals"])
     assert sources == sorted(member.address for member in fleet.members)
-    for row in fleet.balancer.servers().values():
-        assert (row["check_status"], row["agent_status"], row["weight"]) == ("L4OK", "L7OK", "1"), row
+    wait_until(lambda: all((row["check_status"], row["agent_status"], row["weight"]) == ("L4OK", "L7OK", "1")
+                           for row in fleet.balancer.servers().values()), 5, "three gates that are well")
     for gate in fleet.gates:
         assert gate.status()["balancers"]["refused"] == 0 and gate.status()["unauthenticated"] == 0
         assert "refused" not in gate.log() and "10.3.0.1" not in gate.log()  # checks come each second, and make no noise

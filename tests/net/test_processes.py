@@ -25,10 +25,10 @@ NET_BIND_SERVICE, NET_RAW = 1 << 10, 1 << 13
 # What the units give: to users of their own, whose numbers do not matter.
 UNIT_TUN = NET_ADMIN | NET_RAW | DAC_OVERRIDE | DAC_READ_SEARCH
 UNIT_GATE = NET_BIND_SERVICE | NET_RAW | NET_ADMIN | DAC_OVERRIDE | DAC_READ_SEARCH
-LISTENING = UNIT_GATE & ~DAC_OVERRIDE & ~NET_ADMIN  # without Export
+LISTENING = UNIT_GATE & ~DAC_OVERRIDE
 SERVICE = -1
-# DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_RAW, SYS_RESOURCE; NET_ADMIN with Export alone
-SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 13, 24))
+# DAC_READ_SEARCH, KILL, SETGID, SETUID, SETPCAP, NET_BIND_SERVICE, NET_ADMIN, NET_RAW, SYS_RESOURCE
+SUPERVISOR = sum(1 << number for number in (2, 5, 6, 7, 8, 10, 12, 13, 24))
 
 Row = collections.namedtuple("Row", "user capabilities bounding no_new_privs seccomp descriptors ambient", defaults=[0])
 

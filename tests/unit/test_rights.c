@@ -67,8 +67,7 @@ static int dropped_whole(void)
 static int confined(void)
 {
     struct fault fault;
-    return become(CAP_DAC_READ_SEARCH) && sandbox_confine_supervisor(true, &fault) &&
-           rights_have(CAP_DAC_READ_SEARCH) &&
+    return become(CAP_DAC_READ_SEARCH) && sandbox_confine_supervisor(&fault) && rights_have(CAP_DAC_READ_SEARCH) &&
            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_DAC_READ_SEARCH, 0, 0) == 1;
 }
 
