@@ -94,10 +94,10 @@ def test_a_name_is_reached(peer, host):
 
 def test_a_gate_without_etc(lab, pki, tmp_path):
     """Neither a hosts file, nor a list of users: nobody is nobody all the same."""
-    gate = Gate(lab, tmp_path, pki, listen="0.0.0.0:4455")
+    gate = Gate(lab, tmp_path, pki, name="bare", listen="0.0.0.0:4455")
     gate.launch("unshare", "-m", "--propagation", "private", "sh", "-ec", 'mount -t tmpfs none /etc; exec "$@"', "sh", USHER_GATE,
                 "run", gate.conf)
-    portal = Portal(lab, tmp_path, pki, address="10.3.0.2:4455")
+    portal = Portal(lab, tmp_path, pki, name="of-bare", address="10.3.0.2:4455")
     try:
         wait_until(lambda: gate.status(check=False) or gate.process.poll() is not None, 10, "the gate")
         portal.start()

@@ -69,7 +69,12 @@ class Browser:
         return wait_until(lambda: self.find(css), 5, css)[0]
 
     def text(self, css="main"):
-        return self.do("GET", f"/element/{self.first(css)}/text")
+        try:
+            return self.do("GET", f"/element/{self.first(css)}/text")
+        except AssertionError as error:  # the page that had it has gone between the two questions
+            if "stale element" not in str(error):
+                raise
+            return self.do("GET", f"/element/{self.first(css)}/text")
 
     def click(self, css):
         self.do("POST", f"/element/{self.first(css)}/click", {})
