@@ -3,7 +3,7 @@
 // were found whole can be told, to the JSON that a person asks for.
 #include "cli/facts_json.h"
 #include "gate/audit/line.h"
-#include "gate/channel.h"
+#include "gate/channel/channel.h"
 
 #include <assert.h>
 #include <jansson.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Arbitrary bytes as the first that a balancer sends. What is known of a part stays true of the whole, and what is asked for
 // is bounded and more than there was.
-#include "gate/forwarded.h"
+#include "gate/channel/forwarded.h"
 
 #include <assert.h>
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The gate's side of leaving is gate/departure.c once more, without a loop.
+// The gate's side of leaving is gate/worker/departure.c once more, without a loop.
 #include "tunnel.h"
 
 #include "check.h"

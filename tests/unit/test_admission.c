@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Caps on connections that have not proved who they are, and what a crash costs.
 #include "cli/facts_json.h"
-#include "gate/admission.h"
+#include "gate/supervisor/admission.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -2,7 +2,7 @@
 // Work in a child: what it writes and how it ends comes back, and its death is told.
 #include "unit.h"
 
-#include "gate/apart.h"
+#include "gate/load/apart.h"
 
 #include <signal.h>
 #include <string.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Messages between supervisor and worker survive the way, and nothing else is taken for one.
-#include "gate/channel.h"
+#include "gate/channel/channel.h"
 #include "unit.h"
 
 #include <dirent.h>

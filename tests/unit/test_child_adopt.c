@@ -2,8 +2,8 @@
 // A worker that an earlier program in this process has started, played by a forked child: it is heard, told and outlived as one
 // of our own; one that another version has started is told no more than it understands.
 #include "base/memory.h"
-#include "gate/adoption.h"
-#include "gate/child.h"
+#include "gate/supervisor/adoption.h"
+#include "gate/supervisor/child.h"
 #include "unit.h"
 
 #include <signal.h>

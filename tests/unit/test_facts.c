@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Facts as JSON, and on their way from a worker: what arrives is what was told, and nothing broken is told on.
 #include "cli/facts_json.h"
-#include "gate/facts_wire.h"
+#include "gate/channel/facts_wire.h"
 #include "unit.h"
 
 #include <stdio.h>

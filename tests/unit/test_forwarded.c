@@ -2,7 +2,7 @@
 // PROXY headers as balancers send them, and others.
 #include "unit.h"
 
-#include "gate/forwarded.h"
+#include "gate/channel/forwarded.h"
 
 #include <string.h>
 

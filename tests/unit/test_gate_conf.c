@@ -2,7 +2,7 @@
 // A gate's configuration: the documented example, the defaults that usher.conf(5) promises, what is refused, and that
 // a worker gets all that it was read from.
 #include "config/gate_conf.h"
-#include "gate/handover.h"
+#include "gate/channel/handover.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 // What balancers are told, by how full a gate is; and that who asks is neither read nor kept.
 #include "unit.h"
 
-#include "gate/health.h"
+#include "gate/supervisor/health.h"
 
 #include <string.h>
 #include <sys/socket.h>

@@ -2,7 +2,7 @@
 // Who has which number.
 #include "unit.h"
 
-#include "gate/tickets.h"
+#include "gate/supervisor/tickets.h"
 
 #include <string.h>
 
