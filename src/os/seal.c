@@ -17,11 +17,40 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+#define WRITING      (O_ACCMODE | O_CREAT | O_TRUNC)
+#define COUNT(array) (sizeof(array) / sizeof(array)[0])
 #undef pread64 // some C libraries call the other one so; here it is the system call
 #undef pwrite64
 
-static const struct filter_rule allowed[] = {
+// What each process may do is what every one may, and what the lists of its seal at the end of this file add to that.
+static const struct filter_rule every[] = {
+    // Descriptors that are there, stderr among them.
+    CALL(read),
+    CALL(write),
+    CALL(close),
+    CALL(fstat),
+    // Memory that is never executable.
+    CALL(brk),
+    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
+    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
+    CALL(munmap),
+    CALL(mremap),
+    CALL(madvise),
+    // Time, chance, itself, the way out.
+    CALL(clock_gettime),
+    CALL(getrandom),
+    CALL(futex),
+    CALL(rt_sigprocmask),
+    CALL(rt_sigreturn),
+    CALL(restart_syscall),
+    CALL(getpid),
+    CALL(gettid),
+    CALL(exit),
+    CALL(exit_group),
+};
+
+// Sockets on a loop: a gate's worker needs no more.
+static const struct filter_rule worker[] = {
     // The loop (libuv).
     CALL(epoll_create1),
     CALL(epoll_ctl),
@@ -35,9 +64,7 @@ static const struct filter_rule allowed[] = {
     CALL(timerfd_create),
     CALL(timerfd_settime),
     CALL(timerfd_gettime),
-    // Descriptors that are there: sockets, the channel to the supervisor, stderr.
-    CALL(read),
-    CALL(write),
+    // Descriptors that are there: sockets, the channel to the supervisor.
     CALL(readv),
     CALL(writev),
     CALL(recvfrom),
@@ -47,8 +74,6 @@ static const struct filter_rule allowed[] = {
     CALL(recvmmsg),
     CALL(sendmmsg),
     CALL(shutdown),
-    CALL(close),
-    CALL(fstat),
     CALL_IF(fcntl, IS(1, F_GETFL)),
     CALL_IF(fcntl, IS(1, F_SETFL)),
     CALL_IF(fcntl, IS(1, F_GETFD)),
@@ -72,32 +97,17 @@ static const struct filter_rule allowed[] = {
     CALL_IF(setsockopt, IS(1, IPPROTO_IPV6)),
     CALL_IF(setsockopt, IS(1, IPPROTO_TCP)),
     CALL_IF(setsockopt, IS(1, IPPROTO_UDP)),
-    // Time and chance.
-    CALL(clock_gettime),
+    // Time.
     CALL(clock_getres),
     CALL(clock_nanosleep),
     CALL(nanosleep),
     CALL(gettimeofday),
     CALL(time),
-    CALL(getrandom),
-    // Memory that is never executable.
-    CALL(brk),
-    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
-    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
-    CALL(munmap),
-    CALL(mremap),
-    CALL(madvise),
-    // Itself: signals, locks, limits to read, the way out.
-    CALL(futex),
+    // Itself: signals, limits to read.
     CALL(rseq),
     CALL(sched_yield),
     CALL(rt_sigaction),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
     CALL(sigaltstack),
-    CALL(restart_syscall),
-    CALL(getpid),
-    CALL(gettid),
     CALL(getuid),
     CALL(geteuid),
     CALL(getgid),
@@ -105,27 +115,33 @@ static const struct filter_rule allowed[] = {
     CALL(uname),
     CALL(getrlimit),
     CALL_IF_BOTH(prlimit64, IS(0, 0), IS_NULL(2)),
-    CALL(exit),
-    CALL(exit_group),
 };
 
-// A portal's beside those of a worker: files to read, names in its own directory to remove, netlink, the service manager, the
-// control socket, and its device, which it may have to make again. That no file is made or written to is the argument's bits.
-static const struct filter_rule allowed_portal[] = {
+// Files, to look at them.
+static const struct filter_rule looking[] = {
+    CALL(stat), CALL(lstat), CALL(newfstatat), CALL(statx), CALL(lseek),
+};
+
+// To read them, hear of their changes, and hand on what was read. That none is made or written to is the argument's bits.
+static const struct filter_rule reading[] = {
     CALL_IF(open, BITS(1, WRITING, 0)),
     CALL_IF(openat, BITS(2, WRITING, 0)),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(inotify_add_watch),
+    CALL(inotify_rm_watch),
+    CALL(memfd_create),
+    CALL_IF(fcntl, IS(1, F_ADD_SEALS)),
+};
+
+// Names in a portal's own directory, to remove them; netlink, the service manager, the control socket; and its device, which it
+// may have to make again.
+static const struct filter_rule portal[] = {
     CALL(access),
     CALL(faccessat),
     CALL(faccessat2),
-    CALL(stat),
-    CALL(lstat),
-    CALL(newfstatat),
-    CALL(statx),
-    CALL(lseek),
     CALL(pread64),
     CALL(getdents64),
-    CALL(readlink),
-    CALL(readlinkat),
     CALL(ftruncate), // of descriptors that are there: the log, and what it holds of the machine's
     CALL(unlink),
     CALL(unlinkat),
@@ -134,16 +150,12 @@ static const struct filter_rule allowed_portal[] = {
     CALL(dup2),
     CALL(dup3),
     CALL_IF(fcntl, IS(1, F_DUPFD_CLOEXEC)),
+    CALL_IF(fcntl, IS(1, F_GET_SEALS)),
     CALL(inotify_init1),
-    CALL(inotify_add_watch),
-    CALL(inotify_rm_watch),
     CALL_IF(socket, IS(0, AF_UNIX)),
     CALL_IF(socket, IS(0, AF_NETLINK)),
     CALL_IF(socketpair, IS(0, AF_UNIX)),
     CALL(listen),
-    CALL(memfd_create), // files that were read again, for who judges them
-    CALL_IF(fcntl, IS(1, F_ADD_SEALS)),
-    CALL_IF(fcntl, IS(1, F_GET_SEALS)),
     CALL(wait4), // for the keeper of resolv.conf
     CALL_IF(ioctl, IS(1, TUNSETIFF)),
     CALL_IF(ioctl, IS(1, TUNGETIFF)),
@@ -153,6 +165,49 @@ static const struct filter_rule allowed_portal[] = {
     CALL_IF(ioctl, IS(1, SIOCGIFFLAGS)),
     CALL_IF(ioctl, IS(1, SIOCGIFINDEX)),
     CALL_IF(ioctl, IS(1, SIOCGIFNAME)),
+};
+
+// A keeper writes files and moves them, and hears of their changes.
+static const struct filter_rule keeper[] = {
+    CALL(open),
+    CALL(openat),
+    CALL(access),
+    CALL(faccessat),
+    CALL(faccessat2),
+    CALL(pwrite64),
+    CALL(fchmod),
+    CALL(fsync),
+    CALL(ftruncate),
+    CALL(readlink),
+    CALL(readlinkat),
+    CALL(rename),
+    CALL(renameat),
+    CALL(renameat2),
+    CALL(unlink),
+    CALL(unlinkat),
+    CALL_IF(fcntl, IS(1, F_OFD_SETLK)),
+    CALL_IF(fcntl, IS(1, F_OFD_GETLK)),
+    CALL_IF(fcntl, IS(1, F_GETFL)),
+    CALL(inotify_add_watch),
+    CALL(sendmsg), // on the one socket that it has
+    CALL(poll),
+    CALL(ppoll),
+    CALL(clock_nanosleep),
+    CALL(nanosleep),
+};
+
+// A reader sits on a loop.
+static const struct filter_rule reader[] = {
+    CALL(epoll_ctl), CALL(epoll_wait), CALL(epoll_pwait),
+    CALL(recvmsg), // on the one socket that it has
+    CALL(sendmsg),   CALL(geteuid),
+};
+
+// A recorder has one file to append to, made anew when it is not there, and a socket.
+static const struct filter_rule recorder[] = {
+    CALL(open),      CALL(openat),
+    CALL(pread64), // the time zone's file, by the C library
+    CALL(ftruncate), CALL(flock),  CALL(recvfrom), CALL(sendto),
 };
 
 // What a process that starts others refuses itself and them: other namespaces, the kernel's insides, others' memory. They are a
@@ -188,137 +243,6 @@ static const struct filter_rule refused[] = {
     CALL_IF(socket, IS(0, AF_PACKET)),
 };
 
-// A keeper's: files, and the news of them.
-static const struct filter_rule allowed_keeper[] = {
-    CALL(read),
-    CALL(write),
-    CALL(pwrite64),
-    CALL(sendmsg), // on the one socket that it has
-    CALL(close),
-    CALL(open),
-    CALL(openat),
-    CALL(access),
-    CALL(faccessat),
-    CALL(faccessat2),
-    CALL(fstat),
-    CALL(lstat),
-    CALL(newfstatat),
-    CALL(statx),
-    CALL(lseek),
-    CALL(fchmod),
-    CALL(fsync),
-    CALL(ftruncate),
-    CALL(readlink),
-    CALL(readlinkat),
-    CALL(rename),
-    CALL(renameat),
-    CALL(renameat2),
-    CALL(unlink),
-    CALL(unlinkat),
-    CALL_IF(fcntl, IS(1, F_OFD_SETLK)),
-    CALL_IF(fcntl, IS(1, F_OFD_GETLK)),
-    CALL_IF(fcntl, IS(1, F_GETFL)),
-    CALL(inotify_add_watch),
-    CALL(poll),
-    CALL(ppoll),
-    CALL(clock_gettime),
-    CALL(clock_nanosleep),
-    CALL(nanosleep),
-    CALL(restart_syscall),
-    CALL(brk),
-    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
-    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
-    CALL(munmap),
-    CALL(mremap),
-    CALL(madvise),
-    CALL(futex),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
-    CALL(getrandom),
-    CALL(getpid),
-    CALL(gettid),
-    CALL(exit),
-    CALL(exit_group),
-};
-
-// A reader's: the loop, files to read and the news of them, and memory files to hand on.
-static const struct filter_rule allowed_reader[] = {
-    CALL(epoll_ctl),
-    CALL(epoll_wait),
-    CALL(epoll_pwait),
-    CALL_IF(open, BITS(1, WRITING, 0)),
-    CALL_IF(openat, BITS(2, WRITING, 0)),
-    CALL(read),
-    CALL(write),
-    CALL(close),
-    CALL(stat),
-    CALL(fstat),
-    CALL(lstat),
-    CALL(newfstatat),
-    CALL(statx),
-    CALL(lseek),
-    CALL(readlink),
-    CALL(readlinkat),
-    CALL(inotify_add_watch),
-    CALL(inotify_rm_watch),
-    CALL(memfd_create),
-    CALL_IF(fcntl, IS(1, F_ADD_SEALS)),
-    CALL(recvmsg), // on the one socket that it has
-    CALL(sendmsg),
-    CALL(clock_gettime),
-    CALL(restart_syscall),
-    CALL(brk),
-    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
-    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
-    CALL(munmap),
-    CALL(mremap),
-    CALL(madvise),
-    CALL(futex),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
-    CALL(getrandom),
-    CALL(getpid),
-    CALL(gettid),
-    CALL(geteuid),
-    CALL(exit),
-    CALL(exit_group),
-};
-
-// A recorder's: one file to append to, made anew when it is not there, and the socket that it has.
-static const struct filter_rule allowed_recorder[] = {
-    CALL(recvfrom),
-    CALL(sendto),
-    CALL(open),
-    CALL(openat),
-    CALL(close),
-    CALL(read), // the time zone's file, by the C library
-    CALL(pread64),
-    CALL(write),
-    CALL(lseek),
-    CALL(ftruncate),
-    CALL(flock),
-    CALL(stat),
-    CALL(fstat),
-    CALL(newfstatat),
-    CALL(statx),
-    CALL(clock_gettime),
-    CALL(restart_syscall),
-    CALL(brk),
-    CALL_IF(mmap, BITS(2, PROT_EXEC, 0)),
-    CALL_IF(mprotect, BITS(2, PROT_EXEC, 0)),
-    CALL(munmap),
-    CALL(mremap),
-    CALL(madvise),
-    CALL(futex),
-    CALL(rt_sigprocmask),
-    CALL(rt_sigreturn),
-    CALL(getrandom),
-    CALL(getpid),
-    CALL(gettid),
-    CALL(exit),
-    CALL(exit_group),
-};
-
 static const struct filter_rule io_uring[] = {CALL(io_uring_setup)};
 
 bool sandbox_refuse_io_uring(struct fault *fault)
@@ -334,8 +258,8 @@ static bool holds(bool refused, struct fault *fault)
 
 bool sandbox_seal_worker(struct fault *fault)
 {
-    const struct filter_list lists[] = {FILTER_LIST(allowed)};
-    return filter_allow(lists, 1, fault) && holds(openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) < 0, fault);
+    const struct filter_list lists[] = {FILTER_LIST(every), FILTER_LIST(worker)};
+    return filter_allow(lists, COUNT(lists), fault) && holds(openat(AT_FDCWD, "/", O_RDONLY | O_CLOEXEC) < 0, fault);
 }
 
 bool sandbox_seal_starter(struct fault *fault)
@@ -346,8 +270,10 @@ bool sandbox_seal_starter(struct fault *fault)
 
 bool sandbox_seal_portal(struct fault *fault)
 {
-    const struct filter_list lists[] = {FILTER_LIST(allowed), FILTER_LIST(allowed_portal)};
-    return filter_allow(lists, 2, fault) && holds(openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC) < 0, fault);
+    const struct filter_list lists[] = {FILTER_LIST(every), FILTER_LIST(worker), FILTER_LIST(looking),
+                                        FILTER_LIST(reading), FILTER_LIST(portal)};
+    return filter_allow(lists, COUNT(lists), fault) &&
+           holds(openat(AT_FDCWD, "/dev/null", O_RDWR | O_CLOEXEC) < 0, fault);
 }
 
 // Of root's capabilities this one alone, if there is any need of it: what is root's, root may read and write by permissions.
@@ -364,26 +290,26 @@ static bool keep_only(unsigned capability, struct fault *fault)
            fault_set(fault, "sandbox: give up capabilities: not possible");
 }
 
-static bool seal_attendant(unsigned capability, const struct filter_list *list, struct fault *fault)
+static bool seal_without_sockets(const struct filter_list *lists, size_t count, struct fault *fault)
 {
-    if (!keep_only(capability, fault))
-        return false;
-    return filter_allow(list, 1, fault) && holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
+    return filter_allow(lists, count, fault) && holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
 }
 
 bool sandbox_seal_keeper(struct fault *fault)
 {
-    return seal_attendant(CAP_DAC_OVERRIDE, &(struct filter_list)FILTER_LIST(allowed_keeper), fault);
+    const struct filter_list lists[] = {FILTER_LIST(every), FILTER_LIST(looking), FILTER_LIST(keeper)};
+    return keep_only(CAP_DAC_OVERRIDE, fault) && seal_without_sockets(lists, COUNT(lists), fault);
 }
 
 bool sandbox_seal_recorder(struct fault *fault)
 {
-    const struct filter_list list = FILTER_LIST(allowed_recorder);
-    return sandbox_keep_files(fault) && filter_allow(&list, 1, fault) &&
-           holds(socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0) < 0, fault);
+    const struct filter_list lists[] = {FILTER_LIST(every), FILTER_LIST(looking), FILTER_LIST(recorder)};
+    return sandbox_keep_files(fault) && seal_without_sockets(lists, COUNT(lists), fault);
 }
 
 bool sandbox_seal_reader(struct fault *fault)
 {
-    return seal_attendant(CAP_DAC_READ_SEARCH, &(struct filter_list)FILTER_LIST(allowed_reader), fault);
+    const struct filter_list lists[] = {FILTER_LIST(every), FILTER_LIST(looking), FILTER_LIST(reading),
+                                        FILTER_LIST(reader)};
+    return keep_only(CAP_DAC_READ_SEARCH, fault) && seal_without_sockets(lists, COUNT(lists), fault);
 }
