@@ -6,6 +6,7 @@
 #include "cli/command.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
+#include "config/instance.h"
 
 #include <jansson.h>
 #include <stdlib.h>
@@ -125,6 +126,20 @@ int query_run(const struct query *query)
                                               : show_none(query);
     json_decref(round.answers);
     return code;
+}
+
+int query_run_typed(const struct query *query, const struct command_line *line)
+{
+    char name[INSTANCE_NAME_MAX + 1];
+    struct query typed = *query;
+    struct fault fault;
+    if (line->argument && !instance_name(name, line->argument, &fault)) {
+        fprintf(stderr, "%s: %s\n", query->program, fault.text);
+        return EXIT_WRONG;
+    }
+    typed.name = line->argument ? name : NULL;
+    typed.json = line->json;
+    return query_run(&typed);
 }
 
 static const char *bytes_text(char *room, size_t size, double bytes)

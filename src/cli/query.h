@@ -7,6 +7,7 @@
 #include <stddef.h>
 #include <stdio.h>
 
+struct command_line;
 struct json_t; // an answer, or a part of one; read by what stands below
 
 struct query {
@@ -24,6 +25,8 @@ struct query {
 
 // Returns the exit code. With --json one instance is one object, several are {"instances": [...]}.
 int query_run(const struct query *query);
+// The same, with `name` and `json` as a command was typed: of the instance that its argument names, by name or file, or of all.
+int query_run_typed(const struct query *query, const struct command_line *line);
 
 enum query_kind {
     QUERY_TEXT,

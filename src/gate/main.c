@@ -54,7 +54,7 @@ static bool check_forwards(const struct gate_conf *conf, const char *name_or_fil
         return true;
     if (errno == EADDRINUSE && runtime_root(root, &no_root) && runtime_pid(root, conf->name))
         return true;
-    instance_config_path(path, sizeof(path), name_or_file);
+    instance_config_path(path, sizeof path, name_or_file);
     fprintf(stderr, "%s:%u: Forward: %s\n", path, at, fault.text);
     return false;
 }
@@ -76,7 +76,7 @@ static int check(const struct command_line *line)
 static void begin_log(const struct gate_conf *conf)
 {
     char name[INSTANCE_NAME_MAX + 16];
-    snprintf(name, sizeof(name), "usher-gate %s", conf->name);
+    snprintf(name, sizeof name, "usher-gate %s", conf->name);
     log_set_name(name);
     log_set_field(LOG_GATE, conf->name);
     log_set_level(conf->log_level);
@@ -139,9 +139,9 @@ static int run(const struct command_line *line)
 static void print_audit(FILE *out, const struct json_t *audit)
 {
     char file[512], lost[32], error[128];
-    query_text(file, sizeof(file), audit, "file", QUERY_TEXT);
-    query_text(lost, sizeof(lost), audit, "lines_lost", QUERY_NUMBER);
-    if (strcmp(query_text(error, sizeof(error), audit, "error", QUERY_TEXT), "-"))
+    query_text(file, sizeof file, audit, "file", QUERY_TEXT);
+    query_text(lost, sizeof lost, audit, "lines_lost", QUERY_NUMBER);
+    if (strcmp(query_text(error, sizeof error, audit, "error", QUERY_TEXT), "-"))
         fprintf(out, "  cannot write %s: %s\n", file, error);
     if (atoi(lost))
         fprintf(out, "  lines that are not in %s: %s\n", file, lost);
@@ -152,8 +152,8 @@ static void print_balancers(FILE *out, const struct json_t *balancers)
     char passed[32], refused[32];
     if (balancers)
         fprintf(out, "  passed on by balancers: %s, and refused: %s\n",
-                query_text(passed, sizeof(passed), balancers, "passed", QUERY_NUMBER),
-                query_text(refused, sizeof(refused), balancers, "refused", QUERY_NUMBER));
+                query_text(passed, sizeof passed, balancers, "passed", QUERY_NUMBER),
+                query_text(refused, sizeof refused, balancers, "refused", QUERY_NUMBER));
 }
 
 static void print_status(FILE *out, const struct json_t *status)
@@ -169,16 +169,16 @@ static void print_status(FILE *out, const struct json_t *status)
         {.title = "DRAINS", .key = "draining", .kind = QUERY_NUMBER, .optional = true},
     };
     char name[64], state[64], since[64], pid[64];
-    fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof(name), status, "name", QUERY_TEXT),
-            query_text(state, sizeof(state), status, "state", QUERY_TEXT),
-            query_text(since, sizeof(since), status, "since", QUERY_TEXT),
-            query_text(pid, sizeof(pid), status, "pid", QUERY_TEXT));
+    fprintf(out, "%s: %s since %s, pid %s\n", query_text(name, sizeof name, status, "name", QUERY_TEXT),
+            query_text(state, sizeof state, status, "state", QUERY_TEXT),
+            query_text(since, sizeof since, status, "since", QUERY_TEXT),
+            query_text(pid, sizeof pid, status, "pid", QUERY_TEXT));
     query_lines(out, "  listens on ", query_part(status, "listen"));
     query_lines(out, "  tells balancers how it is on ", query_part(status, "health"));
     print_balancers(out, query_part(status, "balancers"));
     const struct json_t *portals = query_part(status, "portals");
     if (query_count(portals))
-        query_table(out, portals, columns, sizeof(columns) / sizeof(columns[0]));
+        query_table(out, portals, columns, sizeof columns / sizeof columns[0]);
     else
         fprintf(out, "  no portal is connected\n");
     query_lines(out, "  refused: ", query_part(status, "refused"));
@@ -190,21 +190,13 @@ static void print_status(FILE *out, const struct json_t *status)
 static int ask(const struct command_line *line, const char *request,
                void (*print)(FILE *out, const struct json_t *answer))
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (line->argument && !instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-gate: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
-    struct query query = {
+    const struct query query = {
         .program = "usher-gate",
         .role = "gate",
         .line = request,
-        .name = line->argument ? name : NULL,
-        .json = line->json,
         .print = print,
     };
-    return query_run(&query);
+    return query_run_typed(&query, line);
 }
 
 static int status(const struct command_line *line)
@@ -230,31 +222,23 @@ static void print_reload(FILE *out, const struct json_t *answer)
 
 static int reload(const struct command_line *line)
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (line->argument && !instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-gate: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
     const struct query query = {
         .program = "usher-gate",
         .role = "gate",
         .line = "reload",
-        .name = line->argument ? name : NULL,
-        .json = line->json,
         .print = print_reload,
         .done = "done",
         .nothing = "not all of it is in force",
         .failure = EXIT_WRONG,
     };
-    return query_run(&query);
+    return query_run_typed(&query, line);
 }
 
 static void print_upgraded(FILE *out, const struct json_t *answer)
 {
     char message[1024], upgraded[16];
-    query_text(message, sizeof(message), answer, "message", QUERY_TEXT);
-    if (!strcmp(query_text(upgraded, sizeof(upgraded), answer, "upgraded", QUERY_TEXT), "yes"))
+    query_text(message, sizeof message, answer, "message", QUERY_TEXT);
+    if (!strcmp(query_text(upgraded, sizeof upgraded, answer, "upgraded", QUERY_TEXT), "yes"))
         fprintf(out, "%s\n", message);
     else
         fprintf(stderr, "usher-gate: %s\n", message);
@@ -262,58 +246,36 @@ static void print_upgraded(FILE *out, const struct json_t *answer)
 
 static int upgrade(const struct command_line *line)
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (line->argument && !instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-gate: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
     const struct query query = {
         .program = "usher-gate",
         .role = "gate",
         .line = "upgrade",
-        .name = line->argument ? name : NULL,
-        .json = line->json,
         .print = print_upgraded,
         .done = "upgraded",
         .nothing = "the program that ran goes on",
         .failure = EXIT_FAILED,
     };
-    return query_run(&query);
+    return query_run_typed(&query, line);
 }
 
 static void print_draining(FILE *out, const struct json_t *answer)
 {
     char name[64], count[64];
     fprintf(out, "%s: lets nobody in any more and ends with its last flow; tunnels that drain: %s\n",
-            query_text(name, sizeof(name), answer, "name", QUERY_TEXT),
-            query_text(count, sizeof(count), answer, "draining", QUERY_NUMBER));
+            query_text(name, sizeof name, answer, "name", QUERY_TEXT),
+            query_text(count, sizeof count, answer, "draining", QUERY_NUMBER));
 }
 
 static int drain(const struct command_line *line)
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (line->argument && !instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-gate: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
-    const struct query query = {
-        .program = "usher-gate",
-        .role = "gate",
-        .line = "drain",
-        .name = line->argument ? name : NULL,
-        .json = line->json,
-        .print = print_draining,
-    };
-    return query_run(&query);
+    return ask(line, "drain", print_draining);
 }
 
 static void print_ended(FILE *out, const struct json_t *answer)
 {
     char name[64], ended[64];
-    fprintf(out, "%s: tunnels ended: %s\n", query_text(name, sizeof(name), answer, "name", QUERY_TEXT),
-            query_text(ended, sizeof(ended), answer, "ended", QUERY_NUMBER));
+    fprintf(out, "%s: tunnels ended: %s\n", query_text(name, sizeof name, answer, "name", QUERY_TEXT),
+            query_text(ended, sizeof ended, answer, "ended", QUERY_NUMBER));
 }
 
 // Asks all gates of this machine: a portal is known by its certificate, wherever it has logged in.
@@ -324,8 +286,8 @@ static int end(const struct command_line *line)
         fprintf(stderr, "usher-gate: no portal has such a name\n");
         return EXIT_WRONG;
     }
-    snprintf(request, sizeof(request), "end %s", line->argument);
-    snprintf(nothing, sizeof(nothing), "no portal %s is connected", line->argument);
+    snprintf(request, sizeof request, "end %s", line->argument);
+    snprintf(nothing, sizeof nothing, "no portal %s is connected", line->argument);
     const struct query query = {
         .program = "usher-gate",
         .role = "gate",
@@ -392,7 +354,7 @@ int main(int argc, char **argv)
         "usher-gate",
         USAGE,
         COMMANDS,
-        sizeof(COMMANDS) / sizeof(COMMANDS[0]),
+        sizeof COMMANDS / sizeof COMMANDS[0],
     };
     return command_main(&program, argc, argv);
 }

@@ -37,9 +37,9 @@ static void print_status(FILE *out, const struct json_t *status)
         fprintf(out, "  cipher      %s\n", text(a, identity, "cipher"));
         fprintf(out, "  round trip  %s\n", query_text(a, VALUE_SIZE, status, "rtt_us", QUERY_MILLISECONDS));
     }
-    if (strcmp(query_text(a, sizeof(a), status, "pauses", QUERY_NUMBER), "-") && strcmp(a, "0"))
+    if (strcmp(query_text(a, sizeof a, status, "pauses", QUERY_NUMBER), "-") && strcmp(a, "0"))
         fprintf(out, "  pauses      %s, the last of %s\n", a,
-                query_text(b, sizeof(b), status, "last_pause_us", QUERY_MILLISECONDS));
+                query_text(b, sizeof b, status, "last_pause_us", QUERY_MILLISECONDS));
     if (strcmp(text(a, status, "device"), "-"))
         fprintf(out, "  device      %s\n", a);
     query_lines(out, "  dns         ", query_part(status, "dns"));
@@ -78,21 +78,13 @@ static void print_flows(FILE *out, const struct json_t *answer)
 static int ask(const struct command_line *line, const char *request,
                void (*print)(FILE *out, const struct json_t *answer))
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (line->argument && !instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-tun: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
-    struct query query = {
+    const struct query query = {
         .program = "usher-tun",
         .role = "portal",
         .line = request,
-        .name = line->argument ? name : NULL,
-        .json = line->json,
         .print = print,
     };
-    return query_run(&query);
+    return query_run_typed(&query, line);
 }
 
 static void print_reload(FILE *out, const struct json_t *answer)
@@ -103,24 +95,16 @@ static void print_reload(FILE *out, const struct json_t *answer)
 
 int command_reload(const struct command_line *line)
 {
-    char name[INSTANCE_NAME_MAX + 1];
-    struct fault fault;
-    if (!instance_name(name, line->argument, &fault)) {
-        fprintf(stderr, "usher-tun: %s\n", fault.text);
-        return EXIT_WRONG;
-    }
     const struct query query = {
         .program = "usher-tun",
         .role = "portal",
         .line = "reload",
-        .name = name,
-        .json = line->json,
         .print = print_reload,
         .done = "done",
         .nothing = "not all of it is in force",
         .failure = EXIT_WRONG,
     };
-    return query_run(&query);
+    return query_run_typed(&query, line);
 }
 
 int command_status(const struct command_line *line)
