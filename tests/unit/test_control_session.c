@@ -1120,6 +1120,21 @@ static struct usher_engine *engine_of(struct end *end, bool server)
 
 // The first gate wants to be left: a second tunnel comes, to another gate, and takes what is asked from then on; the first one
 // is told so, and its end is nobody's loss.
+// Until that is answered over a second tunnel, which ends at an end of its own.
+static void pump_second(struct end *end, struct usher_engine *near, struct usher_engine *far, const struct asker *asker)
+{
+    usec_t over = clock_now() + 10 * USEC_PER_SEC;
+    while (!asker->told && clock_now() < over) {
+        turn();
+        exchange_before_pull(end->exchange, clock_now());
+        carry(near, far);
+        carry(far, near);
+        exchange_after_pull(end->exchange, false, clock_now());
+        usleep(1000);
+    }
+    assert_int_equal(asker->told, 1);
+}
+
 static void left_for_another_tunnel(void **state)
 {
     (void)state;
@@ -1141,15 +1156,8 @@ static void left_for_another_tunnel(void **state)
     exchange_attach(bench.portal.exchange, near);
     exchange_attach(second.exchange, far);
     ask(&bench.portal, &asker, "two.test");
-    for (int i = 0; i < 200 && !asker.told; i++) {
-        turn();
-        exchange_before_pull(second.exchange, clock_now());
-        carry(near, far);
-        carry(far, near);
-        exchange_after_pull(second.exchange, false, clock_now());
-        usleep(1000);
-    }
-    assert_true(asker.told == 1 && asker.answer.status == PROBE_EXISTS);
+    pump_second(&second, near, far, &asker);
+    assert_int_equal(asker.answer.status, PROBE_EXISTS);
     assert_int_equal(second.opened, 1);
     assert_int_equal(bench.gate.drains[true], 1);
     assert_int_equal(bench.portal.drains[false], 1);
@@ -1160,15 +1168,8 @@ static void left_for_another_tunnel(void **state)
     usher_engine_free(first);
     turn(); // what is left of it goes
     ask(&bench.portal, &asker, "two.test");
-    for (int i = 0; i < 200 && !asker.told; i++) {
-        turn();
-        exchange_before_pull(second.exchange, clock_now());
-        carry(near, far);
-        carry(far, near);
-        exchange_after_pull(second.exchange, false, clock_now());
-        usleep(1000);
-    }
-    assert_true(asker.told == 1 && asker.answer.status == PROBE_EXISTS);
+    pump_second(&second, near, far, &asker);
+    assert_int_equal(asker.answer.status, PROBE_EXISTS);
     assert_false(bench.over);
     usher_engine_free(near);
     usher_engine_free(far);
