@@ -2,6 +2,7 @@
 // down: asks a live portal to go and waits until it has; then removes what is left, which after a kill -9 are the
 // unreachable routes that kept captured traffic from leaving in clear, and perhaps a resolv.conf of ours.
 
+#include "cli/answer.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
 #include "os/resolv_file.h"
@@ -11,11 +12,13 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 enum {
     STEP_MS = 20,        // between looks
     PATIENCE_MS = 10000, // a portal ends within 3 s (FAREWELL_MS)
+    ASK_S = 5,
 };
 
 struct instance {
@@ -40,6 +43,18 @@ static bool ask(const struct instance *instance, struct fault *fault)
     return heard;
 }
 
+// One name may be a gate's, which goes by the same word, and other people's tunnels with it.
+static bool is_a_gate(const struct instance *instance)
+{
+    char path[RUNTIME_PATH_SIZE];
+    struct fault silent;
+    runtime_path(path, instance->root, instance->name, "control");
+    struct json_t *status = answer_ask(path, "status", ASK_S, &silent);
+    bool is_gate = status && !strcmp(answer_text(status, "role"), "gate");
+    answer_free(status);
+    return is_gate;
+}
+
 static bool wait_until_gone(const struct instance *instance, struct fault *fault)
 {
     for (unsigned waited = 0; waited < PATIENCE_MS; waited += STEP_MS) {
@@ -61,6 +76,11 @@ static bool purge(uint64_t slots, struct fault *fault)
 
 static int take_down(const struct instance *instance, struct fault *fault)
 {
+    if (instance->pid && is_a_gate(instance)) {
+        fault_set(fault, "%s is a gate, and no portal: usher-gate drain %s, or systemctl stop usher-gate@%s",
+                  instance->name, instance->name, instance->name);
+        return EXIT_FAILED;
+    }
     bool is_root = geteuid() == 0; // nobody else's portal takes it over, nor could others give it back
     bool is_there =
         instance->pid || instance->slots || (is_root && resolv_file_is_of(RESOLV_FILE_PATH, instance->name));

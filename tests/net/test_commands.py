@@ -119,6 +119,18 @@ def test_up_returns_when_the_tunnel_is_up_and_down_when_it_is_gone(lab, pki, tmp
         gate.stop()
 
 
+def test_down_takes_no_gate_down(lab, pki, tmp_path):
+    """A removal of the portals' package says it of whatever has a place."""
+    gate = Gate(lab, tmp_path, pki).start()
+    try:
+        done = lab.gate.run(USHER_TUN, "down", gate.name, check=False)
+        assert (done.returncode, done.stderr) == (1, f"usher-tun: {gate.name} is a gate, and no portal: usher-gate drain "
+                                                     f"{gate.name}, or systemctl stop usher-gate@{gate.name}\n")
+        assert gate.status()
+    finally:
+        assert gate.stop() == 0
+
+
 def test_up_says_what_failed_and_leaves_nothing(lab, pki, tmp_path):
     portal = Portal(lab, tmp_path, pki, address="10.3.0.2:4499", extra="UpTimeout = 3s")
     done = lab.portal.run("timeout", 30, USHER_TUN, "up", portal.conf, check=False)
