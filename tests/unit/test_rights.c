@@ -6,6 +6,7 @@
 #include "unit.h"
 
 #include <cap-ng.h>
+#include <pwd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -25,15 +26,23 @@ static bool become(int capability)
            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE, (unsigned long)capability, 0, 0) == 0;
 }
 
+// Where there is that user.
+static bool trusts_the_authority(bool expected)
+{
+    const struct passwd *entry = getpwnam(RIGHTS_PKI_USER);
+    return !entry || rights_trust(entry->pw_uid) == expected;
+}
+
 static int as_root(void)
 {
-    return rights_are_the_machines() && rights_have(CAP_SETUID) && rights_trust(0) && !rights_trust(OTHER);
+    return trusts_the_authority(true) && rights_are_the_machines() && rights_have(CAP_SETUID) && rights_trust(0) &&
+           !rights_trust(OTHER);
 }
 
 static int as_somebody(void)
 {
-    return become(-1) && !rights_are_the_machines() && !rights_have(CAP_SETUID) && rights_trust(0) &&
-           rights_trust(SOMEBODY) && !rights_trust(OTHER);
+    return become(-1) && !rights_are_the_machines() && trusts_the_authority(false) && !rights_have(CAP_SETUID) &&
+           rights_trust(0) && rights_trust(SOMEBODY) && !rights_trust(OTHER);
 }
 
 // What was is not forgotten, since there is no asking for it once it is given up.
@@ -41,7 +50,7 @@ static int as_a_service(void)
 {
     struct fault fault;
     return become(CAP_DAC_READ_SEARCH) && sandbox_keep_files(&fault) && rights_are_the_machines() &&
-           !rights_have(CAP_DAC_READ_SEARCH) &&
+           !rights_have(CAP_DAC_READ_SEARCH) && trusts_the_authority(true) && !rights_trust(OTHER) &&
            prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_IS_SET, CAP_DAC_READ_SEARCH, 0, 0) == 0;
 }
 
