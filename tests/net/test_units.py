@@ -38,7 +38,7 @@ BOTH = {
 }
 ROOT_DIRECTORY = {"RootDirectoryOrRootImage": "names, users and helpers are the host's"}
 OWN = {
-    "usher-gate@.service": BOTH | ROOT_DIRECTORY | {"CapabilityBoundingSet_CAP_NET_ADMIN": "devices of Export; given up without"},
+    "usher-gate@.service": BOTH | ROOT_DIRECTORY | {"CapabilityBoundingSet_CAP_NET_ADMIN": "devices of Export, connections of workers"},
     "usher-tun@.service": BOTH | {"CapabilityBoundingSet_CAP_NET_ADMIN": "rules and routes are put back when somebody removes them"},
     "usher-pki.service": ROOT_DIRECTORY | {"IPAddressDeny": "loopback is its purpose"},
 }
