@@ -7,6 +7,7 @@
 #include "base/memory.h"
 #include "exchange/denials.h"
 #include "exchange/guides.h"
+#include "os/alarm.h"
 #include "os/log.h"
 
 #include <stdio.h>
@@ -15,7 +16,7 @@
 
 struct exchange {
     uv_loop_t *loop;
-    uv_timer_t alarm; // wakes the loop for the first of what is held
+    struct alarm alarm; // for the first of what is held
     struct exchange_config config;
     struct list edges;
     struct guides guides;
@@ -43,19 +44,12 @@ static bool has_tunnel(const struct exchange *exchange)
     return exchange->engine && !exchange->paused && usher_engine_is_running(exchange->engine);
 }
 
-static void alarmed(uv_timer_t *alarm)
-{
-    struct exchange *exchange = alarm->data;
-    exchange->config.wake(exchange->config.owner);
-}
-
 static void hold(struct exchange *exchange, struct edge *edge, struct opening *opening)
 {
     exchange->counters.flows_held++;
     timeline_put(&edge->held, &opening->timed, (uint32_t)uv_now(exchange->loop));
-    // All wait equally long, so the alarm is for the first of them; one that comes too early is set anew.
-    if (!uv_is_active((uv_handle_t *)&exchange->alarm))
-        uv_timer_start(&exchange->alarm, alarmed, exchange->config.hold_ms, 0);
+    usec_t now = uv_now(exchange->loop) * USEC_PER_MSEC;
+    alarm_set(&exchange->alarm, now + exchange->config.hold_ms * USEC_PER_MSEC, now);
 }
 
 static void refuse_later(struct exchange *exchange, struct list *refused, struct opening *opening)
@@ -179,8 +173,7 @@ struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *con
     exchange->denials = denials_new();
     list_init(&exchange->edges);
     guides_init(&exchange->guides, config->wake, config->owner);
-    uv_timer_init(loop, &exchange->alarm);
-    exchange->alarm.data = exchange;
+    alarm_init(&exchange->alarm, loop, config->wake, config->owner);
     return exchange;
 }
 
@@ -200,11 +193,6 @@ static void refuse_all(struct exchange *exchange, struct edge *edge)
         refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, why);
 }
 
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 void exchange_free(struct exchange *exchange)
 {
     if (!exchange)
@@ -218,7 +206,7 @@ void exchange_free(struct exchange *exchange)
     }
     denials_free(exchange->denials);
     accounts_free(exchange->accounts);
-    uv_close((uv_handle_t *)&exchange->alarm, on_closed);
+    alarm_close(&exchange->alarm, free, exchange);
 }
 
 void exchange_add(struct exchange *exchange, struct edge *edge)
@@ -350,19 +338,6 @@ static void refuse_due(struct exchange *exchange, struct edge *edge, uint32_t mo
         refuse(exchange, edge, opening_of(timed), USHER_UNREACHABLE, "host: there is no tunnel");
 }
 
-static void set_alarm(struct exchange *exchange, usec_t now)
-{
-    usec_t first = USEC_NEVER;
-    list_for_each(node, &exchange->edges) {
-        usec_t at = timelines_deadline(&edge_of(node)->held, 1, now);
-        if (at < first)
-            first = at;
-    }
-    if (first == USEC_NEVER || uv_is_active((uv_handle_t *)&exchange->alarm))
-        return;
-    uv_timer_start(&exchange->alarm, alarmed, first > now ? (first - now) / USEC_PER_MSEC + 1 : 0, 0);
-}
-
 void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t now)
 {
     guides_turn(&exchange->guides, now);
@@ -371,8 +346,8 @@ void exchange_after_pull(struct exchange *exchange, bool link_blocked, usec_t no
         refuse_due(exchange, edge, timeline_moment(now));
         if (edge->kind->after_pull)
             edge->kind->after_pull(edge, link_blocked, now);
+        alarm_set(&exchange->alarm, timelines_deadline(&edge->held, 1, now), now);
     }
-    set_alarm(exchange, now);
 }
 
 bool exchange_is_holding(const struct exchange *exchange)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Life of a capture, its turn and its timer. The device is read when the loop says so; everything that only time brings
-// about happens in the turn, and the timer does no more than ask for one.
+// Life of a capture, its turn and its alarm. The device is read when the loop says so; everything that only time brings
+// about happens in the turn, and the alarm does no more than ask for one.
 #include "edge/capture/capture.h"
 
 #include "edge/capture/internal.h"
@@ -33,10 +33,9 @@ static uint32_t flows(const struct edge *edge)
     return capture->tcp_count + capture->association_count;
 }
 
-static void on_timer(uv_timer_t *timer)
+static void rang(void *owner)
 {
-    struct capture *capture = timer->data;
-    capture->armed = USEC_NEVER;
+    struct capture *capture = owner;
     edge_wake(&capture->edge);
 }
 
@@ -45,9 +44,8 @@ static bool start_handles(struct capture *capture, uv_loop_t *loop, struct fault
     int rc = uv_poll_init(loop, &capture->poll, capture->tun->fd);
     if (rc < 0)
         return fault_set(fault, "tun %s: watch it: %s", capture->tun->name, uv_strerror(rc));
-    uv_timer_init(loop, &capture->timer);
-    capture->poll.data = capture->timer.data = capture;
-    capture->armed = USEC_NEVER;
+    alarm_init(&capture->alarm, loop, rang, capture);
+    capture->poll.data = capture;
     return true;
 }
 
@@ -81,11 +79,11 @@ static void init_stack(struct capture *capture)
     capture->stack = stack_new(&config, &capture_stack_ops, capture, capture->now);
 }
 
-static void on_closed(uv_handle_t *handle)
+// One after the other: the structure goes with the second.
+static void on_closed(uv_handle_t *poll)
 {
-    struct capture *capture = handle->data;
-    if (++capture->handles_closed == 2)
-        free(capture);
+    struct capture *capture = poll->data;
+    alarm_close(&capture->alarm, free, capture);
 }
 
 static void stop(struct edge *edge)
@@ -100,8 +98,8 @@ static void stop(struct edge *edge)
         packet_drop(capture->spare);
     packet_pool_free(capture->packets);
     batch_free(capture->batch);
+    alarm_stop(&capture->alarm);
     uv_close((uv_handle_t *)&capture->poll, on_closed);
-    uv_close((uv_handle_t *)&capture->timer, on_closed);
 }
 
 static void want(const struct opening *opening, struct want *out)
@@ -128,26 +126,11 @@ static void refused(struct opening *opening, enum usher_word word, const char *t
         capture_association_refused(opening, word, text);
 }
 
-static usec_t deadline(const struct capture *capture, usec_t now)
+static void set_alarm(struct capture *capture, usec_t now)
 {
-    usec_t earliest = stack_deadline(capture->stack);
-    usec_t fragments = fragments_deadline(capture->fragments, now);
-    usec_t flows = timelines_deadline(capture->lines, LINES, now);
-    if (fragments < earliest)
-        earliest = fragments;
-    return flows < earliest ? flows : earliest;
-}
-
-// A deadline that has moved later is left alone: the timer then fires for nothing once, instead of being set anew with
-// every packet.
-static void arm(struct capture *capture, usec_t now)
-{
-    usec_t at = deadline(capture, now);
-    if (at >= capture->armed)
-        return;
-    usec_t wait = at > now ? at - now : 0;
-    capture->armed = at;
-    uv_timer_start(&capture->timer, on_timer, (wait + USEC_PER_MSEC - 1) / USEC_PER_MSEC, 0);
+    alarm_set(&capture->alarm, stack_deadline(capture->stack), now);
+    alarm_set(&capture->alarm, fragments_deadline(capture->fragments, now), now);
+    alarm_set(&capture->alarm, timelines_deadline(capture->lines, LINES, now), now);
 }
 
 static void after_pull(struct edge *edge, bool link_blocked, usec_t now)
@@ -166,7 +149,7 @@ static void after_pull(struct edge *edge, bool link_blocked, usec_t now)
     if (flows(edge) == 0)
         packet_pool_trim(capture->packets, PACKETS_KEPT_IDLE);
     capture_device_watch(capture);
-    arm(capture, now); // packets that the budget left on the device make it readable again
+    set_alarm(capture, now); // packets that the budget left on the device make it readable again
 }
 
 static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)

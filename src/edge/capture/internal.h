@@ -20,6 +20,7 @@
 #include "edge/capture/fragments.h"
 #include "edge/edge.h"
 #include "edge/relay/batch.h"
+#include "os/alarm.h"
 #include "os/tun.h"
 #include "packet/craft.h"
 #include "packet/packet.h"
@@ -86,12 +87,10 @@ struct capture {
     bool batches_refused;         // by this kernel
 
     uv_poll_t poll;
-    uv_timer_t timer;
-    usec_t armed;         // when the timer fires, or USEC_NEVER
+    struct alarm alarm;
     int watched;          // what `poll` waits for
     bool writable_wanted; // the device would not take a packet
     bool device_gone;
-    int handles_closed;
 };
 
 static inline usec_t capture_age(const struct capture_flow *flow, usec_t now)

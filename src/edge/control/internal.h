@@ -17,6 +17,7 @@
 #include "edge/control/config.h"
 #include "edge/edge.h"
 #include "edge/probe.h"
+#include "os/alarm.h"
 #include "usher/control.h"
 
 enum {
@@ -101,8 +102,7 @@ struct control_session {
     struct list left, over;    // those in tunnels that are left; and what is left of them, until the turn ends
     bool off;                  // the tunnel has no such session, nor will it have one
     usec_t now;                // of the last turn
-    uv_timer_t alarm;
-    usec_t alarm_at; // USEC_NEVER while it does not run
+    struct alarm alarm;
     struct asking asking;
     struct answering answering;
     struct control_counters counters;

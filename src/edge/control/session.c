@@ -79,21 +79,16 @@ static void adopt(struct edge *edge, struct usher_session *session, const struct
     control_talk_begin(control->talk);
 }
 
-static void alarmed(uv_timer_t *alarm)
+static void rang(void *owner)
 {
-    struct control_session *control = of_edge(alarm->data);
-    control->alarm_at = USEC_NEVER;
+    struct control_session *control = owner;
     edge_wake(&control->edge);
 }
 
 static void set_alarm(struct control_session *control)
 {
-    usec_t asking = control_asking_deadline(control), answering = control_answering_deadline(control);
-    usec_t first = asking < answering ? asking : answering;
-    if (first >= control->alarm_at)
-        return; // one that comes too early finds nothing to do
-    uv_timer_start(&control->alarm, alarmed, first > control->now ? (first - control->now) / USEC_PER_MSEC + 1 : 0, 0);
-    control->alarm_at = first;
+    alarm_set(&control->alarm, control_asking_deadline(control), control->now);
+    alarm_set(&control->alarm, control_answering_deadline(control), control->now);
 }
 
 static void forget_over(struct control_session *control)
@@ -139,9 +134,9 @@ static void describe(const struct edge *edge, struct facts *facts)
     facts_end(facts);
 }
 
-static void on_alarm_closed(uv_handle_t *handle)
+static void closed(void *owner)
 {
-    struct control_session *control = of_edge(handle->data);
+    struct control_session *control = owner;
     forget_over(control);
     control_talk_free(control->talk);
     free(control);
@@ -149,7 +144,8 @@ static void on_alarm_closed(uv_handle_t *handle)
 
 static void stop(struct edge *edge)
 {
-    uv_close((uv_handle_t *)&of_edge(edge)->alarm, on_alarm_closed);
+    struct control_session *control = of_edge(edge);
+    alarm_close(&control->alarm, closed, control);
 }
 
 static const struct edge_kind KIND = {
@@ -175,12 +171,10 @@ struct control_session *control_session_new(const struct control_session_config 
     control->edge.kind = &KIND;
     control->config = *config;
     control->now = clock_now();
-    control->alarm_at = USEC_NEVER;
     list_init(&control->left);
     list_init(&control->over);
     control->talk = control_talk_new(control);
-    uv_timer_init(config->loop, &control->alarm);
-    control->alarm.data = &control->edge;
+    alarm_init(&control->alarm, config->loop, rang, control);
     control_asking_init(control);
     control_answering_init(control);
     return control;

@@ -16,6 +16,7 @@
 #include "edge/edge.h"
 #include "edge/names/config.h"
 #include "edge/names/source.h"
+#include "os/alarm.h"
 
 enum {
     NAMES_MESSAGE_MAX = 65535,
@@ -133,8 +134,7 @@ struct names {
     uint32_t asker_count;
     uint32_t tcp_clients;
     struct timeline waits[NAMES_WAITS];
-    uv_timer_t alarm; // wakes the loop for the first of them
-    uint32_t alarm_due;
+    struct alarm alarm; // for the first of them
     struct names_counters counters;
     // What ways tell (question.c). heard: false when it is no answer to this question, which then waits on.
     bool (*heard)(struct names_question *question, const uint8_t *bytes, size_t len);

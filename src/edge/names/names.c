@@ -103,9 +103,9 @@ static void describe(const struct edge *edge, struct facts *facts)
     facts_end(facts);
 }
 
-static void closed(uv_handle_t *alarm)
+static void closed(void *owner)
 {
-    struct names *names = alarm->data;
+    struct names *names = owner;
     free(names->servers);
     free(names);
 }
@@ -117,7 +117,7 @@ static void stop(struct edge *edge)
         struct names_flow *flow = container_of(node, struct names_flow, node);
         flow->kind->release(flow);
     }
-    uv_close((uv_handle_t *)&names->alarm, closed);
+    alarm_close(&names->alarm, closed, names);
 }
 
 static const struct edge_kind kind = {

@@ -14,24 +14,10 @@ static const uint32_t SPANS[NAMES_WAITS] = {
     [NAMES_WAIT_STREAM] = 2000,
 };
 
-static uint32_t moment(const struct names *names)
+static void rang(void *owner)
 {
-    return (uint32_t)uv_now(names->config.loop);
-}
-
-static void alarmed(uv_timer_t *alarm)
-{
-    struct names *names = alarm->data;
+    struct names *names = owner;
     edge_wake(&names->edge);
-}
-
-static void set_alarm(struct names *names, uint32_t due)
-{
-    int32_t left = (int32_t)(due - moment(names));
-    if (uv_is_active((uv_handle_t *)&names->alarm) && (int32_t)(due - names->alarm_due) >= 0)
-        return;
-    names->alarm_due = due;
-    uv_timer_start(&names->alarm, alarmed, left > 0 ? (uint64_t)left : 0, 0);
 }
 
 void names_wait_init(struct names *names)
@@ -40,8 +26,7 @@ void names_wait_init(struct names *names)
         assert(SPANS[i] > 0); // what begins anew when it is due would never end
         timeline_init(&names->waits[i], SPANS[i]);
     }
-    uv_timer_init(names->config.loop, &names->alarm);
-    names->alarm.data = names;
+    alarm_init(&names->alarm, names->config.loop, rang, names);
 }
 
 void names_wait(struct names *names, struct timed *timed, enum names_wait wait)
@@ -49,9 +34,10 @@ void names_wait(struct names *names, struct timed *timed, enum names_wait wait)
     struct timeline *line = &names->waits[wait];
     list_remove(&timed->node);
     bool first = timeline_is_empty(line);
-    timeline_put(line, timed, moment(names));
+    usec_t now = uv_now(names->config.loop) * USEC_PER_MSEC;
+    timeline_put(line, timed, timeline_moment(now));
     if (first)
-        set_alarm(names, timed->due);
+        alarm_set(&names->alarm, now + line->span * USEC_PER_MSEC, now);
 }
 
 void names_wait_expire(struct names *names, names_expired *const expired[NAMES_WAITS], usec_t now)
@@ -59,7 +45,5 @@ void names_wait_expire(struct names *names, names_expired *const expired[NAMES_W
     for (int i = 0; i < NAMES_WAITS; i++)
         for (struct timed *timed; (timed = timeline_expired(&names->waits[i], timeline_moment(now)));)
             expired[i](names, timed);
-    usec_t first = timelines_deadline(names->waits, NAMES_WAITS, now);
-    if (first != USEC_NEVER)
-        set_alarm(names, timeline_moment(first));
+    alarm_set(&names->alarm, timelines_deadline(names->waits, NAMES_WAITS, now), now);
 }

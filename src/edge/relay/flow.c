@@ -66,24 +66,9 @@ bool relay_flow_idle(struct relay_flow *flow)
     return false;
 }
 
-static uint32_t moment(const struct relay *relay)
+static usec_t loop_now(const struct relay *relay)
 {
-    return (uint32_t)uv_now(relay->config.loop);
-}
-
-static void alarmed(uv_timer_t *alarm)
-{
-    struct relay *relay = alarm->data;
-    relay->config.wake(relay->config.owner);
-}
-
-static void set_alarm(struct relay *relay, uint32_t due)
-{
-    int32_t left = (int32_t)(due - moment(relay));
-    if (uv_is_active((uv_handle_t *)&relay->alarm) && (int32_t)(due - relay->alarm_due) >= 0)
-        return;
-    relay->alarm_due = due;
-    uv_timer_start(&relay->alarm, alarmed, left > 0 ? (uint64_t)left : 0, 0);
+    return uv_now(relay->config.loop) * USEC_PER_MSEC;
 }
 
 void relay_flow_wait(struct relay_flow *flow, enum relay_wait wait)
@@ -92,9 +77,10 @@ void relay_flow_wait(struct relay_flow *flow, enum relay_wait wait)
     struct timeline *line = &relay->waits[wait];
     list_remove(&flow->opening.timed.node);
     bool first = timeline_is_empty(line);
-    timeline_put(line, &flow->opening.timed, moment(relay));
+    usec_t now = loop_now(relay);
+    timeline_put(line, &flow->opening.timed, timeline_moment(now));
     if (first)
-        set_alarm(relay, flow->opening.timed.due);
+        alarm_set(&relay->alarm, now + line->span * USEC_PER_MSEC, now);
 }
 
 void relay_flow_rest(struct relay_flow *flow)
@@ -114,7 +100,7 @@ bool relay_flow_hurry(struct relay *relay, enum relay_wait wait, uint32_t least)
 {
     struct timeline *line = &relay->waits[wait];
     uint32_t soon = line->span > least ? line->span - least : 0;
-    struct timed *timed = timeline_expired(line, moment(relay) + soon);
+    struct timed *timed = timeline_expired(line, timeline_moment(loop_now(relay)) + soon);
     if (timed)
         expire(timed);
     return timed;
@@ -126,7 +112,5 @@ void relay_flows_expire(struct relay *relay, usec_t now)
         for (struct timed *timed; (timed = timeline_expired(&relay->waits[i], timeline_moment(now)));)
             expire(timed);
     }
-    usec_t first = timelines_deadline(relay->waits, RELAY_WAITS, now);
-    if (first != USEC_NEVER)
-        set_alarm(relay, timeline_moment(first));
+    alarm_set(&relay->alarm, timelines_deadline(relay->waits, RELAY_WAITS, now), now);
 }

@@ -11,6 +11,7 @@
 #include "base/timeline.h"
 #include "edge/edge.h"
 #include "edge/relay/batch.h"
+#include "os/alarm.h"
 #include "os/poller.h"
 #include "usher/session.h"
 
@@ -46,9 +47,8 @@ struct relay {
     uint32_t pending;    // of them, not answered yet
     struct list resting; // flows that wait for nothing
     struct timeline waits[RELAY_WAITS];
-    struct list retired; // flows to be freed
-    uv_timer_t alarm;    // wakes the loop for the first of `waits`
-    uint32_t alarm_due;
+    struct list retired;   // flows to be freed
+    struct alarm alarm;    // for the first of `waits`
     struct list unflushed; // queues (queue.h) with bytes gathered in this turn
     struct list spare;     // empty queues
     uint32_t spare_count;

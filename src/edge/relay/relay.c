@@ -36,8 +36,7 @@ struct relay *relay_new(const struct relay_config *config)
         timeline_init(&relay->waits[i], spans[i]);
     relay->inbox = udp_inbox_new();
     relay->batch = batch_new();
-    uv_timer_init(config->loop, &relay->alarm);
-    relay->alarm.data = relay;
+    alarm_init(&relay->alarm, config->loop, config->wake, config->owner);
     return relay;
 }
 
@@ -60,9 +59,9 @@ static void abandon_all(struct list *list)
 }
 
 // Ports of an edge may be closed after its relay, and look whether the batch is theirs.
-static void closed(uv_handle_t *alarm)
+static void closed(void *owner)
 {
-    struct relay *relay = alarm->data;
+    struct relay *relay = owner;
     batch_free(relay->batch);
     free(relay);
 }
@@ -77,7 +76,7 @@ void relay_free(struct relay *relay)
     while ((node = list_pop_front(&relay->spare)))
         queue_free(container_of(node, struct relay_queue, link));
     udp_inbox_free(relay->inbox);
-    uv_close((uv_handle_t *)&relay->alarm, closed);
+    alarm_close(&relay->alarm, closed, relay);
 }
 
 void relay_turn(struct relay *relay, usec_t now)

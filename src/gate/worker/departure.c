@@ -10,23 +10,16 @@
 
 #include <stdlib.h>
 
-// Only ends the loop's sleep.
-static void on_alarm(uv_timer_t *alarm)
-{
-    (void)alarm;
-}
-
 void departure_init(struct departure *departure)
 {
     departure->idle_since = USEC_NEVER;
-    uv_timer_init(departure->loop, &departure->alarm);
-    departure->alarm.data = departure;
+    alarm_init(&departure->alarm, departure->loop, NULL, departure);
 }
 
 void departure_close(struct departure *departure)
 {
-    if (departure->alarm.data)
-        uv_close((uv_handle_t *)&departure->alarm, NULL);
+    if (departure->alarm.owner)
+        alarm_close(&departure->alarm, NULL, NULL);
 }
 
 static void ask_portal(struct departure *departure)
@@ -108,8 +101,7 @@ void departure_turn(struct departure *departure, usec_t now)
         tunnel_end(departure->tunnel, why);
         return;
     }
-    usec_t at = departure->until;
-    if (departure->idle_since != USEC_NEVER && departure->idle_since + DEPARTURE_IDLE_MS * USEC_PER_MSEC < at)
-        at = departure->idle_since + DEPARTURE_IDLE_MS * USEC_PER_MSEC;
-    uv_timer_start(&departure->alarm, on_alarm, (at - now) / USEC_PER_MSEC + 1, 0);
+    alarm_set(&departure->alarm, departure->until, now);
+    if (departure->idle_since != USEC_NEVER)
+        alarm_set(&departure->alarm, departure->idle_since + DEPARTURE_IDLE_MS * USEC_PER_MSEC, now);
 }

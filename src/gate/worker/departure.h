@@ -7,6 +7,7 @@
 #include "edge/control/session.h"
 #include "gate/worker/accounting.h"
 #include "link/tunnel/tunnel.h"
+#include "os/alarm.h"
 
 enum {
     // Without a session, until a tunnel ends whose portal has not said that it opens nothing more in it: it cannot say so, or
@@ -26,7 +27,7 @@ struct departure {
     uint64_t timeout_ms; // by the configuration, for when the portal wants it
     usec_t until;
     usec_t idle_since; // USEC_NEVER: there are sessions
-    uv_timer_t alarm;
+    struct alarm alarm;
 };
 
 void departure_init(struct departure *departure);

@@ -3,14 +3,15 @@
 #include "link/lane/candidate.h"
 
 #include "base/memory.h"
+#include "os/alarm.h"
 #include "os/clock.h"
 
 #include <stdlib.h>
 
 struct candidate {
-    uv_timer_t timer;  // only ends the loop's sleep
-    struct lane *lane; // NULL once it is taken
-    bool over;         // told
+    struct alarm alarm; // only ends the loop's sleep
+    struct lane *lane;  // NULL once it is taken
+    bool over;          // told
     const struct candidate_ops *ops;
     void *owner;
 };
@@ -65,26 +66,15 @@ static const struct lane_ops lane_ops = {
     .idle = on_event,
 };
 
-static void on_timer(uv_timer_t *timer)
-{
-    (void)timer;
-}
-
 struct candidate *candidate_new(uv_loop_t *loop, struct lane *lane, struct chunk_pool *chunks,
                                 const struct candidate_ops *ops, void *owner)
 {
     struct candidate *candidate = memory_new(sizeof *candidate);
     *candidate = (struct candidate){.lane = lane, .ops = ops, .owner = owner};
-    uv_timer_init(loop, &candidate->timer);
-    candidate->timer.data = candidate;
+    alarm_init(&candidate->alarm, loop, NULL, NULL);
     lane_attach(lane, chunks, &lane_ops, candidate);
-    uv_timer_start(&candidate->timer, on_timer, 0, 0); // the first turn begins the handshake
+    alarm_set(&candidate->alarm, 0, 0); // the first turn begins the handshake
     return candidate;
-}
-
-static void on_closed(uv_handle_t *handle)
-{
-    free(handle->data);
 }
 
 void candidate_free(struct candidate *candidate)
@@ -94,14 +84,7 @@ void candidate_free(struct candidate *candidate)
     lane_free(candidate->lane);
     candidate->lane = NULL;
     candidate->over = true;
-    uv_close((uv_handle_t *)&candidate->timer, on_closed);
-}
-
-static void arm_timer(struct candidate *candidate, usec_t now)
-{
-    usec_t at = lane_deadline(candidate->lane);
-    uint64_t ms = at <= now ? 0 : (at - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
-    uv_timer_start(&candidate->timer, on_timer, ms, 0);
+    alarm_close(&candidate->alarm, free, candidate);
 }
 
 // The lane may be taken, and the candidate freed, in each step.
@@ -117,7 +100,7 @@ bool candidate_turn(struct candidate *candidate, usec_t now)
         candidate->ops->over(candidate->owner, candidate);
         return false;
     }
-    arm_timer(candidate, now);
+    alarm_set(&candidate->alarm, lane_deadline(candidate->lane), now);
     return more;
 }
 

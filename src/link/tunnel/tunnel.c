@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "base/text.h"
 #include "link/tunnel/stream.h"
+#include "os/alarm.h"
 #include "os/clock.h"
 #include "os/heap.h"
 #include "usher/heartbeat.h"
@@ -43,8 +44,7 @@ enum state {
 };
 
 struct tunnel {
-    uv_timer_t timer;
-    usec_t wake_at; // when `timer` fires; USEC_NEVER while it does not run
+    struct alarm alarm; // only ends the loop's sleep: the turn that follows finds what is due
     enum state state;
     bool ending;         // the engine does not run any more: without its lane the tunnel is over
     bool untrusted;      // as the last lane ended
@@ -214,13 +214,6 @@ static const struct lane_ops lane_ops = {
 
 // The turn
 
-// Only ends the loop's sleep; the turn that follows finds what is due.
-static void on_timer(uv_timer_t *timer)
-{
-    struct tunnel *tunnel = timer->data;
-    tunnel->wake_at = USEC_NEVER;
-}
-
 static usec_t earlier(usec_t a, usec_t b)
 {
     return a < b ? a : b;
@@ -240,24 +233,20 @@ static usec_t resume_until(const struct tunnel *tunnel)
     return tunnel->paused_at + tunnel->patience;
 }
 
-// The timer is moved only when it would come too late; one that comes too early finds nothing to do and is set anew.
-static void arm_timer(struct tunnel *tunnel, usec_t now)
+static void set_alarm(struct tunnel *tunnel, usec_t now)
 {
-    usec_t at = tunnel->lane ? lane_deadline(tunnel->lane) : USEC_NEVER;
+    struct alarm *alarm = &tunnel->alarm;
+    if (tunnel->lane)
+        alarm_set(alarm, lane_deadline(tunnel->lane), now);
     if (is_up(tunnel))
-        at = earlier(at, usher_engine_deadline(tunnel->engine));
+        alarm_set(alarm, usher_engine_deadline(tunnel->engine), now);
     if (tunnel->stream.undecided)
-        at = earlier(at, tunnel->decided_at);
+        alarm_set(alarm, tunnel->decided_at, now);
     if (tunnel->state == PAUSED)
-        at = earlier(at, resume_until(tunnel));
+        alarm_set(alarm, resume_until(tunnel), now);
     if (stream_is_greeting(&tunnel->stream))
-        at = earlier(at, tunnel->greet_until);
-    at = earlier(at, look_at(tunnel));
-    if (at >= tunnel->wake_at)
-        return;
-    uint64_t ms = at <= now ? 0 : (at - now + USEC_PER_MSEC - 1) / USEC_PER_MSEC;
-    uv_timer_start(&tunnel->timer, on_timer, ms, 0);
-    tunnel->wake_at = at;
+        alarm_set(alarm, tunnel->greet_until, now);
+    alarm_set(alarm, look_at(tunnel), now);
 }
 
 // A peer that has fallen silent may come back on another lane; the engine would end the tunnel.
@@ -329,7 +318,7 @@ static void take_leave(struct tunnel *tunnel, usec_t now)
 static void report(struct tunnel *tunnel)
 {
     tunnel->state = REPORTED;
-    uv_timer_stop(&tunnel->timer);
+    alarm_stop(&tunnel->alarm);
     if (tunnel->engine)
         usher_engine_free(tunnel->engine);
     tunnel->engine = NULL;
@@ -361,7 +350,7 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now)
         report(tunnel);
         return false;
     }
-    arm_timer(tunnel, now);
+    set_alarm(tunnel, now);
     return more;
 }
 
@@ -372,7 +361,6 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
 {
     struct tunnel *tunnel = memory_new(sizeof *tunnel);
     *tunnel = (struct tunnel){
-        .wake_at = USEC_NEVER,
         .asked_at = USEC_NEVER,
         .paused_at = USEC_NEVER,
         .chunks = chunk_pool_new(CHUNKS_CACHED),
@@ -381,8 +369,7 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
         .owner = owner,
     };
     stream_init(&tunnel->stream, config->resume_ms > 0 ? config->replay_size : 0);
-    tunnel->timer.data = tunnel;
-    uv_timer_init(loop, &tunnel->timer);
+    alarm_init(&tunnel->alarm, loop, NULL, NULL);
     return tunnel;
 }
 
@@ -390,9 +377,7 @@ static void take(struct tunnel *tunnel, struct lane *lane)
 {
     lane_attach(lane, tunnel->chunks, &lane_ops, tunnel);
     tunnel->lane = lane;
-    // The first turn sends the ClientHello and arms the rest.
-    uv_timer_start(&tunnel->timer, on_timer, 0, 0);
-    tunnel->wake_at = clock_now();
+    alarm_set(&tunnel->alarm, 0, 0); // the first turn sends the ClientHello
 }
 
 void tunnel_carry(struct tunnel *tunnel, struct lane *lane)
@@ -429,9 +414,9 @@ bool tunnel_go_on(struct tunnel *tunnel, struct lane *lane, usec_t now)
     return true;
 }
 
-static void on_timer_closed(uv_handle_t *handle)
+static void on_closed(void *owner)
 {
-    struct tunnel *tunnel = handle->data;
+    struct tunnel *tunnel = owner;
     chunk_pool_free(tunnel->chunks);
     free(tunnel);
 }
@@ -439,9 +424,9 @@ static void on_timer_closed(uv_handle_t *handle)
 // Edges may still hold data of sessions that had ended well before; the pool must outlive it.
 static void reclaim(uv_timer_t *timer)
 {
-    struct tunnel *tunnel = timer->data;
+    struct tunnel *tunnel = container_of(timer, struct tunnel, alarm.timer);
     if (chunk_pool_held(tunnel->chunks) == 0)
-        uv_close((uv_handle_t *)timer, on_timer_closed);
+        alarm_close(&tunnel->alarm, on_closed, tunnel);
     else
         uv_timer_start(timer, reclaim, ORPHAN_CHECK_MS, 0);
 }
@@ -451,7 +436,7 @@ void tunnel_free(struct tunnel *tunnel)
     if (!tunnel)
         return;
     tunnel->state = REPORTED;
-    uv_timer_stop(&tunnel->timer);
+    alarm_stop(&tunnel->alarm);
     if (tunnel->engine)
         usher_engine_free(tunnel->engine);
     tunnel->engine = NULL;
@@ -460,8 +445,8 @@ void tunnel_free(struct tunnel *tunnel)
     tunnel->lane = NULL;
     tunnel->past = NULL;
     stream_fini(&tunnel->stream);
-    uv_unref((uv_handle_t *)&tunnel->timer);
-    reclaim(&tunnel->timer);
+    uv_unref((uv_handle_t *)&tunnel->alarm.timer);
+    reclaim(&tunnel->alarm.timer);
 }
 
 void tunnel_end(struct tunnel *tunnel, const char *reason)

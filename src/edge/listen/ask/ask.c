@@ -59,18 +59,13 @@ static void describe(const struct edge *edge, struct facts *facts)
     facts_end(facts);
 }
 
-static void closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void stop(struct edge *edge)
 {
     struct ask *ask = ask_of(edge);
     doors_close(&ask->doors);
     questions_end_all(ask);
     relay_free(ask->relay);
-    uv_close((uv_handle_t *)&ask->alarm, closed);
+    alarm_close(&ask->alarm, free, ask);
 }
 
 static const struct edge_kind kind = {
@@ -94,8 +89,7 @@ struct ask *ask_new(uv_loop_t *loop, const struct ask_config *config)
     ask->config = *config;
     ask->relay = relay_new(&relay);
     list_init(&ask->doors);
-    uv_timer_init(loop, &ask->alarm);
-    ask->alarm.data = ask;
+    alarm_init(&ask->alarm, loop, wake, ask);
     questions_init(ask);
     answers_init(ask);
     return ask;

@@ -9,6 +9,7 @@
 #include "edge/edge.h"
 #include "edge/listen/ask/config.h"
 #include "edge/relay/relay.h"
+#include "os/alarm.h"
 
 struct ask {
     struct edge edge;
@@ -19,7 +20,7 @@ struct ask {
     struct list doors;
     struct timeline unanswered;
     uint32_t unanswered_count;
-    uv_timer_t alarm; // wakes the loop for the first of them
+    struct alarm alarm; // for the first of them
     struct ask_counters counters;
 };
 

@@ -140,20 +140,11 @@ void question_begin(struct ask *ask, int fd, const struct endpoint *client)
         edge_wake(&ask->edge); // which sets the alarm
 }
 
-static void alarmed(uv_timer_t *alarm)
-{
-    struct ask *ask = alarm->data;
-    edge_wake(&ask->edge);
-}
-
 void questions_expire(struct ask *ask, usec_t now)
 {
     for (struct timed *timed; (timed = timeline_expired(&ask->unanswered, timeline_moment(now)));)
         drop(question_of(timed));
-    usec_t next = timelines_deadline(&ask->unanswered, 1, now);
-    // All wait equally long, so one that is set is for the first of them, or too early.
-    if (next != USEC_NEVER && !uv_is_active((uv_handle_t *)&ask->alarm))
-        uv_timer_start(&ask->alarm, alarmed, next > now ? (next - now) / USEC_PER_MSEC + 1 : 0, 0);
+    alarm_set(&ask->alarm, timelines_deadline(&ask->unanswered, 1, now), now);
 }
 
 void questions_end_all(struct ask *ask)

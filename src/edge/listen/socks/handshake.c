@@ -250,23 +250,6 @@ void handshake_begin(struct socks *socks, int fd, const struct endpoint *client)
         drop(handshake);
 }
 
-static void alarmed(uv_timer_t *alarm)
-{
-    struct socks *socks = alarm->data;
-    edge_wake(&socks->edge);
-}
-
-// One that comes too early finds nothing.
-static void set_alarm(struct socks *socks, usec_t now)
-{
-    usec_t next = timelines_deadline(socks->lines, HANDSHAKE_LINES, now);
-    if (next == USEC_NEVER)
-        return;
-    uint64_t wait = next > now ? (next - now) / USEC_PER_MSEC + 1 : 0; // ms
-    if (!uv_is_active((uv_handle_t *)&socks->alarm) || uv_timer_get_due_in(&socks->alarm) > wait)
-        uv_timer_start(&socks->alarm, alarmed, wait, 0);
-}
-
 void handshake_expire(struct socks *socks, usec_t now)
 {
     static const uint8_t wrong[] = {1, 1}; // RFC 1929 section 2
@@ -275,7 +258,7 @@ void handshake_expire(struct socks *socks, usec_t now)
         drop(handshake_of(timed));
     for (struct timed *timed; (timed = timeline_expired(&socks->lines[LINE_GUESS], moment));)
         dismiss(handshake_of(timed), wrong);
-    set_alarm(socks, now);
+    alarm_set(&socks->alarm, timelines_deadline(socks->lines, HANDSHAKE_LINES, now), now);
 }
 
 void handshake_end_all(struct socks *socks)

@@ -11,6 +11,7 @@
 #include "edge/listen/socks/config.h"
 #include "edge/listen/socks/message.h"
 #include "edge/relay/relay.h"
+#include "os/alarm.h"
 
 #include <sys/socket.h>
 
@@ -27,7 +28,7 @@ struct socks {
     struct list doors;                  // listeners
     struct timeline lines[HANDSHAKE_LINES];
     uint32_t waiting[HANDSHAKE_LINES]; // how many there are
-    uv_timer_t alarm;                  // wakes the loop for the first of them
+    struct alarm alarm;                // for the first of them
     struct list associations;
     uint32_t association_count;
     struct socks_counters counters;

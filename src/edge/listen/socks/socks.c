@@ -105,11 +105,6 @@ static void describe(const struct edge *edge, struct facts *facts)
     facts_end(facts);
 }
 
-static void closed(uv_handle_t *handle)
-{
-    free(handle->data);
-}
-
 static void stop(struct edge *edge)
 {
     struct socks *socks = socks_of(edge);
@@ -118,7 +113,7 @@ static void stop(struct edge *edge)
     udp_end_all(socks);
     relay_free(socks->relay);
     explicit_bzero(&socks->password, sizeof socks->password);
-    uv_close((uv_handle_t *)&socks->alarm, closed);
+    alarm_close(&socks->alarm, free, socks);
 }
 
 static const struct edge_kind kind = {
@@ -163,8 +158,7 @@ struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
     socks_admit(socks, config->allow, config->allow_count, config->user, config->password);
     socks->relay = relay_new(&relay);
     list_init(&socks->doors);
-    uv_timer_init(loop, &socks->alarm);
-    socks->alarm.data = socks;
+    alarm_init(&socks->alarm, loop, wake, socks);
     handshake_init(socks);
     connect_init(socks);
     udp_init(socks);
