@@ -16,6 +16,7 @@
 
 enum {
     SERVERS_TEXT_SIZE = 512,
+    KEPT_MS = 2000,   // what c-ares takes, 73 KiB of tables, is kept for as long without a question
     HOSTS_TTL_S = 60, // of what a file says, which has no such thing
 };
 
@@ -39,6 +40,9 @@ struct resolver {
     uv_timer_t timer;
     uint32_t timeout_ms;
     const char *hosts;
+    char *servers;
+    bool closing;        // is being freed
+    uint64_t kept_until; // on the loop's clock, while nothing waits
     struct list waiting; // by deadline: every query has the same patience
     struct list finished;
 };
@@ -48,27 +52,30 @@ static void tick(uv_timer_t *timer);
 // Wakes for whatever comes first: an answer to hand out, a deadline, or a retry of c-ares.
 static void arm(struct resolver *resolver)
 {
+    if (list_is_empty(&resolver->finished) && list_is_empty(&resolver->waiting))
+        uv_unref((uv_handle_t *)&resolver->timer); // nobody waits for what is done then
+    else
+        uv_ref((uv_handle_t *)&resolver->timer);
     if (!list_is_empty(&resolver->finished)) {
         uv_timer_start(&resolver->timer, tick, 0, 0);
         return;
     }
-    uint64_t delay = UINT64_MAX;
+    uint64_t now = uv_now(resolver->loop), at = resolver->kept_until;
     if (!list_is_empty(&resolver->waiting)) {
-        uint64_t deadline = container_of(resolver->waiting.next, struct resolver_query, node)->deadline_ms;
-        uint64_t now = uv_now(resolver->loop);
-        delay = deadline > now ? deadline - now : 0;
+        at = container_of(resolver->waiting.next, struct resolver_query, node)->deadline_ms;
+    } else if (!resolver->channel.ares) {
+        uv_timer_stop(&resolver->timer);
+        return;
     }
+    uint64_t delay = at > now ? at - now : 0;
     struct timeval room;
-    struct timeval *retry = ares_timeout(resolver->channel.ares, NULL, &room);
+    struct timeval *retry = resolver->channel.ares ? ares_timeout(resolver->channel.ares, NULL, &room) : NULL;
     if (retry) {
         // Rounded up: c-ares does nothing when woken a fraction early.
         uint64_t ms = (uint64_t)retry->tv_sec * 1000 + (uint64_t)retry->tv_usec / 1000 + 1;
         delay = ms < delay ? ms : delay;
     }
-    if (delay == UINT64_MAX)
-        uv_timer_stop(&resolver->timer);
-    else
-        uv_timer_start(&resolver->timer, tick, delay, 0);
+    uv_timer_start(&resolver->timer, tick, delay, 0);
 }
 
 static void finish(struct resolver_query *query, enum resolver_outcome outcome, const char *why)
@@ -189,6 +196,13 @@ static void answered(void *owner, int status, int timeouts, struct ares_addrinfo
         ares_freeaddrinfo(info);
 }
 
+// Only want of memory can fail it.
+static bool is_open(struct resolver *resolver)
+{
+    struct fault fault;
+    return resolver->channel.ares || resolver_channel_open(&resolver->channel, resolver->servers, &fault);
+}
+
 static void ask(struct resolver_query *query, int family)
 {
     const struct ares_addrinfo_hints hints = {.ai_family = family};
@@ -222,19 +236,30 @@ static void deliver(struct resolver *resolver)
         struct resolver_answer answer = query->answer;
         memcpy(addrs, query->addrs, sizeof addrs);
         answer.addrs = addrs;
+        resolver->kept_until = uv_now(resolver->loop) + KEPT_MS;
         abandon(query);
         done(owner, &answer);
     }
 }
 
+static void close_if_idle(struct resolver *resolver)
+{
+    if (resolver->channel.ares && list_is_empty(&resolver->waiting) && list_is_empty(&resolver->finished) &&
+        uv_now(resolver->loop) >= resolver->kept_until)
+        resolver_channel_close(&resolver->channel);
+}
+
 static void tick(uv_timer_t *timer)
 {
     struct resolver *resolver = timer->data;
-    ares_process_fd(resolver->channel.ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
+    if (resolver->channel.ares)
+        ares_process_fd(resolver->channel.ares, ARES_SOCKET_BAD, ARES_SOCKET_BAD);
     expire(resolver);
     deliver(resolver);
-    if (resolver->channel.ares)
-        arm(resolver);
+    if (resolver->closing)
+        return;
+    close_if_idle(resolver);
+    arm(resolver);
 }
 
 static void channel_read(struct resolver_channel *channel)
@@ -270,10 +295,13 @@ struct resolver *resolver_new(uv_loop_t *loop, const struct resolver_config *con
     list_init(&resolver->waiting);
     list_init(&resolver->finished);
 
+    // Whether there are any mistakes; most portals of a gate never ask.
     if (!resolver_channel_open(&resolver->channel, servers, fault)) {
         free(resolver);
         return NULL;
     }
+    resolver_channel_close(&resolver->channel);
+    resolver->servers = memory_text(servers);
     uv_timer_init(loop, &resolver->timer);
     resolver->timer.data = resolver;
     return resolver;
@@ -287,7 +315,10 @@ void resolver_free(struct resolver *resolver)
         abandon(container_of(node, struct resolver_query, node));
     list_for_each(node, &resolver->finished)
         abandon(container_of(node, struct resolver_query, node));
-    resolver_channel_close(&resolver->channel);
+    if (resolver->channel.ares)
+        resolver_channel_close(&resolver->channel);
+    free(resolver->servers);
+    resolver->closing = true;
     uv_close((uv_handle_t *)&resolver->timer, timer_closed);
 }
 
@@ -318,8 +349,11 @@ struct resolver_query *resolver_lookup(struct resolver *resolver, const char *ho
         finish(query, RESOLVER_FOUND, "");
     } else if (find_in_hosts(query, host)) {
         finish(query, RESOLVER_FOUND, "");
+    } else if (!is_open(resolver)) {
+        finish(query, RESOLVER_FAILED, "out of memory");
     } else {
         query->in_cares = true;
+        resolver->kept_until = uv_now(resolver->loop) + KEPT_MS;
         ask(query, AF_UNSPEC);
     }
     arm(resolver);

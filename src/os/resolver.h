@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Names to addresses: c-ares on the program's own loop, no threads. A name is asked for as it is: no search domains.
-// Text that is an address answers itself. A process that seals itself makes its resolver first: c-ares draws its
-// query ids from /dev/urandom when it starts, where it is older than 1.19.1.
+// Text that is an address answers itself. What c-ares takes is there while names are asked for; it opens no file then, where
+// `servers` are given and `hosts_file` is not.
 #ifndef OS_RESOLVER_H
 #define OS_RESOLVER_H
 

@@ -118,12 +118,18 @@ static int open_channel(struct resolver_channel *channel, unsigned servers)
 }
 
 #if ARES_VERSION < 0x011301
-// c-ares before 1.19.1 falls back to rand() for its query ids where it cannot open /dev/urandom.
+// c-ares before 1.19.1 falls back to rand() for its query ids where it cannot open /dev/urandom, as in a sealed process. The C
+// library's own generator gives what its state is made of: a word of which says how long it is, and all others are chance.
 static void seed_ids(void)
 {
     unsigned seed;
     random_fill(&seed, sizeof seed);
     srand(seed);
+#ifdef __GLIBC__
+    static uint32_t state[64];
+    initstate(seed, (char *)state, sizeof state);
+    random_fill(state + 1, sizeof state - sizeof *state);
+#endif
 }
 #else
 static void seed_ids(void)

@@ -18,7 +18,7 @@ struct resolver_channel {
     uint32_t mark;                         // of every socket
     bool hosts_file;                       // asked before the servers
     // Its own.
-    ares_channel ares; // NULL once closed
+    ares_channel ares; // NULL unless open
     struct list watches;
 };
 

@@ -143,7 +143,7 @@ def test_what_they_cost(gate, crowd, figure):
     begin = time.monotonic()
     gate.status()
     figure(f"{PORTALS} portals: status --json takes {(time.monotonic() - begin) * 1000:.0f} ms")
-    assert private < 1024 or SANITIZED
+    assert private < 450 or SANITIZED
     assert idle < PORTALS * 0.0005 + 0.1 or SANITIZED
 
 

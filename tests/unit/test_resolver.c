@@ -2,8 +2,10 @@
 // Look-ups against a name server of our own, on a loop of our own.
 #include "nameserver.h"
 #include "os/resolver.h"
+#include "os/sanitized.h"
 #include "unit.h"
 
+#include <malloc.h>
 #include <net/if.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -417,6 +419,36 @@ static void the_hosts_file_is_read_when_asked_for(void **state)
     }
 }
 
+static void stop(uv_timer_t *timer)
+{
+    uv_close((uv_handle_t *)timer, NULL);
+}
+
+// c-ares' tables: 73 KiB in version 1.18.
+static void what_it_takes_to_ask_is_there_while_somebody_asks(void **state)
+{
+    (void)state;
+    uv_loop_t loop;
+    uv_timer_t pause;
+    struct resolver *resolver = open_on(&loop, 1000);
+    for (int i = 0; i < 2; i++) {
+        struct answer answer = {0};
+        size_t before = mallinfo2().uordblks;
+        resolver_lookup(resolver, "two.test", heard, &answer);
+        size_t asking = mallinfo2().uordblks;
+        uv_timer_init(&loop, &pause);
+        uv_timer_start(&pause, stop, 2500, 0);
+        uv_run(&loop, UV_RUN_DEFAULT);
+        assert_int_equal(answer.count, 2);
+        if (!SANITIZED) {
+            assert_true(asking > before + 16 * 1024);
+            assert_true(mallinfo2().uordblks < before + 8 * 1024);
+        }
+    }
+    resolver_free(resolver);
+    finish(&loop);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -434,6 +466,7 @@ int main(void)
         cmocka_unit_test(servers_are_judged_at_the_start),
         cmocka_unit_test(the_systems_servers_make_a_resolver),
         cmocka_unit_test(the_hosts_file_is_read_when_asked_for),
+        cmocka_unit_test(what_it_takes_to_ask_is_there_while_somebody_asks),
     };
     return cmocka_run_group_tests(tests, enter, leave);
 }

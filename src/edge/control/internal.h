@@ -65,7 +65,7 @@ struct telling {
 
 // Whose sessions we open.
 struct originating {
-    struct control_origin ring[ORIGINS_MAX];
+    struct control_origin *ring; // ORIGINS_MAX; NULL until there is one to tell
     uint32_t first, count;
 };
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who asked for a session, told before the session's open (usher_session_say_origin): so it is said only while there is credit for all that
 // must go before it, and what is too much is not told.
+#include "base/memory.h"
 #include "edge/control/internal.h"
 
 enum { MESSAGE_MAX = CONTROL_HEADER_SIZE + 2 + 2 + 2 + 16 };
@@ -21,6 +22,8 @@ bool control_say_origin(struct control_talk *talk, uint16_t session, const struc
         return false;
     }
     talk->control->counters.origins_told++;
+    if (!originating->ring)
+        originating->ring = memory_new(ORIGINS_MAX * sizeof *originating->ring);
     originating->ring[(originating->first + originating->count++) % ORIGINS_MAX] =
         (struct control_origin){.session = session, .who = *who};
     control_talk_ready(talk);

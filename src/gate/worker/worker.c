@@ -12,6 +12,7 @@
 #include "gate/worker/orders.h"
 #include "gate/worker/serving.h"
 #include "gate/worker/telling.h"
+#include "os/heap.h"
 #include "os/hosts.h"
 #include "os/log.h"
 #include "os/resolver.h"
@@ -253,6 +254,7 @@ int worker_main(void)
 {
     struct worker *worker = memory_new(sizeof(*worker));
     struct fault fault;
+    heap_is_ours();
     // Whoever ends the gate tells the supervisor, and that tells us.
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_IGN);

@@ -9,11 +9,13 @@
 #include "base/memory.h"
 #include "link/tls/client_hello.h"
 #include "link/tls/gcm.h"
+#include "os/heap.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <wolfssl/internal.h>
 
 enum {
     RECORD_HEADER = 5,     // RFC 8446 section 5.1
@@ -312,8 +314,20 @@ size_t tls_output_room(const struct tls *tls, size_t limit)
     return used < limit ? (limit - used) / RECORD_MAX * CHUNK_SIZE : 0;
 }
 
+// Room for a whole record each, of which an idle connection needs none.
+static void trim_library(WOLFSSL *ssl)
+{
+    bufferStatic *in = &ssl->buffers.inputBuffer, *out = &ssl->buffers.outputBuffer;
+    if (in->idx == in->length && !in->dynamicFlag && ssl->buffers.clearOutputBuffer.length == 0)
+        heap_pages_forget(in->staticBuffer, sizeof in->staticBuffer);
+    if (out->length == 0 && !out->dynamicFlag)
+        heap_pages_forget(out->staticBuffer, sizeof out->staticBuffer);
+}
+
 void tls_trim(struct tls *tls)
 {
+    if (tls->established)
+        trim_library(tls->ssl);
     cipher_buffer_trim(&tls->input);
     cipher_buffer_trim(&tls->output);
 }

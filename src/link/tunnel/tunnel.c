@@ -19,7 +19,6 @@
 
 enum {
     CHUNKS_CACHED = 64,     // 1 MiB: what a burst of one batch each way and a few slow flows need
-    CHUNKS_KEPT_IDLE = 2,   // of those while nothing moves
     ORPHAN_CHECK_MS = 1000, // for chunks of a tunnel that is gone; what hurry is there
     WHY_SIZE = 640,
 };
@@ -198,7 +197,7 @@ static void on_idle(void *owner)
 {
     struct tunnel *tunnel = owner;
     ring_trim(&tunnel->stream.ring);
-    chunk_pool_trim(tunnel->chunks, CHUNKS_KEPT_IDLE);
+    chunk_pool_trim(tunnel->chunks, 0);
     heap_trim(); // no program has a second tunnel that this could hold up
 }
 
