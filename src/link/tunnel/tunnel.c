@@ -5,17 +5,17 @@
 
 #include "base/memory.h"
 #include "base/text.h"
+#include "link/tunnel/hearing.h"
+#include "link/tunnel/pause.h"
 #include "link/tunnel/stream.h"
 #include "os/alarm.h"
 #include "os/clock.h"
 #include "os/heap.h"
-#include "usher/heartbeat.h"
 
 #include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     CHUNKS_CACHED = 64,     // 1 MiB: what a burst of one batch each way and a few slow flows need
@@ -25,10 +25,6 @@ enum {
 
 #define DECIDE_USEC (5 * USEC_PER_SEC)  // what anybody waits for an answer in here
 #define GREET_USEC  (10 * USEC_PER_SEC) // as for a handshake
-// From something sent to no sign of it, neither a record nor the kernel's acknowledgement: retransmissions have been lost,
-// too. And a while after the peer's heartbeat was due.
-#define UNHEARD_USEC (4 * USEC_PER_SEC)
-#define SILENT_USEC  (HEARTBEAT_INTERVAL + 3 * USEC_PER_SEC)
 // For the side that was dialled, when the connection was closed in order but the tunnel was not ended: most likely the process
 // that had dialled is gone, and its flows should not stand for as long as a network may be away. If it was a proxy between that
 // went, the other side has dialled anew within a second or two of its coming back.
@@ -45,19 +41,13 @@ enum state {
 struct tunnel {
     struct alarm alarm; // only ends the loop's sleep: the turn that follows finds what is due
     enum state state;
-    bool ending;         // the engine does not run any more: without its lane the tunnel is over
-    bool untrusted;      // as the last lane ended
-    struct lane *lane;   // NULL while nothing carries it
-    struct tls *past;    // of the lane before, while there is none
-    usec_t heard_at;     // when records last came
-    usec_t asked_at;     // when something went first after that; USEC_NEVER: nothing has, or it is known to have come
-    bool silent;         // see tunnel_is_silent
-    usec_t patience;     // how long the present pause may last
-    usec_t paused_at;    // when the present pause began; USEC_NEVER: there is none
-    time_t paused_since; // the same by the wall clock
-    usec_t greet_until;  // when the peer of a lane that took over must have greeted
-    uint64_t pauses;
-    usec_t last_pause;           // how long the last one was that is over
+    bool ending;       // the engine does not run any more: without its lane the tunnel is over
+    bool untrusted;    // as the last lane ended
+    struct lane *lane; // NULL while nothing carries it
+    struct tls *past;  // of the lane before, while there is none
+    struct hearing hearing;
+    struct pause pause;
+    usec_t greet_until;          // when the peer of a lane that took over must have greeted
     struct usher_engine *engine; // from the first lane that is up until the report
     bool begun;                  // the peer has opened a session
     struct stream stream;
@@ -136,16 +126,9 @@ static void begin(struct tunnel *tunnel, const struct tls *tls, usec_t now)
 static bool on_up(void *owner, usec_t now)
 {
     struct tunnel *tunnel = owner;
-    tunnel->heard_at = now;
+    hearing_heard(&tunnel->hearing, now);
     begin(tunnel, lane_tls(tunnel->lane), now);
     return true;
-}
-
-static void end_pause(struct tunnel *tunnel, usec_t now)
-{
-    tunnel->last_pause = now - tunnel->paused_at;
-    tunnel->paused_at = USEC_NEVER;
-    tunnel->ops->resumed(tunnel->owner);
 }
 
 static void on_bytes(void *owner, const struct slice *slice, usec_t now)
@@ -153,13 +136,13 @@ static void on_bytes(void *owner, const struct slice *slice, usec_t now)
     struct tunnel *tunnel = owner;
     char reason[USHER_REASON_MAX * 2];
     bool greeting = stream_is_greeting(&tunnel->stream);
-    tunnel->heard_at = now;
-    tunnel->asked_at = USEC_NEVER;
-    tunnel->silent = false;
-    if (stream_feed(&tunnel->stream, slice, now) != USHER_RUNNING)
+    hearing_heard(&tunnel->hearing, now);
+    if (stream_feed(&tunnel->stream, slice, now) != USHER_RUNNING) {
         end(tunnel, text_escape(reason, sizeof reason, usher_engine_reason(tunnel->engine)), now);
-    else if (greeting && !stream_is_greeting(&tunnel->stream))
-        end_pause(tunnel, now);
+    } else if (greeting && !stream_is_greeting(&tunnel->stream)) {
+        pause_end(&tunnel->pause, now);
+        tunnel->ops->resumed(tunnel->owner);
+    }
 }
 
 static size_t on_batch(void *owner, usec_t now)
@@ -174,8 +157,8 @@ static const uint8_t *on_pull(void *owner, size_t most, size_t *len, usec_t now)
     struct tunnel *tunnel = owner;
     most = usher_engine_is_interactive(tunnel->engine, now) ? CHUNK_SIZE : most;
     const uint8_t *bytes = stream_pull(&tunnel->stream, most, len, now);
-    if (bytes && tunnel->asked_at == USEC_NEVER)
-        tunnel->asked_at = now;
+    if (bytes)
+        hearing_asked(&tunnel->hearing, now);
     return bytes;
 }
 
@@ -213,23 +196,12 @@ static const struct lane_ops lane_ops = {
 
 // The turn
 
-static usec_t earlier(usec_t a, usec_t b)
-{
-    return a < b ? a : b;
-}
-
 // When to look whether the peer is heard: by who dials, since nobody else can do anything about it.
 static usec_t look_at(const struct tunnel *tunnel)
 {
-    if (!is_up(tunnel) || tunnel->config.engine.server || tunnel->silent || !tunnel_can_go_on(tunnel))
+    if (!is_up(tunnel) || tunnel->config.engine.server || !tunnel_can_go_on(tunnel))
         return USEC_NEVER;
-    usec_t unheard = tunnel->asked_at == USEC_NEVER ? USEC_NEVER : tunnel->asked_at + UNHEARD_USEC;
-    return earlier(unheard, tunnel->heard_at + SILENT_USEC);
-}
-
-static usec_t resume_until(const struct tunnel *tunnel)
-{
-    return tunnel->paused_at + tunnel->patience;
+    return hearing_deadline(&tunnel->hearing);
 }
 
 static void set_alarm(struct tunnel *tunnel, usec_t now)
@@ -242,7 +214,7 @@ static void set_alarm(struct tunnel *tunnel, usec_t now)
     if (tunnel->stream.undecided)
         alarm_set(alarm, tunnel->decided_at, now);
     if (tunnel->state == PAUSED)
-        alarm_set(alarm, resume_until(tunnel), now);
+        alarm_set(alarm, pause_until(&tunnel->pause), now);
     if (stream_is_greeting(&tunnel->stream))
         alarm_set(alarm, tunnel->greet_until, now);
     alarm_set(alarm, look_at(tunnel), now);
@@ -252,13 +224,7 @@ static void set_alarm(struct tunnel *tunnel, usec_t now)
 static bool is_waiting_in_vain(const struct tunnel *tunnel, usec_t now)
 {
     return stream_can_go_on(&tunnel->stream) && tunnel->config.engine.extended &&
-           now >= tunnel->heard_at + HEARTBEAT_SILENCE;
-}
-
-static void look_whether_heard(struct tunnel *tunnel, usec_t now)
-{
-    tunnel->silent = now >= tunnel->heard_at + SILENT_USEC || lane_is_unheard(tunnel->lane);
-    tunnel->asked_at = tunnel->silent ? tunnel->asked_at : USEC_NEVER;
+           hearing_is_in_vain(&tunnel->hearing, now);
 }
 
 static void tick_engine(struct tunnel *tunnel, usec_t now)
@@ -272,18 +238,21 @@ static void tick_engine(struct tunnel *tunnel, usec_t now)
 static void give_up_waiting(struct tunnel *tunnel)
 {
     snprintf(tunnel->why, sizeof tunnel->why, "no other connection took the place of the lost one within %u s",
-             (unsigned)(tunnel->patience / USEC_PER_SEC));
+             (unsigned)(tunnel->pause.patience / USEC_PER_SEC));
     tunnel->state = OVER;
 }
 
 // It began when what was sent then was not heard, if that is known.
 static void begin_pause(struct tunnel *tunnel, usec_t now)
 {
-    if (tunnel->paused_at != USEC_NEVER)
-        return; // nobody has greeted since
-    tunnel->paused_at = earlier(tunnel->asked_at, now);
-    tunnel->paused_since = time(NULL) - (time_t)((now - tunnel->paused_at) / USEC_PER_SEC);
-    tunnel->pauses++;
+    pause_begin(&tunnel->pause, tunnel->hearing.asked, now);
+}
+
+static usec_t patience_with(const struct tunnel *tunnel, const struct lane *lane)
+{
+    usec_t patience = tunnel->config.resume_ms * USEC_PER_MSEC;
+    bool hurries = tunnel->config.engine.server && lane_was_closed(lane);
+    return hurries && patience > CLOSED_USEC ? CLOSED_USEC : patience;
 }
 
 static void pause_without(struct tunnel *tunnel, struct lane *lane, usec_t now)
@@ -291,12 +260,10 @@ static void pause_without(struct tunnel *tunnel, struct lane *lane, usec_t now)
     char why[WHY_SIZE];
     snprintf(why, sizeof why, "%s", lane_why(lane));
     begin_pause(tunnel, now);
-    tunnel->patience = tunnel->config.resume_ms * USEC_PER_MSEC;
-    if (tunnel->config.engine.server && lane_was_closed(lane))
-        tunnel->patience = earlier(tunnel->patience, CLOSED_USEC);
+    tunnel->pause.patience = patience_with(tunnel, lane);
     tunnel->state = PAUSED;
     tunnel->lane = NULL;
-    tunnel->silent = false;
+    tunnel->hearing.silent = false;
     tunnel->past = lane_free_but_tls(lane);
     on_idle(tunnel);
     tunnel->ops->paused(tunnel->owner, why);
@@ -334,7 +301,7 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now)
     if (is_up(tunnel) && now >= usher_engine_deadline(tunnel->engine))
         tick_engine(tunnel, now);
     if (now >= look_at(tunnel))
-        look_whether_heard(tunnel, now);
+        hearing_look(&tunnel->hearing, lane_is_unheard(tunnel->lane), now);
     if (is_up(tunnel) && stream_is_greeting(&tunnel->stream) && now >= tunnel->greet_until)
         lane_drop(tunnel->lane, "the other end did not say within 10 s where it goes on");
     if (tunnel->stream.undecided && now >= tunnel->decided_at)
@@ -343,7 +310,7 @@ bool tunnel_turn(struct tunnel *tunnel, usec_t now)
         more = lane_output(tunnel->lane, now);
     if (tunnel->lane && tunnel->state < OVER && lane_is_over(tunnel->lane))
         take_leave(tunnel, now);
-    if (tunnel->state == PAUSED && now >= resume_until(tunnel))
+    if (tunnel->state == PAUSED && now >= pause_until(&tunnel->pause))
         give_up_waiting(tunnel);
     if (tunnel->state == OVER) {
         report(tunnel);
@@ -360,14 +327,14 @@ struct tunnel *tunnel_new(uv_loop_t *loop, const struct tunnel_config *config, c
 {
     struct tunnel *tunnel = memory_new(sizeof *tunnel);
     *tunnel = (struct tunnel){
-        .asked_at = USEC_NEVER,
-        .paused_at = USEC_NEVER,
         .chunks = chunk_pool_new(CHUNKS_CACHED),
         .config = *config,
         .ops = ops,
         .owner = owner,
     };
     stream_init(&tunnel->stream, config->resume_ms > 0 ? config->replay_size : 0);
+    hearing_heard(&tunnel->hearing, 0);
+    pause_init(&tunnel->pause);
     alarm_init(&tunnel->alarm, loop, NULL, NULL);
     return tunnel;
 }
@@ -404,9 +371,7 @@ bool tunnel_go_on(struct tunnel *tunnel, struct lane *lane, usec_t now)
     tunnel->past = NULL;
     take(tunnel, lane);
     tunnel->state = RUNNING;
-    tunnel->heard_at = now;
-    tunnel->asked_at = USEC_NEVER;
-    tunnel->silent = false;
+    hearing_heard(&tunnel->hearing, now);
     tunnel->greet_until = now + GREET_USEC;
     stream_go_on(&tunnel->stream);
     usher_engine_resumed(tunnel->engine, now);
@@ -496,17 +461,12 @@ struct chunk_pool *tunnel_chunks(const struct tunnel *tunnel)
 
 bool tunnel_is_paused(const struct tunnel *tunnel)
 {
-    return tunnel->paused_at != USEC_NEVER;
+    return pause_is_on(&tunnel->pause);
 }
 
 bool tunnel_is_silent(const struct tunnel *tunnel)
 {
-    return tunnel->silent;
-}
-
-static uint32_t rtt_usec(const struct tunnel *tunnel)
-{
-    return tunnel->lane ? lane_rtt_usec(tunnel->lane) : 0;
+    return tunnel->hearing.silent;
 }
 
 bool tunnel_peer(const struct tunnel *tunnel, struct endpoint *out)
@@ -522,13 +482,8 @@ bool tunnel_local(const struct tunnel *tunnel, struct endpoint *out)
 void tunnel_describe(const struct tunnel *tunnel, struct facts *facts)
 {
     facts_gauge(facts, "rtt_us", "round trip to the peer, as the kernel measures it", FACT_MICROSECONDS,
-                rtt_usec(tunnel));
-    facts_counter(facts, "pauses", "connections that were lost, and others carried the tunnel on or are to", FACT_COUNT,
-                  tunnel->pauses);
-    facts_gauge(facts, "last_pause_us", "how long the last one lasted that is over", FACT_MICROSECONDS,
-                tunnel->last_pause);
+                tunnel->lane ? lane_rtt_usec(tunnel->lane) : 0);
     facts_gauge(facts, "resumable", "another connection may carry it on if this one is lost", FACT_SWITCH,
                 tunnel_can_go_on(tunnel));
-    if (tunnel_is_paused(tunnel))
-        facts_gauge(facts, "paused_since", "when the pause began", FACT_UNIX_SECONDS, (uint64_t)tunnel->paused_since);
+    pause_describe(&tunnel->pause, facts);
 }
