@@ -3,16 +3,13 @@
 // so that an edge may open from within anything, and no callback frees its caller.
 #include "exchange/exchange.h"
 
-#include "base/host_name.h"
 #include "base/memory.h"
-#include "exchange/denials.h"
 #include "exchange/guides.h"
+#include "exchange/ruling.h"
 #include "os/alarm.h"
-#include "os/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <time.h>
 
 struct exchange {
     uv_loop_t *loop;
@@ -22,10 +19,8 @@ struct exchange {
     struct guides guides;
     struct usher_engine *engine; // NULL: no tunnel
     bool paused;
-    const struct policy *policy; // NULL: nothing is allowed
-    struct judge judge;          // by that
-    struct denials *denials;     // what it has refused
-    struct accounts *accounts;   // NULL: nobody wants any
+    struct ruling ruling;
+    struct accounts *accounts; // NULL: nobody wants any
     struct exchange_counters counters;
 };
 
@@ -103,7 +98,7 @@ static void reached(const struct edge *edge, const struct usher_session *session
 {
     const struct exchange *exchange = edge->exchange;
     if (exchange->accounts)
-        accounts_reached(exchange->accounts, session, to, exchange->policy);
+        accounts_reached(exchange->accounts, session, to, exchange->ruling.policy);
 }
 
 static void refuse(struct exchange *exchange, struct edge *edge, struct opening *opening, enum usher_word word,
@@ -113,64 +108,12 @@ static void refuse(struct exchange *exchange, struct edge *edge, struct opening 
     edge->kind->refused(opening, word, text);
 }
 
-static bool judge_address(const struct judge *judge, uint8_t protocol, const char *host, const struct address *addr,
-                          uint16_t port)
-{
-    const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
-    return policy && policy_judge(policy, protocol, host, addr, port) == POLICY_ALLOWED;
-}
-
-static enum judge_name judge_name(const struct judge *judge, uint8_t protocol, const char *host, uint16_t port)
-{
-    const struct policy *policy = container_of(judge, const struct exchange, judge)->policy;
-    if (!host_name_is_valid(host))
-        return JUDGE_NO_NAME;
-    enum policy_verdict verdict = policy ? policy_judge_name(policy, protocol, host, port) : POLICY_DENIED;
-    if (verdict == POLICY_DENIED)
-        return JUDGE_DENIED;
-    return verdict == POLICY_ALLOWED ? JUDGE_ALLOWED : JUDGE_RESOLVE;
-}
-
-static void find_reason(const struct policy *policy, const struct judge_denial *denial, struct policy_reason *reason)
-{
-    if (!policy)
-        *reason = (struct policy_reason){.text = "there are no rules"};
-    else if (denial->to.addr.version)
-        policy_explain(policy, denial->protocol, denial->host, &denial->to.addr, denial->to.port, reason);
-    else
-        policy_explain_name(policy, denial->protocol, denial->host, denial->to.port, reason);
-}
-
-static void note_denial(const struct judge *judge, const struct judge_denial *denial)
-{
-    const struct exchange *exchange = container_of(judge, const struct exchange, judge);
-    struct policy_reason reason;
-    struct denial noted = {
-        .who = "",
-        .protocol = denial->protocol,
-        .host = denial->host ? denial->host : "",
-        .to = denial->to,
-        .count = 1,
-        .first = (uint64_t)time(NULL),
-    };
-    noted.last = noted.first;
-    if (denial->from)
-        noted.from = *denial->from;
-    if (denials_repeat(exchange->denials, &noted))
-        return;
-    find_reason(exchange->policy, denial, &reason);
-    noted.line = reason.line;
-    noted.rule = reason.text;
-    denials_add(exchange->denials, &noted);
-}
-
 struct exchange *exchange_new(uv_loop_t *loop, const struct exchange_config *config)
 {
     struct exchange *exchange = memory_new(sizeof *exchange);
     exchange->loop = loop;
     exchange->config = *config;
-    exchange->judge = (struct judge){.address = judge_address, .name = judge_name, .denied = note_denial};
-    exchange->denials = denials_new();
+    ruling_init(&exchange->ruling);
     list_init(&exchange->edges);
     guides_init(&exchange->guides, config->wake, config->owner);
     alarm_init(&exchange->alarm, loop, config->wake, config->owner);
@@ -204,7 +147,7 @@ void exchange_free(struct exchange *exchange)
         refuse_all(exchange, edge);
         edge->kind->stop(edge);
     }
-    denials_free(exchange->denials);
+    ruling_fini(&exchange->ruling);
     accounts_free(exchange->accounts);
     alarm_close(&exchange->alarm, free, exchange);
 }
@@ -233,18 +176,17 @@ bool exchange_lead(const struct exchange *exchange, struct usher_open *open)
 
 void exchange_set_policy(struct exchange *exchange, const struct policy *policy)
 {
-    exchange->policy = policy;
-    denials_rules_changed(exchange->denials);
+    ruling_set_policy(&exchange->ruling, policy);
 }
 
 struct denials *exchange_denials(const struct exchange *exchange)
 {
-    return exchange->denials;
+    return exchange->ruling.denials;
 }
 
 const struct judge *exchange_judge(const struct exchange *exchange)
 {
-    return &exchange->judge;
+    return &exchange->ruling.judge;
 }
 
 static void open_held(struct exchange *exchange)
