@@ -146,7 +146,7 @@ def test_five_commands(lab, site):
     assert status.startswith("branch: up since ") and "gate.example.net" in status
     own = site.branch.etc / "pki/branch"
     modes = {path.name: path.stat().st_mode & 0o7777 for path in own.iterdir()}
-    assert modes == {"ca.crt": 0o644, "crl.pem": 0o644, "portal.pem": 0o600}
+    assert modes == {"ca.crt": 0o644, "crl.pem": 0o644, "invitation.crt": 0o600, "portal.pem": 0o600}
     assert own.stat().st_mode & 0o7777 == 0o755 and list(own.parent.iterdir()) == [own]
     # The key was made there and has never been anywhere else.
     key = re.search("-----BEGIN EC PRIVATE KEY-----\n(.*?)\n", (own / "portal.pem").read_text()).group(1)
@@ -172,6 +172,11 @@ def test_a_token_is_good_once(site):
     site.gate.type("usher-pki revoke /etc/usher/pki branch")
     site.join(site.invite(), "--no-up --as other")
     assert (site.branch.etc / "other.conf").exists()
+    # Nor does another token make the portal that there was, which may have been withdrawn.
+    (site.branch.etc / "other.conf").unlink()
+    site.gate.type("usher-pki revoke /etc/usher/pki branch")
+    done = site.join(site.invite(), "--no-up --as other", check=False)
+    assert done.returncode == 1 and "/etc/usher/pki/other is left of another invitation: move it away, or" in done.stderr
 
 
 def test_out_of_time(site):
@@ -287,7 +292,7 @@ def test_killed_at_any_moment(site, figure):
         if not conf.exists():
             site.join(token, "--no-up")
         assert site.branch.type(f"usher-tun check {name}").stderr == ""
-        assert {path.name for path in (site.branch.etc / "pki" / name).iterdir()} <= {"ca.crt", "crl.pem", "portal.pem"}
+        assert {path.name for path in (site.branch.etc / "pki" / name).iterdir()} <= {"ca.crt", "crl.pem", "invitation.crt", "portal.pem"}
         assert len(issued(site, name)) == 1
     figure(f"join: killed {kills} times on its way, 4 of 4 machines came in with one certificate each")
     assert len(list((site.gate.etc / "pki/books/keys").iterdir())) == 4
@@ -421,7 +426,7 @@ def test_renewal_by_hand(site):
     site.serve.wait()
     done = site.branch.type("usher-tun renew branch", check=False)
     assert done.returncode == 1 and "cannot be reached at 127.0.0.1:4434, as the gate sees it" in done.stderr
-    assert serial(own) == second and sorted(path.name for path in own.parent.iterdir()) == ["ca.crt", "crl.pem", "portal.pem"]
+    assert serial(own) == second and sorted(path.name for path in own.parent.iterdir()) == ["ca.crt", "crl.pem", "invitation.crt", "portal.pem"]
     site.start_serve()
     site.branch.type("usher-tun down branch")
     done = site.branch.type("usher-tun renew branch", check=False)

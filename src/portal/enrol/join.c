@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The key is made first and kept in a directory of its own while all else is tried: an invitation is for the first key that
 // it was used with, so whoever is interrupted at any point comes again with the same one. That directory then becomes
-// pki/NAME by one rename, and the configuration, which is what counts, comes last.
+// pki/NAME by one rename, and the configuration, which is what counts, comes last. The invitation's certificate stays there, by
+// which its token is known again.
 #include "portal/enrol/join.h"
 
 #include "enrol/token.h"
@@ -107,6 +108,18 @@ static bool is_in_date(const struct token *token, struct fault *fault)
                      then, clock);
 }
 
+static bool is_of_this_token(const struct joining *joining)
+{
+    char path[2 * PATH_SIZE];
+    struct blob used;
+    struct fault silent;
+    if (!blob_read(&used, path_in(path, joining->place, "invitation.crt"), KEY_MAX, &silent))
+        return false;
+    const bool same = blob_equal(&used, &joining->token->certificate);
+    blob_wipe(&used);
+    return same;
+}
+
 static bool prepare(struct joining *joining, struct fault *fault)
 {
     const char *name = joining->name;
@@ -126,6 +139,11 @@ static bool prepare(struct joining *joining, struct fault *fault)
         return fault_set(fault,
                          "%s is there already, and not by usher-tun join: move it away, or take another name: "
                          "usher-tun join --as NAME TOKEN",
+                         joining->place);
+    if (lstat(joining->place, &st) == 0 && !is_of_this_token(joining))
+        return fault_set(fault,
+                         "%s is left of another invitation: move it away, or take another name: usher-tun join "
+                         "--as NAME TOKEN",
                          joining->place);
     if (!make_dir(joining->draft, 0700, fault))
         return false;
@@ -164,11 +182,12 @@ static bool write_invitation(const struct joining *joining, struct fault *fault)
     return good;
 }
 
-static void remove_invitation(const struct joining *joining)
+// But for its certificate, when that has been used.
+static void remove_invitation(const struct joining *joining, bool used)
 {
     static const char *const files[] = {"invitation.crt", "invitation.key", "invitation.conf"};
     char path[2 * PATH_SIZE];
-    for (size_t i = 0; i < sizeof files / sizeof files[0]; i++)
+    for (size_t i = used; i < sizeof files / sizeof files[0]; i++)
         unlink(path_in(path, joining->draft, files[i]));
 }
 
@@ -204,7 +223,7 @@ static bool settle(const struct joining *joining, const struct fetched *fetched,
     blob_wipe(&own);
     if (!good)
         return false;
-    remove_invitation(joining);
+    remove_invitation(joining, true);
     if (chmod(joining->draft, 0755) < 0 || !give_to_service(joining) || !new_file_settle(joining->draft, fault) ||
         rename(joining->draft, joining->place) < 0)
         return fault_errno(fault, errno, "%s", joining->place);
@@ -219,7 +238,7 @@ static bool fetch_and_settle(struct joining *joining, struct fault *fault)
                 fetched_judge(&fetched, &joining->token->ca, &joining->key, joining->token->name, fault) &&
                 settle(joining, &fetched, fault);
     fetched_wipe(&fetched);
-    remove_invitation(joining);
+    remove_invitation(joining, false);
     return good;
 }
 
