@@ -366,6 +366,7 @@ static: $(DEPS)/fetched
 packages-check: deb static
 	$(Q)scripts/check-deb
 	$(Q)scripts/check-systemd
+	$(Q)scripts/check-bare
 	$(Q)scripts/check-static
 	$(Q)scripts/check-reproducible build/deb
 	$(Q)scripts/check-arm64
