@@ -11,7 +11,7 @@
     ```
 
 Blocks of another kind, or without a host, are for the reader alone. Four commands are not what they are elsewhere:
-installing (the programs are there), scp (to another host of the document), systemctl, whoever calls it, which does what
+installing (the programs are there, and written anew; gates that run take them), scp (to another host of the document), systemctl, whoever calls it, which does what
 the unit says, and journalctl. TOKEN stands for the last one that was printed."""
 
 import os
@@ -143,6 +143,15 @@ class Machine:
         process.send_signal(signal.SIGTERM)
         assert process.wait(patience(10)) == 0, self.log(unit)
 
+    def install(self, command):
+        """As a package manager writes files, and what the package of a gate does about those that run."""
+        if not re.search(r"usher-(\{gate,|gate_)", command):
+            return ""
+        self.run("cd /usr/local/bin && cp usher-gate .new && mv .new usher-gate")
+        running = [unit.split("@")[1] for unit, process in self.services.items()
+                   if unit.startswith("usher-gate@") and process.poll() is None]
+        return "".join(self.run(f"usher-gate upgrade {name}") for name in running)
+
     def systemctl(self, *argv):
         verb, *units = [word for word in argv if word != "--now"]
         return "".join(self.one_unit(verb, unit, argv) for unit in units)
@@ -244,7 +253,7 @@ class Reader:
         machine = self.machines[host]
         words = command.split(" #")[0].split()
         if command.startswith(INSTALLING):
-            printed = ""
+            printed = machine.install(command)
         elif words[0] == "scp":
             printed = self.copy(machine, words[1:]) or ""
         elif words[0] == "journalctl":

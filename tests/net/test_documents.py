@@ -123,5 +123,6 @@ def test_tutorial(lab, name):
         stack.enter_context(name_server(lab))
         stack.enter_context(page(lab.server, SERVER4, "hello\n"))
         stack.enter_context(page(lab.gate, "127.0.0.1", "hello from loopback\n"))
+        stack.enter_context(Server(listener(lab.server, SERVER4, 7), each_connection(serve_echo)))
         reader.follow(read(f"doc/tutorials/{name}.md"))
         assert len(reader.done) > 5
