@@ -2,6 +2,7 @@
 #include "os/resolv_file.h"
 
 #include "base/memory.h"
+#include "os/held_file.h"
 #include "os/log.h"
 #include "os/secret.h"
 
@@ -16,8 +17,6 @@
 #include <unistd.h>
 
 enum {
-    WAIT_MS = 2000, // for an owner who is about to put it back, which takes some milliseconds
-    LOOK_MS = 10,
     TRIES = 3, // at what somebody else changes while we look
 };
 
@@ -81,72 +80,11 @@ bool resolv_file_read_before(const char *path, struct resolv_conf *out)
            resolv_file_read(backup.path, out, &ignored);
 }
 
-// An owner holds a write lock. Asking for a read lock meets that alone.
-static bool is_held(const char *path)
-{
-    int fd = open(path, O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
-    struct flock lock = {.l_type = F_RDLCK, .l_whence = SEEK_SET};
-    bool held = fd >= 0 && fcntl(fd, F_OFD_GETLK, &lock) == 0 && lock.l_type != F_UNLCK;
-    if (fd >= 0)
-        close(fd);
-    return held;
-}
-
-static bool is_held_for_long(const char *path)
-{
-    for (unsigned waited = 0; is_held(path); waited += LOOK_MS) {
-        if (waited >= WAIT_MS)
-            return true;
-        usleep(LOOK_MS * 1000);
-    }
-    return false;
-}
-
-static bool write_all(int fd, const void *text, size_t len)
-{
-    // Its first bytes first, and only then shorter: a reader in between finds too much, never nothing.
-    return pwrite(fd, text, len, 0) == (ssize_t)len && ftruncate(fd, (off_t)len) == 0 && fsync(fd) == 0;
-}
-
-static bool lock_file(int fd)
-{
-    struct flock lock = {.l_type = F_WRLCK, .l_whence = SEEK_SET};
-    return fcntl(fd, F_OFD_SETLK, &lock) == 0;
-}
-
 static void hold(struct resolv_file *file, int fd)
 {
     if (file->lock >= 0)
         close(file->lock);
     file->lock = fd;
-}
-
-// A new file that everybody may read, whatever the umask is.
-static int create(const char *path, const void *text, size_t len, struct fault *fault)
-{
-    int fd = open(path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-    if (fd < 0) {
-        fault_errno(fault, errno, "%s", path);
-        return -1;
-    }
-    if (fchmod(fd, 0644) == 0 && write_all(fd, text, len))
-        return fd;
-    fault_errno(fault, errno, "write %s", path);
-    close(fd);
-    unlink(path);
-    return -1;
-}
-
-// For names that cannot be moved. `path` is no link: what that leads to is not ours to write.
-static int overwrite(const char *path, const void *text, size_t len, struct fault *fault)
-{
-    int fd = open(path, O_RDWR | O_NOFOLLOW | O_CLOEXEC);
-    if (fd >= 0 && write_all(fd, text, len))
-        return fd;
-    fault_errno(fault, errno, "write %s", path);
-    if (fd >= 0)
-        close(fd);
-    return -1;
 }
 
 // Whether the names stay where they are: a mount point (EBUSY), a filesystem that knows no exchange.
@@ -175,12 +113,12 @@ static void put_aside(const char *path, const struct backup *backup)
 static bool exchange_contents(struct resolv_file *file, const struct backup *backup, const struct blob *old,
                               const char *own, struct fault *fault)
 {
-    int copy = create(backup->path, old->bytes, old->len, fault);
+    int copy = held_file_create(backup->path, old->bytes, old->len, fault);
     if (copy < 0)
         return false;
     close(copy);
-    int fd = overwrite(file->path, own, strlen(own), fault);
-    if (fd >= 0 && lock_file(fd)) {
+    int fd = held_file_overwrite(file->path, own, strlen(own), fault);
+    if (fd >= 0 && held_file_lock(fd)) {
         hold(file, fd);
         return true;
     }
@@ -221,10 +159,10 @@ static enum outcome exchange_names(struct resolv_file *file, const struct backup
                                    bool is_there, const char *own, struct fault *fault)
 {
     unsigned how = is_there ? RENAME_EXCHANGE : RENAME_NOREPLACE;
-    int fd = create(backup->path, own, strlen(own), fault);
+    int fd = held_file_create(backup->path, own, strlen(own), fault);
     if (fd < 0)
         return FAILED;
-    bool moved = lock_file(fd) && // so that it is never ours without
+    bool moved = held_file_lock(fd) && // so that it is never ours without
                  move(backup->path, file->path, how) == 0;
     int error = errno;
     if (moved && (!is_there || !has_changed(backup, old))) {
@@ -281,7 +219,7 @@ static bool restore_contents(const char *path, const struct backup *backup, stru
     struct blob old;
     int fd = -1;
     if (blob_read(&old, backup->path, RESOLV_CONF_MAX, fault))
-        fd = overwrite(path, old.bytes, old.len, fault);
+        fd = held_file_overwrite(path, old.bytes, old.len, fault);
     blob_wipe(&old);
     if (fd < 0)
         return false;
@@ -328,7 +266,7 @@ static bool put_back(const char *path, const char *name, struct fault *fault)
 
 bool resolv_file_give_back(const char *path, const char *name, struct fault *fault)
 {
-    if (resolv_file_is_of(path, name) && is_held_for_long(path))
+    if (resolv_file_is_of(path, name) && held_file_is_held_for_long(path))
         return fault_set(fault, "%s: a process of usher-tun %s still holds it", path, name);
     return put_back(path, name, fault);
 }
@@ -353,7 +291,7 @@ static bool make_free(const struct resolv_file *file, struct fault *fault)
 {
     struct resolv_conf_owner owner;
     for (int i = 0; i < TRIES && read_owner(file->path, &owner); i++) {
-        if (strcmp(owner.name, file->name) && is_held(file->path))
+        if (strcmp(owner.name, file->name) && held_file_is_held(file->path))
             return fault_set(fault, "%s is that of usher-tun %s, which is running: one at a time can have it",
                              file->path, owner.name);
         if (!resolv_file_give_back(file->path, owner.name, fault))
@@ -407,7 +345,7 @@ bool resolv_file_renew(struct resolv_file *file, struct resolv_conf *before)
     if (read_text(backup.path, &old, &ignored) && strcmp((const char *)old.bytes, file->old)) {
         resolv_conf_parse(before, (const char *)old.bytes);
         char *text = own_text(file, backup.path, before);
-        renewed = before->servers.count && write_all(file->lock, text, strlen(text));
+        renewed = before->servers.count && held_file_rewrite(file->lock, text, strlen(text));
         if (renewed)
             note_old(file, &old);
         else
