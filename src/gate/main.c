@@ -15,6 +15,7 @@
 #include "gate/load/load.h"
 #include "gate/supervisor/handout.h"
 #include "gate/supervisor/supervisor.h"
+#include "gate/upgrade/state_file.h"
 #include "gate/upgrade/upgrade.h"
 #include "gate/worker/worker.h"
 #include "os/log.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a supervisor leaves to the next program, in which workers have names of their own: whatever is taken is written again as
 // the same bytes.
-#include "gate/upgrade/state.h"
+#include "gate/upgrade/state_wire.h"
 
 #include <stdlib.h>
 #include <string.h>

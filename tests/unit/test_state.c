@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What one supervisor leaves to the next program: it comes out as it went in, and nothing that is not whole is taken.
-#include "gate/upgrade/state.h"
+#include "gate/upgrade/state_file.h"
+#include "gate/upgrade/state_wire.h"
 #include "unit.h"
 
 #include <fcntl.h>

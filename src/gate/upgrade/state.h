@@ -59,14 +59,7 @@ struct gate_state {
     struct blob admission; // gate/supervisor/admission.h
 };
 
-// A sealed memory file, close-on-exec, or -1.
-int state_write(const struct gate_state *state, struct fault *fault);
-// False with a fault; else state_fini. Whether the descriptors are open is not looked at.
-bool state_read(struct gate_state *out, int fd, struct fault *fault);
 void state_fini(struct gate_state *state);
-// The bytes of it (gate/upgrade/state_wire.c). 0 when they do not fit.
-bool state_decode(struct gate_state *out, const uint8_t *bytes, size_t len, struct fault *fault);
-size_t state_encode(const struct gate_state *state, uint8_t *room, size_t size);
 
 // All descriptors that it names are open: whether they are to stay so when another program takes over. False: one is not.
 bool state_keep_open(const struct gate_state *state, bool kept);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Numbers in network order, texts with their NUL, lists behind their lengths. What is decoded is whole, or nothing of it is.
-#include "gate/upgrade/state.h"
+#include "gate/upgrade/state_wire.h"
 
 #include "base/cursor.h"
 #include "base/memory.h"

@@ -6,6 +6,7 @@
 #include "base/memory.h"
 #include "cli/version.h"
 #include "gate/load/load.h"
+#include "gate/upgrade/state_file.h"
 #include "os/log.h"
 
 #include <errno.h>
