@@ -248,6 +248,10 @@ static void open_handles(struct supervisor *supervisor)
     uv_signal_start(&supervisor->interrupt, signalled, SIGINT);
     uv_signal_start(&supervisor->hangup, hung_up, SIGHUP);
     uv_signal_start(&supervisor->user2, user_signalled, SIGUSR2);
+}
+
+static void make_parts(struct supervisor *supervisor)
+{
     const struct upgrade_config upgrade = {
         .name = supervisor->conf->name, .gather = gather, .leave = leave, .owner = supervisor};
     const struct arrivals_config arrivals = {.loop = &supervisor->loop,
@@ -264,9 +268,15 @@ static void open_handles(struct supervisor *supervisor)
     free(file);
     supervisor->drainage = drainage_new(&supervisor->loop, &supervisor->children);
     supervisor->arrivals = arrivals_new(&arrivals);
-    supervisor->survey =
-        survey_new(&supervisor->loop, supervisor->conf, supervisor->name_or_file, &supervisor->children,
-                   supervisor->admission, supervisor->arrivals, supervisor->trail);
+    const struct survey_config survey = {
+        .conf = supervisor->conf,
+        .name_or_file = supervisor->name_or_file,
+        .children = &supervisor->children,
+        .admission = supervisor->admission,
+        .arrivals = supervisor->arrivals,
+        .trail = supervisor->trail,
+    };
+    supervisor->survey = survey_new(&supervisor->loop, &survey);
 }
 
 // What a gate that was killed has left goes only when ours stands.
@@ -415,6 +425,7 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
     refusals_init(&supervisor.capped);
     refusals_init(&supervisor.unproven);
     open_handles(&supervisor);
+    make_parts(&supervisor);
     upgrade_take_signals();
     bool ok = start(&supervisor, handover, fault);
     if (!ok && legacy)

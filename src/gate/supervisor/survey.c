@@ -21,11 +21,7 @@ enum {
 
 struct survey {
     uv_timer_t timer;
-    const struct gate_conf *conf;
-    const struct list *children;
-    const struct admission *admission;
-    const struct arrivals *arrivals;
-    const struct trail *trail;
+    struct survey_config config;
     const struct renewal *renewal;
     struct {
         struct control_request *request;
@@ -56,7 +52,7 @@ static void tell_maps(const struct value_maps *maps, struct facts *facts)
 static void tell_portals(const struct survey *survey, struct facts *facts)
 {
     facts_list(facts, "portals");
-    list_for_each(node, survey->children) {
+    list_for_each(node, survey->config.children) {
         const struct child *child = container_of(node, struct child, node);
         char name[2 * TLS_NAME_SIZE];
         if (!child->up)
@@ -65,12 +61,12 @@ static void tell_portals(const struct survey *survey, struct facts *facts)
         facts_item(facts, &label);
         child_describe(child, facts);
         if (child->listens)
-            forwards_describe(access_forwards(&survey->conf->access, child->name), facts);
+            forwards_describe(access_forwards(&survey->config.conf->access, child->name), facts);
         if (child->captures) {
-            tell_exports(access_exported(&survey->conf->access, child->name), facts);
-            tell_maps(access_maps(&survey->conf->access, child->name), facts);
+            tell_exports(access_exported(&survey->config.conf->access, child->name), facts);
+            tell_maps(access_maps(&survey->config.conf->access, child->name), facts);
         }
-        if (access_is_local(&survey->conf->access, child->name))
+        if (access_is_local(&survey->config.conf->access, child->name))
             facts_gauge(facts, "local", "its sessions go to the gate's own host", FACT_SWITCH, 1);
         facts_item_end(facts);
     }
@@ -89,14 +85,14 @@ static void tell_sockets(const struct value_endpoints *at, const char *name, con
 static uint64_t count_unauthenticated(const struct survey *survey)
 {
     uint64_t count = 0;
-    list_for_each(node, survey->children)
+    list_for_each(node, survey->config.children)
         count += !container_of(node, struct child, node)->up;
     return count;
 }
 
 static void tell_name(const struct survey *survey, struct facts *facts)
 {
-    facts_text(facts, "name", "of the instance", survey->conf->name);
+    facts_text(facts, "name", "of the instance", survey->config.conf->name);
     facts_text(facts, "role", "what kind of program it is", "gate");
 }
 
@@ -116,23 +112,23 @@ static void describe_gate(const void *part, struct facts *facts)
     facts_gauge(facts, "since", "when it started", FACT_UNIX_SECONDS, (uint64_t)survey->since);
     facts_text(facts, "version", "of the program that runs", version_text);
     facts_gauge(facts, "pid", "of the supervisor", FACT_COUNT, (uint64_t)getpid());
-    tell_sockets(&survey->conf->listen, "listen", "where portals may connect to", facts);
-    if (survey->conf->health.count)
-        tell_sockets(&survey->conf->health, "health", "where balancers are told how it is", facts);
+    tell_sockets(&survey->config.conf->listen, "listen", "where portals may connect to", facts);
+    if (survey->config.conf->health.count)
+        tell_sockets(&survey->config.conf->health, "health", "where balancers are told how it is", facts);
     tell_portals(survey, facts);
     denials_describe(survey->denials, survey->file, facts);
     validity_describe(&renewal_conf(survey->renewal)->validity, (usec_t)time(NULL) * USEC_PER_SEC, facts);
     renewal_describe(survey->renewal, facts);
-    trail_describe(survey->trail, facts);
+    trail_describe(survey->config.trail, facts);
     facts_gauge(facts, "unauthenticated", "connections whose portal is not known yet", FACT_COUNT,
                 count_unauthenticated(survey));
     facts_group(facts, "admission");
-    admission_describe(survey->admission, facts);
+    admission_describe(survey->config.admission, facts);
     facts_end(facts);
     if (!renewal_conf(survey->renewal)->balancers.count)
         return;
     facts_group(facts, "balancers");
-    arrivals_describe(survey->arrivals, facts);
+    arrivals_describe(survey->config.arrivals, facts);
     facts_end(facts);
 }
 
@@ -151,7 +147,7 @@ static void ran_out(uv_timer_t *timer)
 
 static bool all_heard(const struct survey *survey)
 {
-    list_for_each(node, survey->children)
+    list_for_each(node, survey->config.children)
         if (container_of(node, struct child, node)->polled)
             return false;
     return true;
@@ -188,7 +184,7 @@ static void ask(struct survey *survey, struct control_request *request, facts_de
         return;
     }
     if (survey->asked_count == 0) {
-        list_for_each(node, survey->children) {
+        list_for_each(node, survey->config.children) {
             struct child *child = container_of(node, struct child, node);
             if (child->up)
                 child_poll(child);
@@ -218,19 +214,13 @@ static void closed(uv_handle_t *handle)
     free(survey);
 }
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
-                          const struct list *children, const struct admission *admission,
-                          const struct arrivals *arrivals, const struct trail *trail)
+struct survey *survey_new(uv_loop_t *loop, const struct survey_config *config)
 {
     struct survey *survey = memory_new(sizeof *survey);
-    survey->conf = conf;
-    survey->children = children;
-    survey->admission = admission;
-    survey->arrivals = arrivals;
-    survey->trail = trail;
+    survey->config = *config;
     survey->since = time(NULL);
     survey->denials = denials_new();
-    survey->file = instance_config_place(name_or_file);
+    survey->file = instance_config_place(config->name_or_file);
     survey->state = "up";
     uv_timer_init(loop, &survey->timer);
     survey->timer.data = survey;

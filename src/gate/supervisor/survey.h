@@ -14,10 +14,18 @@
 
 struct survey;
 
-struct survey *survey_new(uv_loop_t *loop, const struct gate_conf *conf, const char *name_or_file,
-                          const struct list *children, const struct admission *admission,
-                          const struct arrivals *arrivals, const struct trail *trail);
-// What it tells of, borrowed.
+// What it tells of, all of it borrowed.
+struct survey_config {
+    const struct gate_conf *conf;
+    const char *name_or_file; // where that was read
+    const struct list *children;
+    const struct admission *admission;
+    const struct arrivals *arrivals;
+    const struct trail *trail;
+};
+
+struct survey *survey_new(uv_loop_t *loop, const struct survey_config *config);
+// Also of this, which comes later.
 void survey_set_renewal(struct survey *survey, const struct renewal *renewal);
 // When an earlier program in this process has started.
 void survey_set_since(struct survey *survey, time_t since);
