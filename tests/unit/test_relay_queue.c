@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+static struct queue_spares spares;
+
 static uint8_t byte_at(size_t position)
 {
     return (uint8_t)(position * 13 + (position >> 8));
@@ -48,7 +50,7 @@ static void bytes_come_out_as_they_went_in(void **state)
     };
     for (size_t c = 0; c < COUNT(cases); c++) {
         struct chunk_pool *pool = chunk_pool_new(4);
-        struct relay_queue *queue = queue_new();
+        struct relay_queue *queue = queue_take(&spares);
         size_t in = 0, out = 0;
         for (unsigned i = 0; i < 500; i++) {
             push(queue, pool, &in, cases[c].in[i % 3]);
@@ -62,7 +64,7 @@ static void bytes_come_out_as_they_went_in(void **state)
         assert_int_equal(queue->bytes, 0);
         assert_int_equal(chunk_pool_held(pool), 0);
         push(queue, pool, &in, 5);
-        queue_free(queue);
+        queue_give(&spares, queue);
         assert_int_equal(chunk_pool_held(pool), 0);
         chunk_pool_free(pool);
     }
@@ -72,7 +74,7 @@ static void small_pieces_are_put_together(void **state)
 {
     (void)state;
     struct chunk_pool *pool = chunk_pool_new(4);
-    struct relay_queue *queue = queue_new();
+    struct relay_queue *queue = queue_take(&spares);
     size_t in = 0, out = 0;
     for (unsigned i = 0; i < 65536; i++) // all of the first credit, a byte a record
         push(queue, pool, &in, 1);
@@ -81,15 +83,56 @@ static void small_pieces_are_put_together(void **state)
     while (!queue_is_empty(queue))
         take(queue, &out, 1000, 8);
     assert_int_equal(in, out);
-    queue_free(queue);
+    queue_give(&spares, queue);
     chunk_pool_free(pool);
+}
+
+static void a_few_are_kept_and_come_back_empty(void **state)
+{
+    (void)state;
+    struct chunk_pool *pool = chunk_pool_new(4);
+    struct relay_queue *queues[32];
+    struct list elsewhere;
+    size_t in = 0;
+    list_init(&elsewhere);
+    for (size_t i = 0; i < COUNT(queues); i++) {
+        queues[i] = queue_take(&spares);
+        push(queues[i], pool, &in, 100);
+        list_push_back(&elsewhere, &queues[i]->link);
+    }
+    for (size_t i = 0; i < COUNT(queues); i++)
+        queue_give(&spares, queues[i]);
+    assert_true(list_is_empty(&elsewhere));
+    assert_int_equal(chunk_pool_held(pool), 0);
+    assert_int_equal(spares.count, 16);
+    struct relay_queue *again = queue_take(&spares);
+    assert_int_equal(spares.count, 15);
+    assert_true(queue_is_empty(again));
+    assert_int_equal(again->bytes, 0);
+    queue_give(&spares, again);
+    chunk_pool_free(pool);
+}
+
+static int setup(void **state)
+{
+    (void)state;
+    queue_spares_init(&spares);
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    (void)state;
+    queue_spares_fini(&spares);
+    return 0;
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(bytes_come_out_as_they_went_in),
-        cmocka_unit_test(small_pieces_are_put_together),
+        cmocka_unit_test_setup_teardown(bytes_come_out_as_they_went_in, setup, teardown),
+        cmocka_unit_test_setup_teardown(small_pieces_are_put_together, setup, teardown),
+        cmocka_unit_test_setup_teardown(a_few_are_kept_and_come_back_empty, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -11,6 +11,7 @@
 #include "base/timeline.h"
 #include "edge/edge.h"
 #include "edge/relay/batch.h"
+#include "edge/relay/queue.h"
 #include "os/alarm.h"
 #include "os/poller.h"
 #include "usher/session.h"
@@ -50,8 +51,7 @@ struct relay {
     struct list retired;   // flows to be freed
     struct alarm alarm;    // for the first of `waits`
     struct list unflushed; // queues (queue.h) with bytes gathered in this turn
-    struct list spare;     // empty queues
-    uint32_t spare_count;
+    struct queue_spares spares;
     uint64_t remainder;           // bytes that sessions which are over have left
     uint64_t remainders_lost;     // flows that were reset over it
     struct udp_inbox *inbox;      // what UDP sockets brought last

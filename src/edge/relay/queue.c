@@ -12,24 +12,8 @@ enum {
     // Slices below this are put together once a few are waiting; a larger one is worth its own place.
     MERGE_BELOW = 2048,
     MERGE_FROM = 16,
+    SPARES_MAX = 16,
 };
-
-struct relay_queue *queue_new(void)
-{
-    struct relay_queue *queue = memory_new(sizeof *queue);
-    list_init(&queue->link);
-    queue->size = RING_START;
-    queue->ring = memory_new(RING_START * sizeof queue->ring[0]);
-    return queue;
-}
-
-void queue_free(struct relay_queue *queue)
-{
-    queue_clear(queue);
-    list_remove(&queue->link);
-    free(queue->ring);
-    free(queue);
-}
 
 bool queue_is_empty(const struct relay_queue *queue)
 {
@@ -114,7 +98,50 @@ void queue_pop(struct relay_queue *queue, size_t len)
         queue->merge_room = 0;
 }
 
-void queue_clear(struct relay_queue *queue)
+static struct relay_queue *make(void)
+{
+    struct relay_queue *queue = memory_new(sizeof *queue);
+    list_init(&queue->link);
+    queue->size = RING_START;
+    queue->ring = memory_new(RING_START * sizeof queue->ring[0]);
+    return queue;
+}
+
+static void unmake(struct relay_queue *queue)
+{
+    free(queue->ring);
+    free(queue);
+}
+
+void queue_spares_init(struct queue_spares *spares)
+{
+    list_init(&spares->list);
+    spares->count = 0;
+}
+
+void queue_spares_fini(struct queue_spares *spares)
+{
+    for (struct list *link; (link = list_pop_front(&spares->list));)
+        unmake(container_of(link, struct relay_queue, link));
+}
+
+struct relay_queue *queue_take(struct queue_spares *spares)
+{
+    struct list *link = list_pop_front(&spares->list);
+    if (!link)
+        return make();
+    spares->count--;
+    return container_of(link, struct relay_queue, link);
+}
+
+void queue_give(struct queue_spares *spares, struct relay_queue *queue)
 {
     queue_pop(queue, queue->bytes);
+    list_remove(&queue->link);
+    if (spares->count >= SPARES_MAX) {
+        unmake(queue);
+        return;
+    }
+    list_push_front(&spares->list, &queue->link);
+    spares->count++;
 }

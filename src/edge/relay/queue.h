@@ -11,7 +11,7 @@
 #include <sys/uio.h>
 
 struct relay_queue {
-    struct list link; // in relay->unflushed or relay->spare
+    struct list link; // in relay->unflushed or among the spare ones
     void *owner;
     struct slice *ring;
     uint32_t size;  // of `ring`, a power of two
@@ -21,9 +21,18 @@ struct relay_queue {
     size_t bytes;
 };
 
-struct relay_queue *queue_new(void);
-void queue_free(struct relay_queue *queue);
-void queue_clear(struct relay_queue *queue);
+// A few empty ones, for the next flow that needs one.
+struct queue_spares {
+    struct list list;
+    uint32_t count;
+};
+
+void queue_spares_init(struct queue_spares *spares);
+void queue_spares_fini(struct queue_spares *spares);
+struct relay_queue *queue_take(struct queue_spares *spares);
+// With what is left in it; it may be on a list.
+void queue_give(struct queue_spares *spares, struct relay_queue *queue);
+
 bool queue_is_empty(const struct relay_queue *queue);
 void queue_push(struct relay_queue *queue, const struct slice *slice);
 // Describes the oldest bytes in at most `max` parts; returns how many parts.

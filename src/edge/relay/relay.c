@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "edge/relay/port.h"
-#include "edge/relay/queue.h"
 #include "edge/relay/stream.h"
 #include "os/udp.h"
 
@@ -31,7 +30,7 @@ struct relay *relay_new(const struct relay_config *config)
     list_init(&relay->resting);
     list_init(&relay->retired);
     list_init(&relay->unflushed);
-    list_init(&relay->spare);
+    queue_spares_init(&relay->spares);
     for (int i = 0; i < RELAY_WAITS; i++)
         timeline_init(&relay->waits[i], spans[i]);
     relay->inbox = udp_inbox_new();
@@ -68,13 +67,11 @@ static void closed(void *owner)
 
 void relay_free(struct relay *relay)
 {
-    struct list *node;
     abandon_all(&relay->resting);
     for (int i = 0; i < RELAY_WAITS; i++)
         abandon_all(&relay->waits[i].waiting);
     free_retired(relay);
-    while ((node = list_pop_front(&relay->spare)))
-        queue_free(container_of(node, struct relay_queue, link));
+    queue_spares_fini(&relay->spares);
     udp_inbox_free(relay->inbox);
     alarm_close(&relay->alarm, closed, relay);
 }

@@ -25,43 +25,27 @@ enum {
     FULL = CHUNK_SIZE - USHER_HEADER_SIZE, // what comes at once of a long record
     // Bytes to gather before a write. Eight full pieces make one large segmentation batch each way down the stack.
     GATHER_BYTES = 8 * FULL,
-    SPARE_QUEUES = 16, // empty queues that are kept for the next flow that needs one
 };
 
 // The queue
 
 static struct relay_queue *queue_of(struct relay_stream *stream)
 {
-    struct relay *relay = stream->flow.kind->relay;
-    if (stream->flow.queue)
-        return stream->flow.queue;
-    struct list *spare = list_pop_front(&relay->spare);
-    if (spare) {
-        stream->flow.queue = container_of(spare, struct relay_queue, link);
-        relay->spare_count--;
-    } else {
-        stream->flow.queue = queue_new();
+    if (!stream->flow.queue) {
+        stream->flow.queue = queue_take(&stream->flow.kind->relay->spares);
+        stream->flow.queue->owner = stream;
     }
-    stream->flow.queue->owner = stream;
     return stream->flow.queue;
 }
 
 static void drop_queue(struct relay_stream *stream)
 {
-    struct relay *relay = stream->flow.kind->relay;
     struct relay_queue *queue = stream->flow.queue;
     if (!queue)
         return;
     stream->flow.queue = NULL;
     remainder_less(&stream->flow, queue->bytes);
-    queue_clear(queue);
-    list_remove(&queue->link);
-    if (relay->spare_count >= SPARE_QUEUES) {
-        queue_free(queue);
-        return;
-    }
-    list_push_front(&relay->spare, &queue->link);
-    relay->spare_count++;
+    queue_give(&stream->flow.kind->relay->spares, queue);
 }
 
 static void consumed(struct relay_stream *stream, size_t len)
