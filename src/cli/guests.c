@@ -102,7 +102,7 @@ static bool has(const char *const *words, size_t count, const char *line)
 
 const char *guests_refuse(const struct guests *guests, const char *line)
 {
-    if (has(QUESTIONS, sizeof QUESTIONS / sizeof QUESTIONS[0], line))
+    if (has(QUESTIONS, sizeof QUESTIONS / sizeof QUESTIONS[0], line) || !strncmp(line, "flows ", 6))
         return NULL;
     if (!guests->may_act)
         return "you may ask, and do nothing: ControlGroupMay = act lets you";

@@ -5,6 +5,7 @@
 
 #include "cli/command.h"
 #include "cli/control.h"
+#include "cli/pages.h"
 #include "cli/runtime.h"
 #include "config/instance.h"
 
@@ -24,15 +25,13 @@ static void ask(void *arg, const char *name)
 {
     struct round *round = arg;
     char path[RUNTIME_PATH_SIZE];
+    const struct query *query = round->query;
+    const struct pages pages = {query->line, query->pages, query->by, query->of};
     struct fault fault;
     if (runtime_pid(round->root, name) == 0)
         return;
     runtime_path(path, round->root, name, "control");
-    char *text = control_ask(path, round->query->line, &fault);
-    json_t *answer = text ? json_loads(text, 0, NULL) : NULL;
-    if (text && !answer)
-        fault_set(&fault, "%s: no answer", path);
-    free(text);
+    json_t *answer = pages_ask(path, &pages, &fault);
     if (!answer) {
         fprintf(stderr, "%s: %s\n", round->query->program, fault.text);
         return;

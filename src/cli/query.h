@@ -11,10 +11,11 @@ struct command_line;
 struct json_t; // an answer, or a part of one; read by what stands below
 
 struct query {
-    const char *program; // for messages
-    const char *role;    // "portal" or "gate"
-    const char *line;    // of the control socket
-    const char *name;    // NULL: every instance of this role
+    const char *program;         // for messages
+    const char *role;            // "portal" or "gate"
+    const char *line;            // of the control socket
+    const char *name;            // NULL: every instance of this role
+    const char *pages, *by, *of; // as `list`, `by` and `of` of cli/pages.h
     bool json;
     void (*print)(FILE *out, const struct json_t *answer);
     // Of an order: the member of the answers that says how much was done, or whether, and the sentence when that is nothing

@@ -143,37 +143,19 @@ void accounts_from(struct accounts *accounts, const struct usher_session *sessio
         entry->from = *who;
 }
 
-// By what was asked for: an address that stands for another one was judged as it is, and so was its name where no rule knows
-// the address.
-static void explain(const struct entry *entry, const struct policy *policy, struct policy_reason *reason)
-{
-    struct address addr = entry->addr;
-    if (addr.version || address_parse(&addr, entry->host)) {
-        policy_explain(policy, entry->protocol, NULL, &addr, entry->port, reason);
-        return;
-    }
-    enum policy_verdict verdict = POLICY_DENIED;
-    struct policy_reason by_name;
-    if (entry->reached.addr.version)
-        verdict = policy_explain(policy, entry->protocol, entry->host, &entry->reached.addr, entry->port, reason);
-    if (verdict == POLICY_ALLOWED)
-        return;
-    verdict = policy_explain_name(policy, entry->protocol, entry->host, entry->port, &by_name);
-    if (verdict == POLICY_ALLOWED || !entry->reached.addr.version)
-        *reason = by_name;
-}
-
 void accounts_reached(struct accounts *accounts, const struct usher_session *session, const struct endpoint *to,
                       const struct policy *policy)
 {
     struct entry *entry = find(accounts, session);
     struct policy_reason reason;
+    char text[ADDRESS_TEXT_SIZE];
     if (!entry)
         return;
     entry->reached = *to;
     if (!policy)
         return;
-    explain(entry, policy, &reason);
+    const char *asked = entry->addr.version ? address_text(&entry->addr, text) : entry->host;
+    policy_explain_session(policy, entry->protocol, asked, &to->addr, entry->port, &reason);
     free(entry->rule);
     entry->rule = memory_text(reason.text);
     entry->line = reason.line;

@@ -317,18 +317,27 @@ struct visitor {
     const struct guides *guides;
     flow_visit *visit;
     void *arg;
-    const char *via;
+    const struct edge_kind *kind;
 };
+
+static bool is_led_to(const struct guides *guides, const struct flow_info *info, struct usher_open *out)
+{
+    struct usher_engine *through;
+    if (list_is_empty(&guides->list))
+        return false;
+    *out = (struct usher_open){.protocol = info->protocol, .addr = info->outside.addr, .port = info->outside.port};
+    snprintf(out->host, sizeof out->host, "%s", info->host ? info->host : "");
+    return guides_lead(guides, out, &through) == GUIDE_LEADS;
+}
 
 static void visit_via(void *arg, const struct flow_info *info)
 {
     const struct visitor *visitor = arg;
     struct flow_info whole = *info;
-    struct usher_open open = {.protocol = info->protocol, .addr = info->outside.addr, .port = info->outside.port};
-    struct usher_engine *through;
-    snprintf(open.host, sizeof open.host, "%s", info->host ? info->host : "");
-    whole.via = visitor->via;
-    whole.led = guides_lead(visitor->guides, &open, &through) == GUIDE_LEADS ? &open : NULL;
+    struct usher_open open;
+    whole.via = visitor->kind->name;
+    whole.ours = visitor->kind->want;
+    whole.led = is_led_to(visitor->guides, info, &open) ? &open : NULL;
     visitor->visit(visitor->arg, &whole);
 }
 
@@ -340,6 +349,7 @@ static void each_held(const struct exchange *exchange, struct edge *edge, struct
         struct want want;
         edge->kind->want(container_of(timed, struct opening, timed), &want);
         const struct flow_info info = {
+            .who = container_of(timed, struct opening, timed),
             .protocol = (uint8_t)want.open.protocol,
             .inside = want.origin,
             .outside = {.addr = want.open.addr, .port = want.open.port},
@@ -355,7 +365,7 @@ void exchange_each_flow(struct exchange *exchange, flow_visit *visit, void *arg,
 {
     list_for_each(node, &exchange->edges) {
         struct edge *edge = edge_of(node);
-        struct visitor visitor = {&exchange->guides, visit, arg, edge->kind->name};
+        struct visitor visitor = {&exchange->guides, visit, arg, edge->kind};
         edge->kind->each_flow(edge, visit_via, &visitor, now);
         each_held(exchange, edge, &visitor, timeline_moment(now));
     }

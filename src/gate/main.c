@@ -11,6 +11,7 @@
 #include "gate/bundle.h"
 #include "gate/channel/worker_start.h"
 #include "gate/explain.h"
+#include "gate/flows.h"
 #include "gate/herald/herald.h"
 #include "gate/load/load.h"
 #include "gate/supervisor/handout.h"
@@ -30,6 +31,8 @@ static const char USAGE[] = "usage: usher-gate run NAME|FILE        serve, in th
                             "       usher-gate check NAME|FILE      judge a configuration\n"
                             "       usher-gate status [NAME] [--json]\n"
                             "       usher-gate top [NAME] [--once]  portals, as they move data\n"
+                            "       usher-gate flows [PORTAL] [--json]\n"
+                            "                                       who goes where, by which rule\n"
                             "       usher-gate denials [NAME] [--json]\n"
                             "                                       what rules refused, and which\n"
                             "       usher-gate explain PORTAL HOST[:PORT] [tcp|udp|icmp] [--json]\n"
@@ -333,6 +336,7 @@ static const struct command COMMANDS[] = {
     {"run", run, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"check", check, .takes_passphrase_fd = true, .takes_argument = true, .needs_argument = true},
     {"status", status, .takes_json = true, .takes_argument = true},
+    {"flows", flows_run, .takes_json = true, .takes_argument = true},
     {"denials", denials, .takes_json = true, .takes_argument = true},
     {"top", top, .takes_argument = true, .takes_once = true},
     {"bundle", gate_bundle, .takes_argument = true, .needs_argument = true, .takes_more = 1, .takes_anonymous = true},

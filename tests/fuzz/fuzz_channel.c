@@ -24,12 +24,12 @@ static void describe(const void *part, struct facts *facts)
 }
 
 // Whatever a worker says for the audit file, each record is one line, and that is JSON.
-static void check_lines(void)
+static void check_lines(const uint8_t *bytes, size_t size)
 {
     static char line[AUDIT_LINE_MAX];
     const struct audit_place place = {"gate", "/etc/usher/gate.conf"};
     const struct audit_tunnel tunnel = {.portal = "branch", .serial = "01"};
-    struct reader r = reader_over(message.audit.bytes, message.audit.len);
+    struct reader r = reader_over(bytes, size);
     struct audit_record record;
     while (reader_left(&r) && audit_record_read(&r, &record)) {
         size_t len = audit_line_record(line, &place, &tunnel, &record);
@@ -54,6 +54,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
         free(json);
     }
     if (message.type == CHANNEL_AUDIT)
-        check_lines();
+        check_lines(message.audit.bytes, message.audit.len);
+    if (message.type == CHANNEL_FLOWS)
+        check_lines(message.flows.bytes, message.flows.len);
     return 0;
 }

@@ -106,6 +106,28 @@ static void test_round_trips(void **state)
     in.audit.len--; // half a record
     assert_false(decode(room, encode()));
 
+    in = (struct channel_message){.type = CHANNEL_LIST, .list = {7, 9}};
+    assert_true(decode(room, encode()));
+    assert_true(out.list.began == 7 && out.list.mark == 9);
+
+    in = (struct channel_message){.type = CHANNEL_FLOWS, .flows = {.more = true, .last = {8, 1}}};
+    w = writer_over(in.flows.bytes, sizeof(in.flows.bytes));
+    const struct audit_record flow = {
+        .kind = AUDIT_SESSION, .text = "active", .account = {.via = "dial", .asked = "10.73.0.2", .rule = ""}};
+    audit_record_write(&w, &flow);
+    in.flows.len = sizeof(in.flows.bytes) - writer_left(&w);
+    assert_true(decode(room, encode()));
+    assert_true(out.flows.more && out.flows.last.began == 8 && out.flows.last.mark == 1);
+    assert_memory_equal(out.flows.bytes, in.flows.bytes, in.flows.len);
+    in.flows.len--;
+    assert_false(decode(room, encode()));
+    in.flows.len = 0;
+    assert_true(decode(room, encode()));
+    w = writer_over(in.flows.bytes, sizeof(in.flows.bytes));
+    audit_record_write(&w, &over); // is no flow
+    in.flows.len = sizeof(in.flows.bytes) - writer_left(&w);
+    assert_false(decode(room, encode()));
+
     in = (struct channel_message){.type = CHANNEL_END};
     strcpy(in.text, "going down");
     assert_true(decode(room, encode()));

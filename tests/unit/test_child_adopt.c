@@ -15,7 +15,7 @@
 static struct {
     uv_loop_t loop;
     int ends[2]; // ours, the worker's
-    unsigned ups, leavings, ended;
+    unsigned ups, leavings, listed, ended;
     int code, signal;
 } world;
 
@@ -46,6 +46,13 @@ static void leaving(void *owner, struct child *child)
     world.leavings++;
 }
 
+static void listed(void *owner, struct child *child, const struct channel_message *message)
+{
+    (void)owner;
+    (void)child;
+    world.listed += message->flows.more;
+}
+
 static void ended(void *owner, struct child *child, int code, int signal)
 {
     (void)owner;
@@ -55,7 +62,8 @@ static void ended(void *owner, struct child *child, int code, int signal)
     world.signal = signal;
 }
 
-static const struct child_ops OPS = {.up = up, .refused = refused, .told = told, .leaving = leaving, .ended = ended};
+static const struct child_ops OPS = {
+    .up = up, .refused = refused, .told = told, .listed = listed, .leaving = leaving, .ended = ended};
 
 // It exits with what it is sent, a byte, as everything else of a worker is played here.
 static struct child *adopt(bool is_up, bool stranger, int *leash)
@@ -146,7 +154,8 @@ static void what_no_worker_says(void **state)
         bool twice;
     } cases[] = {
         {"up again", CHANNEL_UP, false},
-        {"facts that nobody wanted", CHANNEL_FACTS, false},
+        {"facts that nobody wanted", CHANNEL_FACTS, true}, // but perhaps the program before
+        {"flows that nobody wanted", CHANNEL_FLOWS, true},
         {"leaving, again and again", CHANNEL_LEAVING, true},
         {"what is for workers", CHANNEL_POLL, false},
     };
@@ -160,6 +169,44 @@ static void what_no_worker_says(void **state)
         finish();
         close(leash);
         CASE(cases[i].name, world.signal == SIGKILL);
+    }
+}
+
+// Each answer goes further than the question, or there would be no end to them.
+static void flows_without_end(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        struct channel_place last;
+        size_t len; // of what is told
+        bool good;
+    } cases[] = {
+        {"further", {5, 8}, 1, true},       {"much further", {6, 0}, 1, true}, {"nothing", {6, 0}, 0, false},
+        {"where it was", {5, 7}, 1, false}, {"back", {4, 9}, 1, false},
+    };
+    const struct channel_place behind = {5, 7};
+    const struct audit_record flow = {
+        .kind = AUDIT_SESSION, .text = "", .account = {.via = "", .asked = "", .rule = ""}};
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        int leash;
+        struct child *child = adopt(true, false, &leash);
+        struct channel_message *message = memory_new(sizeof *message);
+        CASE(cases[i].name, child_ask_flows(child, &behind) && hear() == CHANNEL_LIST);
+        CASE(cases[i].name, !child_ask_flows(child, &behind)); // one at a time
+        message->type = CHANNEL_FLOWS;
+        message->flows.more = true;
+        message->flows.last = cases[i].last;
+        struct writer w = writer_over(message->flows.bytes, sizeof message->flows.bytes);
+        audit_record_write(&w, &flow);
+        message->flows.len = cases[i].len * (sizeof message->flows.bytes - writer_left(&w));
+        assert_true(channel_send(world.ends[1], message));
+        uv_run(&world.loop, UV_RUN_NOWAIT);
+        CASE(cases[i].name, world.listed == cases[i].good);
+        free(message);
+        close(leash);
+        finish();
+        CASE(cases[i].name, cases[i].good ? world.code == 99 : world.signal == SIGKILL);
     }
 }
 
@@ -236,6 +283,7 @@ static void who_carries_a_tunnel_on(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(as_one_of_our_own), cmocka_unit_test(what_no_worker_says),
-                                       cmocka_unit_test(of_another_version), cmocka_unit_test(who_carries_a_tunnel_on)};
+                                       cmocka_unit_test(flows_without_end), cmocka_unit_test(of_another_version),
+                                       cmocka_unit_test(who_carries_a_tunnel_on)};
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

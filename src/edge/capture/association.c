@@ -375,6 +375,7 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
     list_for_each(node, list) {
         const struct association *association = association_of(node);
         struct flow_info info = {
+            .who = &association->flow.opening,
             .protocol = association->flow.protocol,
             .inside = association->inside,
             .outside = association->outside,

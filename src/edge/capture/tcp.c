@@ -346,6 +346,7 @@ static void each_on(const struct list *list, flow_visit *visit, void *arg, usec_
         if (!flow->stack || !stack_flow_tuple(flow->stack, &tuple))
             continue; // over for the application, and in a moment for the tunnel
         struct flow_info info = {
+            .who = &flow->flow.opening,
             .protocol = USHER_TCP,
             .inside = tuple.inside,
             .outside = tuple.outside,

@@ -59,6 +59,11 @@ static char *asked(struct relay_flow *flow)
     return (char *)flow + sizeof(struct dial_icmp);
 }
 
+static const char *asked_for(const struct relay_flow *flow)
+{
+    return (const char *)flow + sizeof(struct dial_icmp);
+}
+
 // From the peer to the socket
 
 static uint8_t version_of(const struct dial_icmp *icmp)
@@ -282,8 +287,12 @@ static const struct usher_session_ops ops = {.datagram = datagram, .finished = f
 
 void dial_icmp_init(struct dial *dial)
 {
-    dial->icmp = (struct relay_kind){
-        .relay = dial->relay, .expired = expired, .abandon = abandon, .inside = inside, .state = dial_state};
+    dial->icmp = (struct relay_kind){.relay = dial->relay,
+                                     .expired = expired,
+                                     .abandon = abandon,
+                                     .inside = inside,
+                                     .asked = asked_for,
+                                     .state = dial_state};
     table_init(&dial->pings);
     dial->packet = heap_pages(PACKET_ROOM);
     random_fill(&dial->next_echo, sizeof dial->next_echo);

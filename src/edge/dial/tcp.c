@@ -45,6 +45,11 @@ static char *asked(struct relay_flow *flow)
     return (char *)flow + sizeof(struct relay_stream);
 }
 
+static const char *asked_for(const struct relay_flow *flow)
+{
+    return (const char *)flow + sizeof(struct relay_stream);
+}
+
 static void note_crowd(struct dial *dial, const struct endpoint *to, uint64_t now)
 {
     char text[ENDPOINT_TEXT_SIZE];
@@ -160,7 +165,8 @@ static void abandon(struct relay_flow *flow)
 
 void dial_tcp_init(struct dial *dial)
 {
-    dial->tcp = (struct relay_kind){.relay = dial->relay, .expired = expired, .abandon = abandon, .state = dial_state};
+    dial->tcp = (struct relay_kind){
+        .relay = dial->relay, .expired = expired, .abandon = abandon, .asked = asked_for, .state = dial_state};
 }
 
 void dial_tcp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)

@@ -9,6 +9,11 @@ static char *asked(struct relay_flow *flow)
     return (char *)flow + sizeof(struct relay_association);
 }
 
+static const char *asked_for(const struct relay_flow *flow)
+{
+    return (const char *)flow + sizeof(struct relay_association);
+}
+
 static void reach(struct relay_flow *flow, const struct address *addrs, size_t count)
 {
     struct relay_association *association = (struct relay_association *)flow;
@@ -37,6 +42,7 @@ void dial_udp_init(struct dial *dial)
                  .expired = relay_association_expired,
                  .abandon = abandon,
                  .inside = relay_association_inside,
+                 .asked = asked_for,
                  .state = dial_state},
         .rules = &dial->rules,
     };

@@ -80,6 +80,7 @@ static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t no
         if (!session)
             continue;
         const struct flow_info info = {
+            .who = &flow->opening,
             .protocol = (uint8_t)flow->kind->protocol,
             .inside = names->config.addresses[0],
             .outside = *names_server(flow),

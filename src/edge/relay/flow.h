@@ -72,6 +72,8 @@ struct relay_kind {
     const struct endpoint *(*inside)(const struct relay_flow *flow);
     // The far end's name; NULL, or a kind without this: `outside` has its address.
     const char *(*host)(const struct relay_flow *flow);
+    // What the peer asked for, as text, "" where `outside` says it; NULL: it always does.
+    const char *(*asked)(const struct relay_flow *flow);
     // What a flow that is not answered is doing; NULL: the session's own word.
     const char *(*state)(const struct relay_flow *flow);
     // Of our own sessions, else NULL. The peer has accepted: what is to be said to the application before it hears the far

@@ -99,6 +99,7 @@ static void describe(const struct relay_flow *flow, struct flow_info *info, usec
 {
     usec_t since = flow->opening.timed.own * USEC_PER_SEC;
     *info = (struct flow_info){
+        .who = &flow->opening,
         .protocol = flow->protocol,
         .outside = flow->outside,
         .state = state_of(flow),
@@ -108,6 +109,8 @@ static void describe(const struct relay_flow *flow, struct flow_info *info, usec
         info->inside = *flow->kind->inside(flow);
     if (flow->kind->host)
         info->host = flow->kind->host(flow);
+    if (flow->kind->asked)
+        info->asked = flow->kind->asked(flow);
     if (!flow->opening.session)
         return;
     usher_session_origin(flow->opening.session, &info->asked_by);

@@ -259,3 +259,22 @@ enum policy_verdict policy_explain(const struct policy *policy, uint8_t protocol
                  address_text(finding.addr, text), prefix_text(range_of(policy, finding.addr), range));
     return allowed ? POLICY_ALLOWED : POLICY_DENIED;
 }
+
+void policy_explain_session(const struct policy *policy, uint8_t protocol, const char *asked,
+                            const struct address *reached, uint16_t port, struct policy_reason *reason)
+{
+    struct address addr;
+    if (address_parse(&addr, asked)) {
+        policy_explain(policy, protocol, NULL, &addr, port, reason);
+        return;
+    }
+    enum policy_verdict verdict = POLICY_DENIED;
+    struct policy_reason by_name;
+    if (reached->version)
+        verdict = policy_explain(policy, protocol, asked, reached, port, reason);
+    if (verdict == POLICY_ALLOWED)
+        return;
+    verdict = policy_explain_name(policy, protocol, asked, port, &by_name);
+    if (verdict == POLICY_ALLOWED || !reached->version)
+        *reason = by_name;
+}

@@ -51,5 +51,9 @@ enum policy_verdict policy_explain_name(const struct policy *policy, uint8_t pro
                                         struct policy_reason *reason);
 enum policy_verdict policy_explain(const struct policy *policy, uint8_t protocol, const char *host,
                                    const struct address *addr, uint16_t port, struct policy_reason *reason);
+// Of a session, by what was asked for, a name or an address as text, and where that was reached (version 0: it was not). An
+// address that stands for another one is judged as it is, and so is its name where no rule knows the address.
+void policy_explain_session(const struct policy *policy, uint8_t protocol, const char *asked,
+                            const struct address *reached, uint16_t port, struct policy_reason *reason);
 
 #endif

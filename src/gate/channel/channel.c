@@ -184,6 +184,37 @@ static void get_audit(struct reader *r, struct channel_message *out)
     memcpy(out->audit.bytes, bytes, len);
 }
 
+static void put_place(struct writer *w, const struct channel_place *place)
+{
+    writer_u64(w, place->began);
+    writer_u64(w, place->mark);
+}
+
+static void get_place(struct reader *r, struct channel_place *out)
+{
+    out->began = reader_u64(r);
+    out->mark = reader_u64(r);
+}
+
+static void get_flows(struct reader *r, struct channel_message *out)
+{
+    struct audit_record record;
+    out->flows.more = get_switch(r);
+    get_place(r, &out->flows.last);
+    size_t len = reader_left(r);
+    const uint8_t *bytes = reader_bytes(r, len);
+    if (r->failed || len > sizeof out->flows.bytes) {
+        r->failed = true;
+        return;
+    }
+    struct reader check = reader_over(bytes, len);
+    while (reader_left(&check) && audit_record_read(&check, &record))
+        check.failed |= record.kind != AUDIT_SESSION;
+    r->failed |= check.failed;
+    out->flows.len = len;
+    memcpy(out->flows.bytes, bytes, len);
+}
+
 size_t channel_encode(const struct channel_message *message, uint8_t *room, size_t size)
 {
     struct writer w = writer_over(room, size);
@@ -224,6 +255,14 @@ size_t channel_encode(const struct channel_message *message, uint8_t *room, size
         break;
     case CHANNEL_DRAIN:
         writer_u64(&w, message->drain.timeout_ms);
+        break;
+    case CHANNEL_LIST:
+        put_place(&w, &message->list);
+        break;
+    case CHANNEL_FLOWS:
+        writer_u8(&w, message->flows.more);
+        put_place(&w, &message->flows.last);
+        writer_bytes(&w, message->flows.bytes, message->flows.len);
         break;
     case CHANNEL_AUDIT:
         writer_u32(&w, message->audit.lost);
@@ -302,6 +341,12 @@ bool channel_decode(struct channel_message *out, const uint8_t *bytes, size_t le
         break;
     case CHANNEL_DRAIN:
         out->drain.timeout_ms = reader_u64(&r);
+        break;
+    case CHANNEL_LIST:
+        get_place(&r, &out->list);
+        break;
+    case CHANNEL_FLOWS:
+        get_flows(&r, out);
         break;
     case CHANNEL_AUDIT:
         get_audit(&r, out);

@@ -17,7 +17,7 @@ enum {
     // Of all that a worker is told, with what gate/channel/handover.h describes: another number for any change of it, and then workers
     // of the version before are told CHANNEL_END, CHANNEL_DRAIN and CHANNEL_FORWARDS_OVER, which stay as they are, and nothing
     // else.
-    CHANNEL_VERSION = 2,
+    CHANNEL_VERSION = 3,
     CHANNEL_LOCALS_MAX = 2048, // addresses and prefixes of the gate's host
     CHANNEL_TEXT_SIZE = 512,   // a sentence of base/fault.h
     CHANNEL_HOST_SIZE = 256,   // a host name of USHER_HOST_MAX
@@ -66,6 +66,14 @@ enum channel_type {
     CHANNEL_WHOSE,
     // To the supervisor: what is to be written to the audit file, and how much could not be kept for it.
     CHANNEL_AUDIT,
+    CHANNEL_LIST,  // to the worker: answer with CHANNEL_FLOWS, those behind `list`
+    CHANNEL_FLOWS, // to the supervisor
+};
+
+// A place among the flows of a worker, which stand by when they began; all zero: before the first.
+struct channel_place {
+    uint64_t began; // seconds on the worker's clock
+    uint64_t mark;  // which of those that began then
 };
 
 // As in exchange/denials.h, whose portal it is is known.
@@ -126,6 +134,13 @@ struct channel_message {
             size_t len;
             uint8_t bytes[CHANNEL_AUDIT_MAX]; // records, as gate/audit/record.h writes them
         } audit;
+        struct channel_place list;
+        struct {
+            bool more;                 // there are, behind `last`
+            struct channel_place last; // of these
+            size_t len;
+            uint8_t bytes[CHANNEL_AUDIT_MAX]; // each an AUDIT_SESSION that is not over, with its state as text
+        } flows;
         struct {
             uint64_t timeout_ms; // after which its sessions are cut off
         } drain;

@@ -81,6 +81,21 @@ static void take_denials(struct child *child, const struct channel_message *mess
         child->ops->denied(child->owner, child, &message->denials.items[i]);
 }
 
+static bool is_behind(const struct channel_place *place, const struct channel_place *other)
+{
+    return place->began > other->began || (place->began == other->began && place->mark > other->mark);
+}
+
+// Where there are more, the next question goes further: so there is an end to them.
+static bool take_flows(struct child *child, const struct channel_message *message)
+{
+    if (message->flows.more && (!message->flows.len || !is_behind(&message->flows.last, &child->asked_place)))
+        return false;
+    child->asked_flows = false;
+    child->ops->listed(child->owner, child, message);
+    return true;
+}
+
 static void take_leaving(struct child *child)
 {
     child->draining = child->wants_to_leave = true;
@@ -97,6 +112,15 @@ static void take_refusal(struct child *child, const struct channel_message *mess
     child->ops->refused(child->owner, child, why);
 }
 
+// Who has answered it has answered.
+static bool is_for_program_before(struct child *child, enum channel_type type)
+{
+    bool *owes = type == CHANNEL_FACTS ? &child->owes_facts : &child->owes_flows;
+    bool was = *owes;
+    *owes = false;
+    return was;
+}
+
 // Each worker may log in once and must answer only what it was asked.
 static bool act_on(struct child *child, const struct channel_message *message)
 {
@@ -108,6 +132,10 @@ static bool act_on(struct child *child, const struct channel_message *message)
         child->has_shown = true;
         return child->ops->shown(child->owner, child, message->ticket);
     }
+    if (message->type == CHANNEL_FLOWS && child->asked_flows)
+        return take_flows(child, message);
+    if (message->type == CHANNEL_FLOWS || (message->type == CHANNEL_FACTS && !child->polled))
+        return is_for_program_before(child, message->type);
     if (message->type == CHANNEL_UP && !child->up)
         take_up(child, message);
     else if (message->type == CHANNEL_REFUSED && !child->up)
@@ -215,6 +243,18 @@ void child_poll(struct child *child)
     if (child->stranger)
         return;
     child->polled = channel_send(child->channel_fd, &message);
+}
+
+bool child_ask_flows(struct child *child, const struct channel_place *behind)
+{
+    if (child->stranger || child->asked_flows || child->gone)
+        return false;
+    struct channel_message *message = memory_new(sizeof *message);
+    message->type = CHANNEL_LIST;
+    message->list = child->asked_place = *behind;
+    child->asked_flows = channel_try_send(child->channel_fd, message);
+    free(message);
+    return child->asked_flows;
 }
 
 static void lost_patience(uv_timer_t *timer)
@@ -384,6 +424,7 @@ struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool s
     }
     list_init(&child->node);
     init_buckets(child);
+    child->owes_facts = child->owes_flows = true;
     child->channel.data = child->patience.data = child;
     child->handles = 2;
     uv_timer_init(loop, &child->patience);

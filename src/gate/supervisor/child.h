@@ -27,6 +27,7 @@ struct child_ops {
     bool (*shown)(void *owner, struct child *child, const uint8_t *number);
     bool (*carried)(void *owner, struct child *child, uint32_t id);
     void (*audited)(void *owner, struct child *child, const struct channel_message *message); // a CHANNEL_AUDIT
+    void (*listed)(void *owner, struct child *child, const struct channel_message *message);  // a CHANNEL_FLOWS
     void (*leaving)(void *owner, struct child *child); // its portal wants the tunnel to end with its last session
     // The process has ended; `signal` is what killed it, 0 for an exit of its own. The child is freed after this.
     void (*ended)(void *owner, struct child *child, int code, int signal);
@@ -45,15 +46,18 @@ struct child {
     struct endpoint peer;
     time_t since;
     bool up;
-    bool polled;         // owes an answer to child_poll
-    bool ending;         // was told to end
-    bool wants_to_leave; // its portal has said so
-    bool drain_due;      // is to be told to drain (gate/supervisor/drainage.h)
-    bool draining;       // its tunnel ends with its last session: what is new goes to another one
-    bool listens;        // has the sockets of its portal's forwards
-    bool captures;       // has the device of its portal's exports
-    bool gave_way;       // was killed for want of places
-    int socket_fd;       // its connection, until its portal has authenticated; -1 then
+    bool polled;                      // owes an answer to child_poll
+    bool asked_flows;                 // owes one to child_ask_flows,
+    struct channel_place asked_place; // about those behind this
+    bool owes_facts, owes_flows;      // perhaps: the program before may have asked
+    bool ending;                      // was told to end
+    bool wants_to_leave;              // its portal has said so
+    bool drain_due;                   // is to be told to drain (gate/supervisor/drainage.h)
+    bool draining;                    // its tunnel ends with its last session: what is new goes to another one
+    bool listens;                     // has the sockets of its portal's forwards
+    bool captures;                    // has the device of its portal's exports
+    bool gave_way;                    // was killed for want of places
+    int socket_fd;                    // its connection, until its portal has authenticated; -1 then
     bool has_shown;
     struct ticket_holder holder; // of its tunnel's tickets
     struct child_adopted adopted[CHILD_ADOPTED_MAX];
@@ -99,6 +103,8 @@ void child_tell(struct child *child, const struct channel_message *message);
 // The same with descriptors, which stay the caller's.
 void child_hand(struct child *child, const struct channel_message *message, const int *fds, size_t count);
 void child_poll(struct child *child);
+// False when it owes an answer still, or cannot hear it.
+bool child_ask_flows(struct child *child, const struct channel_place *behind);
 // Hears what it has said already.
 void child_catch_up(struct child *child);
 // Its tunnel is to end with its last session, or after that time.

@@ -11,6 +11,7 @@
 #include "gate/supervisor/admission.h"
 #include "gate/supervisor/adoption.h"
 #include "gate/supervisor/arrivals.h"
+#include "gate/supervisor/census.h"
 #include "gate/supervisor/child.h"
 #include "gate/supervisor/drainage.h"
 #include "gate/supervisor/exports.h"
@@ -32,6 +33,7 @@ struct supervisor {
     struct runtime runtime;
     struct control *control;
     struct survey *survey;
+    struct census *census;
     struct trail *trail; // the audit file
     struct handout *handout;
     struct exports *exports; // NULL: no portal exports anything

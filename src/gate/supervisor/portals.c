@@ -121,6 +121,12 @@ static void portal_denied(void *owner, const struct child *child, const struct c
     survey_denied(supervisor->survey, child, denial);
 }
 
+static void portal_listed(void *owner, struct child *child, const struct channel_message *message)
+{
+    struct supervisor *supervisor = owner;
+    census_told(supervisor->census, child, message);
+}
+
 static void portal_leaving(void *owner, struct child *child)
 {
     struct supervisor *supervisor = owner;
@@ -154,6 +160,7 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     supervisor->child_count--;
     child->polled = false;
     survey_heard(supervisor->survey);
+    census_gone(supervisor->census, child);
     if (!supervisor->stopping && supervisor->retiring && !supervisor->child_count)
         farewell_begin(supervisor);
     else if (!supervisor->stopping)
@@ -171,6 +178,7 @@ const struct child_ops portals_ops = {
     .shown = portal_shown,
     .carried = portal_carried,
     .audited = portal_audited,
+    .listed = portal_listed,
     .leaving = portal_leaving,
     .ended = portal_ended,
 };

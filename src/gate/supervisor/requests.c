@@ -93,6 +93,8 @@ void requests_answer(void *owner, const char *line, struct control_request *requ
         survey_request(supervisor->survey, request);
     } else if (!strcmp(line, "denials")) {
         survey_request_denials(supervisor->survey, request);
+    } else if (!strcmp(line, "flows") || !strncmp(line, "flows ", 6)) {
+        census_request(supervisor->census, line, request);
     } else if (!strcmp(line, "reload")) {
         renewal_run(supervisor->renewal);
         control_reply(request, describe_reload, supervisor);

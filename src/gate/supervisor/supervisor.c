@@ -265,6 +265,7 @@ static void make_parts(struct supervisor *supervisor)
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
     char *file = instance_config_place(supervisor->name_or_file);
     supervisor->trail = trail_new(&supervisor->loop, supervisor->conf->name, file);
+    supervisor->census = census_new(&supervisor->loop, supervisor->conf->name, file, &supervisor->children);
     free(file);
     supervisor->drainage = drainage_new(&supervisor->loop, &supervisor->children);
     supervisor->arrivals = arrivals_new(&arrivals);
@@ -388,6 +389,7 @@ static void finish(struct supervisor *supervisor)
     health_free(supervisor->health);
     control_free(supervisor->control);
     survey_free(supervisor->survey);
+    census_free(supervisor->census);
     trail_free(supervisor->trail);
     renewal_free(supervisor->renewal);
     handout_free(supervisor->handout);

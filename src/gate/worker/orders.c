@@ -5,6 +5,7 @@
 #include "gate/channel/channel.h"
 #include "gate/channel/worker_start.h"
 #include "gate/worker/internal.h"
+#include "gate/worker/listing.h"
 #include "gate/worker/news.h"
 #include "gate/worker/serving.h"
 #include "gate/worker/telling.h"
@@ -43,6 +44,9 @@ static void act_on(struct worker *worker, const struct channel_message *message,
     case CHANNEL_POLL:
         telling_denials(WORKER_CHANNEL_FD, exchange_denials(worker->node.exchange));
         telling_facts(WORKER_CHANNEL_FD, &worker->node, worker->tunnel);
+        break;
+    case CHANNEL_LIST:
+        listing_tell(WORKER_CHANNEL_FD, worker->node.exchange, worker->standing.policy, &message->list);
         break;
     case CHANNEL_SERVE:
         serving_begin(worker);
