@@ -18,7 +18,7 @@
 #include "gate/supervisor/supervisor.h"
 #include "gate/upgrade/state_file.h"
 #include "gate/upgrade/upgrade.h"
-#include "gate/worker/worker.h"
+#include "gate/worker/template.h"
 #include "os/log.h"
 #include "os/sandbox.h"
 
@@ -305,11 +305,11 @@ static int end(const struct command_line *line)
     return query_run(&query);
 }
 
-// Not for people: what the supervisor starts for each connection.
+// Not for people: what the supervisor has workers made of.
 static int worker(const struct command_line *line)
 {
     (void)line;
-    return worker_main();
+    return template_main();
 }
 
 // Nor this: what hears from balancers whom they pass on.

@@ -35,18 +35,18 @@ static struct usher_session **slot(const struct ids *ids, uint16_t id)
 void ids_init(struct ids *ids, bool server)
 {
     // One piece, so that it is large enough to have pages of its own: small ones, zeroed among others, would be touched.
-    struct usher_session **table = memory_new(IDS_SPACE * sizeof *ids->table + IDS_SPACE / 8 * 2);
+    uint64_t *bound = memory_new(IDS_SPACE / 8 * 2 + IDS_SPACE * sizeof *ids->table);
     *ids = (struct ids){
-        .table = table,
-        .bound = (uint64_t *)(table + IDS_SPACE),
-        .stacked = (uint64_t *)(table + IDS_SPACE) + IDS_SPACE / WORD_BITS,
+        .bound = bound,
+        .stacked = bound + IDS_SPACE / WORD_BITS,
+        .table = (struct usher_session **)(bound + 2 * (IDS_SPACE / WORD_BITS)),
         .next_fresh = server ? 1 : 2, // the client's first would be 0, which is never an id
     };
 }
 
 void ids_fini(struct ids *ids)
 {
-    free(ids->table);
+    free(ids->bound);
     free(ids->freed);
 }
 

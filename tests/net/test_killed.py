@@ -163,7 +163,7 @@ def test_the_worker(lab, pki, tmp_path, rng, echo, churn, figure):
             time.sleep(moment(rng))
         wait_until(lambda: len(gate.worker_pids()) == 1 and descriptors(gate.pid()) <= before, 5, "what it was before")
         children = pathlib.Path(f"/proc/{gate.pid()}/task/{gate.pid()}/children").read_text().split()
-        assert len(children) == 1  # no zombie either
+        assert len(children) == 2  # it and the template: no zombie either
     finally:
         portal.down(check=False)
         assert gate.stop() == 0

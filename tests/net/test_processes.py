@@ -6,6 +6,7 @@ import collections
 import os
 import pathlib
 import re
+import signal
 import socket
 import sys
 
@@ -38,7 +39,8 @@ TABLE = {
     "portal": Row(NOBODY, NET_ADMIN, 0, 1, 2,
                   LOOP | {"timerfd", "tun", "/run/usher", "unix", "netlink", "tcp", "udp"}),
     "portal without a device": Row(NOBODY, 0, 0, 1, 2, LOOP | {"timerfd", "/run/usher", "unix", "netlink", "tcp", "udp"}),
-    "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp"}),
+    "supervisor": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp", "pidfd"}),
+    "template": Row(0, SUPERVISOR, SUPERVISOR, 1, 2, {"null", "log", "unix"}),
     "worker": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "worker before the handshake": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "herald": Row(NOBODY, 0, 0, 1, 2, LOOP | {"unix", "tcp"}),
@@ -52,6 +54,7 @@ TABLE = {
     "service: supervisor": Row(SERVICE, LISTENING, UNIT_GATE, 1, 2,
                                LOOP | {"/run/usher", "memfd", "inotify", "unix", "netlink", "tcp", "pidfd"},
                                LISTENING),
+    "service: template": Row(SERVICE, LISTENING, UNIT_GATE, 1, 2, {"null", "log", "unix"}, LISTENING),
     "service: worker": Row(SERVICE, 0, UNIT_GATE, 1, 2, LOOP | {"unix", "tcp", "raw icmp"}),
     "front of run": Row(SOMEBODY, 0, EVERY, 0, 0, LOOP | {"stdio", "signalfd", "unix", "/run/usher", "memfd"}),
     "portal of run": Row(SOMEBODY, 0, EVERY, 1, 2,
@@ -62,7 +65,7 @@ TABLE = {
 
 
 # They have keys in memory.
-SECRETIVE = {"portal", "portal without a device", "supervisor", "worker", "worker before the handshake", "portal of run",
+SECRETIVE = {"template", "portal", "portal without a device", "supervisor", "worker", "worker before the handshake", "portal of run",
              "service: portal", "service: supervisor", "service: worker"}
 
 
@@ -134,6 +137,13 @@ def children(pid):
     return [int(child) for child in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
+def template(gate):
+    """What its workers are forked from."""
+    found = [pid for pid in children(gate.pid()) if pathlib.Path(f"/proc/{pid}/comm").read_text() == "usher-template\n"]
+    assert len(found) == 1, found
+    return found[0]
+
+
 @pytest.fixture(scope="module")
 def gate(lab, pki, tmp_path_factory):
     gate = Gate(lab, tmp_path_factory.mktemp("gate"), pki, extra=f"Duplicate = allow\nAudit = {AUDIT}").start()
@@ -155,8 +165,40 @@ def test_portal_and_gate(portal, gate):
     judge("reader", reader)
     judge("supervisor", gate.pid())
     judge("worker", gate.worker_pids()[0])
-    (writer,) = set(children(gate.pid())) - set(gate.worker_pids())
+    judge("template", template(gate))
+    (writer,) = set(children(gate.pid())) - set(gate.worker_pids()) - {template(gate)}
     judge("writer of the audit file", writer)
+
+
+def code_of(pid):
+    """Where the program lies."""
+    return next(line.split("-")[0] for line in pathlib.Path(f"/proc/{pid}/maps").read_text().splitlines() if "usher-gate" in line)
+
+
+def test_a_crash_moves_everything(lab, pki, tmp_path):
+    """Workers that are alive lie where their template does; what one that crashed has shown is true of none after it."""
+    gate = Gate(lab, tmp_path, pki, name="moves", listen="0.0.0.0:4435").start()
+    portal = Portal(lab, tmp_path, pki, certificate="other", name="guesses", address="10.3.0.2:4435", device="usher7",
+                    routes="10.74.0.0/24").start()
+    gate.crashed_on_demand = True
+    try:
+        seen = set()
+        for _ in range(3):
+            (worker,), first = gate.worker_pids(), template(gate)
+            assert code_of(worker) == code_of(first)
+            assert proc_number(worker, "PPid") == proc_number(first, "PPid") == gate.pid()
+            seen.add(code_of(first))
+            os.kill(worker, signal.SIGSEGV)
+            wait_until(lambda: set(gate.worker_pids()) - {worker}, 10, "another worker")  # noqa: B023
+            assert template(gate) != first
+        assert len(seen) == 3
+        os.kill(template(gate), signal.SIGKILL)  # and one that is gone is no loss
+        os.kill(gate.worker_pids()[0], signal.SIGKILL)
+        portal.wait_up(10)
+        wait_until(lambda: gate.worker_pids(), 10, "a worker of another template")
+    finally:
+        portal.down(check=False)
+        assert gate.stop() == 0
 
 
 def test_a_worker_that_has_read_nothing(lab, gate):
@@ -175,7 +217,7 @@ def test_what_hears_from_balancers(lab, pki, tmp_path):
     gate = Gate(lab, tmp_path, pki, name="behind", listen="0.0.0.0:4434", extra="Balancers = 10.2.0.0/24").start()
     with lab.portal.enter():
         silent = socket.create_connection(("10.3.0.2", 4434), timeout=patience(5))
-    herald = wait_until(lambda: children(gate.pid()), 5, "the herald").pop()
+    herald = wait_until(lambda: set(children(gate.pid())) - {template(gate)}, 5, "the herald").pop()
     wait_until(lambda: proc_number(herald, "Seccomp_filters") == 3, 5, "the herald is sealed")
     wait_until(lambda: "tcp" in (kind_of(herald, *one) for one in descriptors(herald)), 5, "the connection")
     judge("herald", herald)

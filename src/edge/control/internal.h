@@ -58,7 +58,7 @@ struct answering {
 
 // Datagrams that we tell of.
 struct telling {
-    struct control_unreachable ring[TOLD_MAX];
+    struct control_unreachable *ring; // TOLD_MAX; NULL until there is one to tell
     uint32_t first, count;
     struct bucket bucket;
 };

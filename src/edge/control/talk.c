@@ -330,6 +330,7 @@ struct control_talk *control_talk_new(struct control_session *control)
 
 void control_talk_free(struct control_talk *talk)
 {
+    free(talk->telling.ring);
     free(talk->originating.ring);
     free(talk->bounds);
     free(talk);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Datagrams that have not arrived, told one by one as ICMP does: an association with many far ends cannot end over one of
 // them. Like ICMP it is bounded in rate, and nobody may rely on it.
+#include "base/memory.h"
 #include "edge/control/internal.h"
 #include "os/clock.h"
 
@@ -20,6 +21,8 @@ bool control_tell(struct control_talk *talk, uint16_t session, const struct ushe
         return true;
     }
     talk->control->counters.unreachable_told++;
+    if (!telling->ring)
+        telling->ring = memory_new(TOLD_MAX * sizeof *telling->ring);
     telling->ring[(telling->first + telling->count++) % TOLD_MAX] =
         (struct control_unreachable){.session = session, .what = *what};
     control_talk_ready(talk);

@@ -54,7 +54,7 @@ struct relay {
     struct queue_spares spares;
     uint64_t remainder;           // bytes that sessions which are over have left
     uint64_t remainders_lost;     // flows that were reset over it
-    struct udp_inbox *inbox;      // what UDP sockets brought last
+    struct udp_inbox *inbox;      // what UDP sockets brought last; NULL until one has
     struct datagram_batch *batch; // datagrams for one of them, until the end of the turn
 };
 

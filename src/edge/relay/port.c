@@ -178,7 +178,9 @@ void relay_port_send(struct relay_port *port, const struct usher_datagram *datag
 // The bytes that one system call brought; -1 with errno.
 static ssize_t read_some(struct relay_port *port, unsigned most, int *count)
 {
-    struct udp_inbox *inbox = port->relay->inbox;
+    struct relay *relay = port->relay;
+    relay->inbox = relay->inbox ? relay->inbox : udp_inbox_new();
+    struct udp_inbox *inbox = relay->inbox;
     ssize_t bytes = 0;
     *count = udp_receive(inbox, port->watch.fd, most);
     if (*count > 0)

@@ -33,7 +33,6 @@ struct relay *relay_new(const struct relay_config *config)
     queue_spares_init(&relay->spares);
     for (int i = 0; i < RELAY_WAITS; i++)
         timeline_init(&relay->waits[i], spans[i]);
-    relay->inbox = udp_inbox_new();
     relay->batch = batch_new();
     alarm_init(&relay->alarm, config->loop, config->wake, config->owner);
     return relay;
@@ -72,7 +71,8 @@ void relay_free(struct relay *relay)
         abandon_all(&relay->waits[i].waiting);
     free_retired(relay);
     queue_spares_fini(&relay->spares);
-    udp_inbox_free(relay->inbox);
+    if (relay->inbox)
+        udp_inbox_free(relay->inbox);
     alarm_close(&relay->alarm, closed, relay);
 }
 
@@ -82,7 +82,7 @@ void relay_turn(struct relay *relay, usec_t now)
     relay_streams_flush(relay);
     relay_port_flush(relay);
     free_retired(relay);
-    if (!relay->count)
+    if (!relay->count && relay->inbox)
         udp_inbox_trim(relay->inbox);
 }
 

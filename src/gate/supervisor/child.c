@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// A worker as the supervisor sees it. Three handles (process, channel, timer) belong to it, and the structure goes when all
+// A worker as the supervisor sees it. Two handles (channel, timer) belong to it, and the structure goes when all
 // are closed. Whatever a worker does against the rules of the channel costs it its life, never the supervisor's.
 
 #include "gate/supervisor/child.h"
@@ -190,8 +190,6 @@ void child_catch_up(struct child *child)
 
 static void close_handles(struct child *child)
 {
-    if (!child->inherited)
-        uv_close((uv_handle_t *)&child->process, closed);
     uv_close((uv_handle_t *)&child->channel, closed);
     uv_close((uv_handle_t *)&child->patience, closed);
 }
@@ -205,12 +203,7 @@ static void ended(void *owner, int code, int signal)
     child_close_socket(child);
     child->ops->ended(child->owner, child, code, signal);
     close_handles(child);
-    process_watch_free(child->inherited);
-}
-
-static void exited(uv_process_t *process, int64_t code, int signal)
-{
-    ended(process->data, (int)code, signal);
+    process_watch_free(child->watch);
 }
 
 // One that another version of this program has started understands these, whatever else has changed.
@@ -315,33 +308,20 @@ void child_describe(const struct child *child, struct facts *facts)
     facts_wire_read(&r, facts); // was checked when it came
 }
 
-static int spawn(struct child *child, uv_loop_t *loop, int socket_fd, int channel_fd, int handover_fd)
+// The worker counts on each.
+static pid_t spawn(struct template *template, int socket_fd, int channel_fd, int handover_fd, struct fault *fault)
 {
-    char *args[] = {"usher-gate", WORKER_COMMAND, NULL};
-    uv_stdio_container_t fds[WORKER_FDS] = {
-        [STDIN_FILENO] = {.flags = UV_IGNORE},
-        [STDOUT_FILENO] = {.flags = UV_IGNORE},
-        [STDERR_FILENO] = {.flags = UV_INHERIT_FD, .data.fd = STDERR_FILENO},
-        [WORKER_SOCKET_FD] = {.flags = UV_INHERIT_FD, .data.fd = socket_fd},
-        [WORKER_CHANNEL_FD] = {.flags = UV_INHERIT_FD, .data.fd = channel_fd},
-        [WORKER_HANDOVER_FD] = {.flags = UV_INHERIT_FD, .data.fd = handover_fd},
-        [WORKER_HOSTS_FD] = {.flags = UV_INHERIT_FD},
-    };
     int hosts = open("/etc/hosts", O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (hosts < 0) // the worker counts on each number
+    if (hosts < 0)
         hosts = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    fds[WORKER_HOSTS_FD].data.fd = hosts;
-    uv_process_options_t options = {
-        .file = "/proc/self/exe",
-        .args = args,
-        .stdio = fds,
-        .stdio_count = WORKER_FDS,
-        .exit_cb = exited,
-    };
-    int error = uv_spawn(loop, &child->process, &options);
-    if (hosts >= 0)
-        close(hosts);
-    return error;
+    const int fds[WORKER_HANDED] = {socket_fd, channel_fd, handover_fd, hosts};
+    if (hosts < 0) {
+        fault_errno(fault, errno, "start a worker");
+        return 0;
+    }
+    pid_t pid = template_fork(template, fds, fault);
+    close(hosts);
+    return pid;
 }
 
 static void tell_peer(struct child *child)
@@ -359,9 +339,27 @@ static void init_buckets(struct child *child)
     bucket_init(&child->audit, AUDIT_PER_SECOND, AUDIT_BURST, clock_now());
 }
 
-struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
-                        const struct channel_message *locals, const struct child_ops *ops, void *owner,
-                        struct fault *fault)
+// What it lacks to be one: its channel's end is open, and its process runs.
+static struct child *watch(struct child *child, uv_loop_t *loop, struct fault *fault)
+{
+    child->watch = process_watch_new(loop, child->pid, ended, child, fault);
+    if (!child->watch) {
+        free(child);
+        return NULL;
+    }
+    list_init(&child->node);
+    init_buckets(child);
+    child->channel.data = child->patience.data = child;
+    child->handles = 2;
+    uv_timer_init(loop, &child->patience);
+    uv_poll_init(loop, &child->channel, child->channel_fd); // non-blocking from here on, at our end alone
+    uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
+    return child;
+}
+
+struct child *child_new(uv_loop_t *loop, struct template *template, int fd, int handover_fd,
+                        const struct endpoint *peer, const struct channel_message *locals, const struct child_ops *ops,
+                        void *owner, struct fault *fault)
 {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) {
@@ -369,24 +367,24 @@ struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct e
         close(fd);
         return NULL;
     }
-    struct child *child = memory_new(sizeof *child);
-    *child = (struct child){
-        .peer = *peer, .since = time(NULL), .channel_fd = ends[0], .socket_fd = fd, .ops = ops, .owner = owner};
-    list_init(&child->node);
-    init_buckets(child);
-    child->process.data = child->channel.data = child->patience.data = child;
-    child->handles = 3;
-    int error = spawn(child, loop, fd, ends[1], handover_fd);
-    child->pid = child->process.pid;
+    pid_t pid = spawn(template, fd, ends[1], handover_fd, fault);
     close(ends[1]);
-    uv_timer_init(loop, &child->patience);
-    uv_poll_init(loop, &child->channel, ends[0]); // non-blocking from here on, at our end alone
-    if (error) {
-        fault_errno(fault, -error, "start a worker");
-        close_handles(child);
+    struct child *child = pid ? memory_new(sizeof *child) : NULL;
+    if (child) {
+        *child = (struct child){.peer = *peer,
+                                .since = time(NULL),
+                                .pid = pid,
+                                .channel_fd = ends[0],
+                                .socket_fd = fd,
+                                .ops = ops,
+                                .owner = owner};
+        child = watch(child, loop, fault);
+    }
+    if (!child) {
+        close(ends[0]); // by which a worker that nobody watches ends
+        close(fd);
         return NULL;
     }
-    uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
     child_tell(child, locals);
     tell_peer(child);
     return child;
@@ -407,6 +405,9 @@ struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool s
         .captures = was->captures,
         .replacements = was->replacements,
         .expires = was->expires,
+        .inherited = true,
+        .owes_facts = true,
+        .owes_flows = true,
         .stranger = stranger || was->stranger,
         .pid = (pid_t)was->pid,
         .channel_fd = was->channel,
@@ -417,21 +418,9 @@ struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool s
     strcpy(child->name, was->name);
     strcpy(child->serial, was->serial);
     strcpy(child->cipher, was->cipher);
-    child->inherited = process_watch_new(loop, child->pid, ended, child, fault);
-    if (!child->inherited) {
-        free(child);
-        return NULL;
-    }
-    list_init(&child->node);
-    init_buckets(child);
-    child->owes_facts = child->owes_flows = true;
-    child->channel.data = child->patience.data = child;
-    child->handles = 2;
-    uv_timer_init(loop, &child->patience);
-    if (child->ending)
+    child = watch(child, loop, fault);
+    if (child && child->ending)
         uv_timer_start(&child->patience, lost_patience, FAREWELL_MS, 0);
-    uv_poll_init(loop, &child->channel, child->channel_fd);
-    uv_poll_start(&child->channel, UV_READABLE | UV_DISCONNECT, channel_event);
     return child;
 }
 

@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "gate/channel/channel.h"
 #include "gate/supervisor/admission.h"
+#include "gate/supervisor/template.h"
 #include "gate/supervisor/tickets.h"
 #include "gate/upgrade/state.h"
 #include "os/process_watch.h"
@@ -77,10 +78,10 @@ struct child {
     size_t facts_len;
 
     pid_t pid;
-    bool gone;                       // has ended
-    bool stranger;                   // another version of this program has started it
-    uv_process_t process;            // unless it is inherited
-    struct process_watch *inherited; // NULL: we have started it
+    bool gone;      // has ended
+    bool inherited; // an earlier program in this process has started it
+    bool stranger;  // another version of this program has started it
+    struct process_watch *watch;
     uv_poll_t channel;
     uv_timer_t patience; // runs while it is to end
     int channel_fd;      // -1 once it is closed
@@ -91,9 +92,9 @@ struct child {
 
 // Starts a worker for the accepted `fd`, which is taken over; it stays open here too until the portal is in, for who it may be
 // handed on to. `locals` is its first message, and that it is `peer`'s its second.
-struct child *child_new(uv_loop_t *loop, int fd, int handover_fd, const struct endpoint *peer,
-                        const struct channel_message *locals, const struct child_ops *ops, void *owner,
-                        struct fault *fault);
+struct child *child_new(uv_loop_t *loop, struct template *template, int fd, int handover_fd,
+                        const struct endpoint *peer, const struct channel_message *locals, const struct child_ops *ops,
+                        void *owner, struct fault *fault);
 // One that an earlier program in this process has started. NULL with a fault.
 struct child *child_adopt(uv_loop_t *loop, const struct state_child *was, bool stranger, const struct child_ops *ops,
                           void *owner, struct fault *fault);

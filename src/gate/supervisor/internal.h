@@ -20,6 +20,7 @@
 #include "gate/supervisor/refusals.h"
 #include "gate/supervisor/renewal.h"
 #include "gate/supervisor/survey.h"
+#include "gate/supervisor/template.h"
 #include "gate/upgrade/upgrade.h"
 #include "os/listener.h"
 #include "os/netlink.h"
@@ -54,6 +55,7 @@ struct supervisor {
     const struct supervisor_legacy *legacy; // NULL: it has begun by itself
     time_t since;
     struct channel_message *locals; // what every new worker is told first
+    struct template *template;      // what workers are made of
     struct list children;
     size_t child_count;
     struct refusals capped, unproven; // before a worker is started; by a worker

@@ -148,8 +148,10 @@ static void portal_ended(void *owner, struct child *child, int code, int signal)
     recording_gone(supervisor->trail, child, signal);
     adoption_ended(supervisor->adoption, child);
     admission_leave(supervisor->admission, child->ticket, clock_now());
-    if (is_crash(signal))
+    if (is_crash(signal)) {
         admission_crashed(supervisor->admission, &child->peer.addr, clock_now());
+        template_end(supervisor->template); // who guesses finds nothing where it was
+    }
     if (child->gave_way)
         refusals_tell(&supervisor->capped, &child->peer, "it had not authenticated, and gave way to another");
     else if (signal)
@@ -206,8 +208,9 @@ void portals_admit(void *owner, int fd, const struct endpoint *peer)
     }
     if (gives_way)
         give_way(gives_way);
-    struct child *child = child_new(&supervisor->loop, fd, renewal_handover_fd(supervisor->renewal), peer,
-                                    supervisor->locals, &portals_ops, supervisor, &fault);
+    struct child *child =
+        child_new(&supervisor->loop, supervisor->template, fd, renewal_handover_fd(supervisor->renewal), peer,
+                  supervisor->locals, &portals_ops, supervisor, &fault);
     if (!child) {
         log_error("%s", fault.text);
         admission_leave(supervisor->admission, ticket, clock_now());

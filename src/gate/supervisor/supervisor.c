@@ -25,7 +25,7 @@
 
 enum {
     BACKLOG = 256,    // connections that come between two turns of a busy loop
-    FDS_A_WORKER = 5, // channel, its connection, and what is open while it starts
+    FDS_A_WORKER = 6, // channel, its process, its connection, and what is open while it starts
     SPARE_FDS = 192,  // loop, listeners, netlink, control connections, with room
 };
 
@@ -143,6 +143,7 @@ static void leave(void *owner)
     struct supervisor *supervisor = owner;
     arrivals_rest(supervisor->arrivals);
     trail_pause(supervisor->trail);
+    template_end(supervisor->template);
 }
 
 static bool takes_more(void *owner)
@@ -260,6 +261,7 @@ static void make_parts(struct supervisor *supervisor)
                                              .refused = portals_refuse,
                                              .owner = supervisor};
     supervisor->upgrade = upgrade_new(&supervisor->loop, &upgrade);
+    supervisor->template = template_new(&supervisor->loop);
     supervisor->watchdog = watchdog_new(&supervisor->loop);
     begin_expiry(supervisor, supervisor->conf);
     supervisor->handout = handout_new(&supervisor->loop, &supervisor->conf->access, &supervisor->children);
@@ -395,6 +397,7 @@ static void finish(struct supervisor *supervisor)
     handout_free(supervisor->handout);
     drainage_free(supervisor->drainage);
     arrivals_free(supervisor->arrivals);
+    template_free(supervisor->template);
     upgrade_free(supervisor->upgrade);
     watchdog_free(supervisor->watchdog);
     expiry_free(supervisor->expiry);
@@ -438,6 +441,7 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
             log_info("listening on %s", endpoint_text(&conf->listen.items[i], text));
         for (size_t i = 0; !legacy && i < conf->health.count; i++)
             log_info("tells balancers how it is on %s", endpoint_text(&conf->health.items[i], text));
+        template_start(supervisor.template);
         trail_set(supervisor.trail, renewal_conf(supervisor.renewal)->audit);
         if (legacy)
             begin_anew(&supervisor);

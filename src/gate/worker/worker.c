@@ -12,7 +12,6 @@
 #include "gate/worker/orders.h"
 #include "gate/worker/serving.h"
 #include "gate/worker/telling.h"
-#include "os/heap.h"
 #include "os/hosts.h"
 #include "os/log.h"
 #include "os/resolver.h"
@@ -254,13 +253,6 @@ int worker_main(void)
 {
     struct worker *worker = memory_new(sizeof(*worker));
     struct fault fault;
-    heap_is_ours();
-    // Whoever ends the gate tells the supervisor, and that tells us.
-    signal(SIGINT, SIG_IGN);
-    signal(SIGTERM, SIG_IGN);
-    signal(SIGHUP, SIG_IGN);
-    signal(SIGUSR2, SIG_IGN);
-    signal(SIGPIPE, SIG_IGN);
     if (!sandbox_refuse_io_uring(&fault) || !make_loop(worker, &fault) || !set_up(worker, &fault)) {
         log_error("worker: %s", fault.text);
         return 1; // the process goes as a whole: what was set up so far goes with it
