@@ -28,7 +28,6 @@ struct renewal {
     struct file_reader *reader; // NULL: cannot be had, or has ended
     struct rereading *rereading;
     struct tls_identity *judged; // made of what is being read; NULL: nothing is
-    struct tls_identity *own;    // in force, if it is not the one of the start
     struct list waiting;         // requests
     uv_signal_t hangup;
 };
@@ -106,8 +105,8 @@ static void renew_path(struct renewal *renewal)
 static void take_identity(struct renewal *renewal)
 {
     struct portal *portal = renewal->portal;
-    tls_identity_free(renewal->own); // of a tunnel that is up it goes with that
-    portal->identity = renewal->own = renewal->judged;
+    tls_identity_free(portal->identity); // of a tunnel that is up it goes with that
+    portal->identity = renewal->judged;
     renewal->judged = NULL;
     changeover_certificate(portal->changeover, tls_identity_expires(portal->identity)[TLS_CERTIFICATE]);
     expiry_free(portal->expiry);
@@ -304,7 +303,6 @@ static void undo(struct portal *portal)
     rereading_free(renewal->rereading);
     in_force_wipe(&renewal->force);
     blob_wipe(&renewal->began);
-    tls_identity_free(renewal->own);
     uv_close((uv_handle_t *)&renewal->hangup, closed);
 }
 

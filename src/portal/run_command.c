@@ -107,7 +107,7 @@ static void be_portal(struct front *front, struct tls_identity *identity, int li
                             .background = &background,
                             .given = &tun};
     int code = portal_run(&portal);
-    tls_identity_free(identity);
+    tls_identity_free(portal.identity);
     portal_conf_free(front->conf);
     exit(code);
 }

@@ -92,7 +92,7 @@ int command_up(const struct command_line *line)
         fprintf(stderr, "usher-tun: %s: %s\n", conf->name, fault.text);
     if (!stays && code != EXIT_DONE)
         sweep(conf->name);
-    tls_identity_free(identity);
+    tls_identity_free(portal.identity); // another one by now, perhaps
     in_force_wipe(&force);
     portal_conf_free(conf);
     return code;

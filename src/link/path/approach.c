@@ -25,6 +25,8 @@ struct approach {
     struct candidate *candidate; // for the tunnel of `config.of`
     struct tunnel *tunnel;
     bool up, over, untrusted, refused;
+    bool unwanted; // what its candidate would bring, for
+    struct fault objection;
     char why[WHY_SIZE];
 };
 
@@ -116,11 +118,25 @@ static void begin_tunnel(struct approach *approach, struct lane *lane)
     tunnel_carry(approach->tunnel, lane);
 }
 
+// With an identity of before a tunnel goes on, and none begins; nor does a gate get by that is not trusted any more.
+static bool is_wanted(struct approach *approach, const struct tls *tls)
+{
+    const struct approach_config *config = &approach->config;
+    if (config->identity == config->current)
+        return true;
+    bool ok = tls_is_going_on(tls) ? tls_peer_is_trusted(tls, config->current, &approach->objection)
+                                   : fault_set(&approach->objection, "the gate does not know the tunnel any more");
+    approach->unwanted = !ok;
+    return ok;
+}
+
 // A gate that does not know the tunnel any more has made a new one.
 static bool on_candidate_up(void *owner, struct candidate *candidate, struct lane *lane, usec_t now)
 {
     struct approach *approach = owner;
     bool goes_on = tls_is_going_on(lane_tls(lane));
+    if (!is_wanted(approach, lane_tls(lane)))
+        return false;
     if (goes_on && !tunnel_go_on(approach->config.of->tunnel, lane, now))
         return false;
     candidate_free(candidate);
@@ -135,9 +151,9 @@ static bool on_candidate_up(void *owner, struct candidate *candidate, struct lan
 static void on_candidate_over(void *owner, struct candidate *candidate)
 {
     struct approach *approach = owner;
-    approach->untrusted = candidate_is_untrusted(candidate);
+    approach->untrusted = approach->unwanted || candidate_is_untrusted(candidate);
     approach->candidate = NULL;
-    end_by(approach, candidate_why(candidate));
+    end_by(approach, approach->unwanted ? approach->objection.text : candidate_why(candidate));
     candidate_free(candidate);
 }
 
@@ -196,6 +212,8 @@ struct approach *approach_new(uv_loop_t *loop, const struct approach_config *con
     struct fault fault;
     struct approach *approach = memory_new(sizeof *approach);
     *approach = (struct approach){.loop = loop, .config = *config, .ops = ops, .owner = owner};
+    tls_identity_keep(config->identity);
+    tls_identity_keep(config->current);
     uv_timer_init(loop, &approach->timer);
     approach->timer.data = approach;
     bool begun = false;
@@ -225,6 +243,8 @@ void approach_free(struct approach *approach)
     candidate_free(approach->candidate);
     tunnel_free(approach->tunnel);
     command_free(approach->command);
+    tls_identity_free(approach->config.identity);
+    tls_identity_free(approach->config.current);
     approach->reach = NULL;
     approach->candidate = NULL;
     approach->tunnel = NULL;
@@ -245,6 +265,11 @@ enum approach_stage approach_stage(const struct approach *approach)
     if (approach->reach)
         return reach_is_resolving(approach->reach) ? APPROACH_RESOLVING : APPROACH_CONNECTING;
     return approach->up && approach->tunnel ? APPROACH_UP : APPROACH_SHAKING;
+}
+
+struct tls_identity *approach_identity(const struct approach *approach)
+{
+    return approach->config.identity;
 }
 
 struct tunnel *approach_tunnel(const struct approach *approach)

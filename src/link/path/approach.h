@@ -14,9 +14,10 @@ struct approach;
 // Borrowed as long as the approach lives.
 struct approach_config {
     struct reach_config reach;
-    const char *peer_name; // what the gate's certificate must carry
-    const char *command;   // ProxyCommand; NULL: none
-    struct tls_identity *identity;
+    const char *peer_name;         // what the gate's certificate must carry
+    const char *command;           // ProxyCommand; NULL: none
+    struct tls_identity *identity; // that is shown; of a tunnel that is to go on, the one that it began with
+    struct tls_identity *current;  // by which the gate is judged
     struct tunnel_config tunnel;
     struct approach *of;   // whose tunnel is to go on, and lives longer; NULL: none
     const uint8_t *ticket; // what that tunnel is known by, TLS_TICKET_SIZE
@@ -45,7 +46,8 @@ void approach_free(struct approach *approach);
 // End of turn, as tunnel_turn.
 bool approach_turn(struct approach *approach, usec_t now);
 enum approach_stage approach_stage(const struct approach *approach);
-struct tunnel *approach_tunnel(const struct approach *approach); // NULL before there is one, and after
+struct tls_identity *approach_identity(const struct approach *approach); // as long as it lives
+struct tunnel *approach_tunnel(const struct approach *approach);         // NULL before there is one, and after
 
 // When it is over.
 const char *approach_why(const struct approach *approach); // one sentence

@@ -41,6 +41,7 @@ struct approach *rounds_approach_to(struct path *path, size_t gate)
 {
     static const struct proxy none = {.kind = PROXY_NONE};
     const struct path_gate *to = &path->config.gates[gate];
+    struct approach *of = rounds_goes_on(path, gate) ? path->held : NULL;
     struct approach_config config = {
         .reach =
             {
@@ -55,9 +56,10 @@ struct approach *rounds_approach_to(struct path *path, size_t gate)
             },
         .peer_name = to->peer_name,
         .command = path->config.command,
-        .identity = path->config.identity,
+        .identity = of ? approach_identity(of) : path->config.identity,
+        .current = path->config.identity,
         .tunnel = path->config.tunnel,
-        .of = rounds_goes_on(path, gate) ? path->held : NULL,
+        .of = of,
         .ticket = path->ticket,
     };
     if (has_many(path))

@@ -209,6 +209,12 @@ struct tls_identity *tls_identity_new(const struct tls_material *material, enum 
     return identity;
 }
 
+struct tls_identity *tls_identity_keep(struct tls_identity *identity)
+{
+    identity->uses++;
+    return identity;
+}
+
 void tls_identity_free(struct tls_identity *identity)
 {
     if (!identity || --identity->uses > 0)

@@ -56,7 +56,9 @@ const char *tls_library_aes(void); // the library that encrypts records on this 
 // is wrong, or TLS_CERTIFICATE when it is none of them.
 struct tls_identity *tls_identity_new(const struct tls_material *material, enum tls_credential *at_fault,
                                       struct fault *fault);
-// Connections that it was used for keep what they need of it.
+// One more owner; each frees it.
+struct tls_identity *tls_identity_keep(struct tls_identity *identity);
+// The last one wipes it. Connections that it was used for are owners, too.
 void tls_identity_free(struct tls_identity *identity);
 // When each of TLS_CREDENTIALS is out of date, and of several in one text the first: Unix time, microseconds; USEC_NEVER of
 // what is not there, and of the key.

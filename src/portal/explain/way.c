@@ -166,6 +166,7 @@ static void try_gate(struct explaining *e, const struct path_config *path, const
         .peer_name = gate->peer_name,
         .command = path->command,
         .identity = path->identity,
+        .current = path->identity,
         .tunnel = path->tunnel,
     };
     if (uv_loop_init(&trial.loop) < 0)
