@@ -138,7 +138,7 @@ static void buttons(struct page *page, const struct source_instance *instance)
 {
     bool runs = instance->root;
     markup_raw(page->out, "<p class=\"buttons\">");
-    if (instance->role == SOURCE_PORTAL && runs)
+    if (runs)
         markup_form(page->out, "<a class=\"button\" href=\"/flows?name=%u\">Flows</a>", instance->name);
     if (runs) {
         page_button(page, "reload", "Reload", instance->name, NULL);

@@ -125,6 +125,13 @@ def flows_of(name, count):
     return {"name": name, "role": "portal", "flows": flows}
 
 
+def flows_of_gate(name):
+    flows = [{"portal": f"branch-{number:04}", "opened_by": "portal", "via": "dial", "protocol": "tcp",
+              "destination": f"10.73.0.{number}:443", "rule": "Allow = 10.73.0.0/24", "place": "/etc/usher/gate.conf:12",
+              "state": "active", "bytes_in": 1000 - number, "bytes_out": 10, "age_s": number} for number in range(1, 4)]
+    return {"name": name, "role": "gate", "tunnels": 300, "flows": flows, "silent": 0, "next": "1000.1.2"}
+
+
 def denials():
     now = time.time()
     return [{"portal": f"branch-000{n}", "from": f"10.71.0.{n}", "protocol": "tcp", "destination": f"10.73.0.66:{port}", "rule": rule,
@@ -138,6 +145,7 @@ def serve(root, portals, flows):
     branch, gate = portal_status("branch", flows=flows), gate_status("gate", names)
     return [
         Instance(root, "gate", {"status": lambda: {**gate(), "denials": denials()}, "end": {"name": "gate", "ended": 1},
+                                "flows": flows_of_gate("gate"),
                                 "reload": {"name": "gate", "done": True, "messages": ["nothing has changed since it was last read"]},
                                 "down": {"name": "gate", "role": "gate"}}),
         Instance(root, "branch", {"status": branch, "flows": json.dumps(flows_of("branch", flows)).encode(),

@@ -212,7 +212,11 @@ def test_flows(console, root):
     assert found and all("db1.corp.example" in row[2] for row in found)
     out = rows(console.ask("/flows?name=warehouse&sort=Age&dir=up").text)
     assert len(out) == 3
-    refused = console.ask("/flows?name=gate")
+    gate = console.ask("/flows?name=gate").text
+    assert rows(gate)[0][:5] == ["branch-0001", "tcp", "10.73.0.1:443", "Allow = 10.73.0.0/24", "active"]
+    assert "3 flows" in gate and "There are more" in gate and "There are more" not in page.text
+    assert {"branch", "gate", "laptop", "warehouse"} <= set(re.findall(r'href="/flows\?name=(\w+)"', console.ask("/flows").text))
+    refused = console.ask("/flows?name=laptop")
     assert refused.status == 503 and "cannot be shown: unknown request" in refused.text
 
 
