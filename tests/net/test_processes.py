@@ -3,6 +3,7 @@
 row is an upper bound: a process with less of anything is as good."""
 
 import collections
+import contextlib
 import os
 import pathlib
 import re
@@ -107,7 +108,8 @@ def kind_of(pid, descriptor, target):
 
 def descriptors(pid):
     for name in os.listdir(f"/proc/{pid}/fd"):
-        yield int(name), os.readlink(f"/proc/{pid}/fd/{name}")
+        with contextlib.suppress(FileNotFoundError):  # one that was open for a moment
+            yield int(name), os.readlink(f"/proc/{pid}/fd/{name}")
 
 
 def judge(what, pid):
