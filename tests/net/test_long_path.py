@@ -72,5 +72,6 @@ def test_round_trips_beside_bulk(tunnel, lab, figure, direction):
             thread.join()
         rate = received[0] * 8 / 1e6 / (time.monotonic() - begin)
         figure(f"{direction} over {ROUND_TRIP_MS} ms and 200 Mbit/s: {rate:.0f} Mbit/s, round trips beside it {median:.0f} ms")
-        assert median < 2.25 * ROUND_TRIP_MS * patience(1)  # bbr's own queue is 12 to 30 ms; a full start-up's is 90
+        # bbr's own queue is 12 to 30 ms, and 60 where others keep the processors busy; a full start-up's is 90.
+        assert median < 2.75 * ROUND_TRIP_MS * patience(1)
         assert rate > 100
