@@ -13,6 +13,7 @@
 #include "base/facts.h"
 #include "base/timeline.h"
 #include "edge/flow_info.h"
+#include "edge/visit.h"
 #include "usher/session.h"
 
 struct edge;
@@ -72,6 +73,8 @@ struct edge_host {
     void (*wake)(struct edge *edge);
     bool (*is_led)(const struct edge *edge, uint16_t protocol, const struct endpoint *to);
     void (*reached)(const struct edge *edge, const struct usher_session *session, const struct endpoint *to);
+    struct visit *(*visit)(const struct edge *edge, const struct usher_session *session, const struct endpoint *to,
+                           const struct address *there);
 };
 
 // First in each edge's own structure. Zeroed but for `kind`.
@@ -106,6 +109,13 @@ static inline void edge_reached(const struct edge *edge, const struct usher_sess
 {
     if (edge->host->reached)
         edge->host->reached(edge, session, to);
+}
+
+// For accounts: datagrams of a session of the peer's go to `to`, which is at `there`, from now on. NULL: nobody wants to know.
+static inline struct visit *edge_visit(const struct edge *edge, const struct usher_session *session,
+                                       const struct endpoint *to, const struct address *there)
+{
+    return edge->host->visit ? edge->host->visit(edge, session, to, there) : NULL;
 }
 
 // A turn must be run before the loop sleeps. Only a flag is set.

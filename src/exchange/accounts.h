@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // One account of each session, told once, when the session is over: who wanted what, where it went, by which rule, how much
-// went each way and how it ended. Only what has happened is known here; who wants accounts is told them one by one.
+// went each way and how it ended. An association by address may go elsewhere, too: of each far end but that which it was opened
+// for there is an account of its own, of the same kind and bound to the session's. Only what has happened is known here; who
+// wants accounts is told them one by one.
 #ifndef EXCHANGE_ACCOUNTS_H
 #define EXCHANGE_ACCOUNTS_H
 
+#include "edge/visit.h"
 #include "exchange/policy/policy.h"
 #include "usher/account.h"
 
@@ -21,8 +24,11 @@ struct account {
     uint64_t received, sent; // bytes
     uint64_t ms;             // from its first word to its end
     struct usher_over how;
+    // The same of an association and of all its other far ends, and of no other association of this tunnel; 0: it has none.
+    uint32_t association;
 };
 
+// NULL: one of a far end that could not be kept, as there are too many of them.
 typedef void account_told(void *owner, const struct account *account);
 
 struct accounts;
@@ -41,5 +47,8 @@ void accounts_from(struct accounts *accounts, const struct usher_session *sessio
 // It goes there, or was to; `policy` decides about that, and NULL about nothing.
 void accounts_reached(struct accounts *accounts, const struct usher_session *session, const struct endpoint *to,
                       const struct policy *policy);
+// Its datagrams go to `to`, which is at `there`, from now on, as `policy` allows. NULL: not to be counted.
+struct visit *accounts_visit(struct accounts *accounts, const struct usher_session *session, const struct endpoint *to,
+                             const struct address *there, const struct policy *policy);
 
 #endif

@@ -101,6 +101,13 @@ static void reached(const struct edge *edge, const struct usher_session *session
         accounts_reached(exchange->accounts, session, to, exchange->ruling.policy);
 }
 
+static struct visit *visit(const struct edge *edge, const struct usher_session *session, const struct endpoint *to,
+                           const struct address *there)
+{
+    const struct exchange *exchange = edge->exchange;
+    return exchange->accounts ? accounts_visit(exchange->accounts, session, to, there, exchange->ruling.policy) : NULL;
+}
+
 static void refuse(struct exchange *exchange, struct edge *edge, struct opening *opening, enum usher_word word,
                    const char *text)
 {
@@ -154,7 +161,8 @@ void exchange_free(struct exchange *exchange)
 
 void exchange_add(struct exchange *exchange, struct edge *edge)
 {
-    static const struct edge_host host = {.open = open_for, .wake = wake_for, .is_led = is_led, .reached = reached};
+    static const struct edge_host host = {
+        .open = open_for, .wake = wake_for, .is_led = is_led, .reached = reached, .visit = visit};
     edge->host = &host;
     edge->exchange = exchange;
     list_init(&edge->refused);

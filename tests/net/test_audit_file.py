@@ -7,19 +7,21 @@ import json
 import pathlib
 import socket
 import struct
+import subprocess
 import threading
 import time
 
 import pytest
 
 from audited import ACCESS, Audited, await_sessions, count, lines, sessions, shown
-from lab import ROOT, SERVER4, run, wait_until
+from lab import NAMESERVER4, ROOT, SERVER2, SERVER3, SERVER4, SILENT4, run, wait_until
 from peer import OPEN, OPEN_REPLY, TCP, Peer
 from programs import USHER_GATE, USHER_PKI, Gate, make_pki
 from sites import await_exports
 from test_drain import Opener, held
 from test_upgrade import Upgradable
-from traffic import Server, connect_error, connected, each_connection, listener, serve_echo, stream
+from traffic import (Server, connect_error, connected, datagram, each_connection, listener, serve_datagram_echo, serve_echo,
+                     stream)
 
 
 def test_names_as_asked(lab, pki, tmp_path):
@@ -212,6 +214,104 @@ def test_what_the_gate_opens(lab, pki, tmp_path):
         assert "rule" not in exported and exported["from"].startswith("10.")
         assert {key: forwarded[key] for key in ("opened_by", "via", "destination", "end", "by")} == {
             "opened_by": "gate", "via": "forward", "destination": "10.71.0.2:9", "end": "refused", "by": "portal"}
+
+
+def of_far_ends(both, before=0):
+    """Where sessions went since then, by destination, without what is the same in all lines."""
+    same = ("time", "event", "gate", "portal", "serial", "peer", "tunnel", "opened_by", "via", "duration_ms")
+    return {line["destination"]: {key: line[key] for key in line if key not in same} for line in sessions(both.path)[before:]}
+
+
+def test_one_port_asks_two_name_servers(lab, pki, tmp_path):
+    """`dig`, from one port: a line for each of the two, by its own rule; what is denied is in none."""
+    access = "[Access branch]\nAllow = udp:10.73.0.53:53\nAllow = udp:10.73.0.3\n"
+    argv = ["dnsmasq", "--no-daemon", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--bind-interfaces"]
+    with Audited(lab, tmp_path, pki, access=access) as both:
+        servers = [lab.server.start(*argv, f"--listen-address={address}", f"--host-record=a.test,192.0.2.{number}",
+                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+                   for number, address in enumerate((NAMESERVER4, SERVER2[0]))]
+
+        def ask(address, options=()):
+            return lab.client.run("dig", "-b", "10.1.0.2#5300", f"@{address}", "a.test", "A", "+short", "+noedns", "+nocookie",
+                                  "+timeout=1", *options, check=False).stdout.strip()
+
+        wait_until(lambda: ask(NAMESERVER4) == "192.0.2.0", 5, "the first")
+        lab.gate.run(USHER_GATE, "end", "branch")
+        both.portal.wait_up(10)
+        before = count(both)
+        assert ask(NAMESERVER4) == "192.0.2.0"
+        assert ask(SERVER2[0]) == "192.0.2.1"
+        assert ask(SERVER2[0]) == "192.0.2.1"
+        assert ask(SERVER3[0], ["+tries=1"]) != "192.0.2.0"
+        assert count(both) == before
+        (flow,) = json.loads(lab.gate.run(USHER_GATE, "flows", "--json").stdout)["flows"]
+        assert flow["destination"] == f"{NAMESERVER4}:53"
+        lab.gate.run(USHER_GATE, "end", "branch")
+        await_sessions(both.path, before + 2)
+        query, answer = 24, 40  # 12 of the head, 12 of the question, 16 of the answer
+        shared = {"protocol": "udp", "from": "10.1.0.2:5300", "association": 1, "end": "ended",
+                  "text": "an operator of the gate has ended it"}
+        assert of_far_ends(both, before) == {
+            f"{NAMESERVER4}:53": shared | {
+                "destination": f"{NAMESERVER4}:53", "rule": "Allow = udp:10.73.0.53/32:53",
+                "place": both.place("Allow = udp:10.73.0.53:53"), "bytes_in": query, "bytes_out": answer},
+            f"{SERVER2[0]}:53": shared | {
+                "destination": f"{SERVER2[0]}:53", "rule": "Allow = udp:10.73.0.3/32", "place": both.place("Allow = udp:10.73.0.3"),
+                "bytes_in": 2 * query, "bytes_out": 2 * answer}}
+        assert count(both) == before + 2
+        for server in servers:
+            server.kill()
+            server.wait()
+
+
+def test_a_far_end_that_gives_way(lab, pki, tmp_path):
+    """A socket with more than 64 far ends: those that are forgotten have their lines at once, pings have none of this."""
+    with Audited(lab, tmp_path, pki, access=ACCESS) as both, datagram(lab.client, SERVER4) as sock, \
+            Server(datagram(lab.server, SERVER4, (SERVER4, 53)), serve_datagram_echo) as where:
+        sock.sendto(b"first", where)
+        assert sock.recv(20) == b"first"
+        for port in range(7000, 7070):
+            sock.sendto(b"x", (SILENT4, port))
+        lab.client.run("ping", "-c", 1, "-W", 5, SERVER4)
+        lab.client.run("ping", "-c", 1, "-W", 5, SERVER2[0])
+        # The session's own was the first of seven; its line is that of the session.
+        found = await_sessions(both.path, 6)
+        assert [(line["destination"], line["end"], line["text"], line["bytes_in"], line["bytes_out"]) for line in found] == \
+            [(f"{SILENT4}:{port}", "closed", "gave way to another far end", 1, 0) for port in range(7000, 7006)]
+        sock.sendto(b"again", where)
+        assert sock.recv(20) == b"again"
+        sock.close()
+        lab.gate.run(USHER_GATE, "end", "branch")
+        await_sessions(both.path, 74)
+        found = [line for line in sessions(both.path) if line["protocol"] == "udp"]
+        assert [line["destination"] for line in found] == \
+            [f"{SILENT4}:{port}" for port in range(7000, 7070)] + [f"{where[0]}:{where[1]}"] * 2
+        assert [(line["bytes_in"], line["bytes_out"], line["end"]) for line in found[-2:]] == [(5, 5, "ended")] * 2
+        assert len({(line["association"], line["from"]) for line in found}) == 1
+        pings = [line for line in sessions(both.path) if line["protocol"] == "icmp"]
+        assert pings and not any("association" in line for line in pings)
+        assert both.gate.status()["audit"]["lines_lost"] == 0
+
+
+def test_more_far_ends_than_are_written(lab, pki, tmp_path):
+    """A socket that sprays: its tunnel stays, and what is in no line is counted in the file."""
+    with Audited(lab, tmp_path, pki, access=ACCESS) as both, datagram(lab.client, SERVER4) as sock:
+        (worker,) = both.gate.worker_pids()
+        for port in range(1, 12001):
+            sock.sendto(b"x", (SILENT4, port))
+            if port % 100 == 0:
+                time.sleep(0.005)
+        lost = wait_until(lambda: [line for line in lines(both.path) if line["event"] == "lines_lost"], 5, "the loss")
+        assert {(line["portal"], line["why"]) for line in lost} == {("branch", "there were more than are told of at a time")}
+        assert both.gate.worker_pids() == [worker]
+        lab.gate.run(USHER_GATE, "end", "branch")
+        wait_until(lambda: lines(both.path)[-1]["event"] in ("down", "up"), 5, "its end")
+        found = lines(both.path)
+        ports = [line["destination"] for line in found if line["event"] == "session"]
+        missing = sum(line["lines"] for line in found if line["event"] == "lines_lost")
+        assert 4096 <= len(ports) == len(set(ports)) < 8000
+        assert 11000 < len(ports) + missing <= 12000  # a datagram may be lost on its way
+        assert both.gate.status()["audit"]["lines_lost"] == missing
 
 
 def test_on_and_off_while_it_runs(lab, pki, tmp_path):

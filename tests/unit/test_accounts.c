@@ -10,13 +10,18 @@
 
 static struct {
     uint64_t now;
-    char said[1024]; // of each account a line
+    char said[2048]; // of each account a line
+    unsigned missing;
     struct usher_session *session;
     uint8_t pulled[4096];
 } bench;
 
 static void told(void *owner, const struct account *account)
 {
+    if (!account) {
+        bench.missing++;
+        return;
+    }
     static const char *const endings[] = {"closed", "refused", "reset", "lost"};
     char from[ENDPOINT_TEXT_SIZE], to[ENDPOINT_TEXT_SIZE];
     size_t used = strlen(bench.said);
@@ -30,6 +35,10 @@ static void told(void *owner, const struct account *account)
              account->rule, (unsigned long long)account->received, (unsigned long long)account->sent,
              (unsigned long long)account->ms, endings[account->how.ending], account->how.by_us ? "us" : "it",
              (int)account->how.word, account->how.text);
+    if (!account->association)
+        return;
+    used = strlen(bench.said) - 1;
+    snprintf(bench.said + used, sizeof bench.said - used, " of %u\n", account->association);
 }
 
 static uint64_t now(void *clock)
@@ -289,6 +298,137 @@ static void what_began_before_has_none(void **state)
     assert_string_equal(bench.said, "");
 }
 
+static struct visit *visit(const char *where, const char *there, const struct policy *policy)
+{
+    struct endpoint to;
+    struct address addr;
+    assert_true(endpoint_parse(&to, where) && address_parse(&addr, there));
+    return accounts_visit(accounts, bench.session, &to, &addr, policy);
+}
+
+static void add(struct visit *visit, uint64_t received, uint64_t sent)
+{
+    visit->received += received;
+    visit->sent += sent;
+}
+
+static void each_far_end_of_an_association(void **state)
+{
+    (void)state;
+    struct policy *policy = rules("udp:10.73.0.0/24:53", 7);
+    feed_open(2, USHER_UDP, "10.73.0.2", 53);
+    reached("10.73.0.2:53", policy);
+    usher_session_accept(bench.session);
+    struct visit *own = visit("10.73.0.2:53", "10.73.0.2", policy);
+    bench.now = 100;
+    struct visit *second = visit("10.73.0.3:53", "10.1.0.3", policy), *third = visit("10.73.0.2:54", "10.73.0.2", NULL);
+    struct visit *fourth = visit("10.73.0.4:53", "10.73.0.4", policy);
+    add(own, 1, 2), add(second, 3, 4), add(second, 0, 6), add(third, 5, 6), add(fourth, 7, 8);
+    bench.now = 150;
+    third->over(third, VISIT_GAVE_WAY);
+    fourth->over(fourth, VISIT_DENIED);
+    own->over(own, VISIT_GAVE_WAY);
+    struct visit *again = visit("10.73.0.2:53", "10.73.0.2", policy); // has a line of its own now
+    add(again, 9, 0);
+    bench.now = 200;
+    usher_session_reset(bench.session, USHER_FAILED, "broken");
+    again->over(again, VISIT_OVER);
+    second->over(second, VISIT_OVER);
+    assert_string_equal(
+        bench.said,
+        "its 17 10.73.0.2:54  to 10.73.0.2:54 line 0 [] 5/6 50ms closed it 0 gave way to another far end of 1\n"
+        "its 17 10.73.0.4:53  to 10.73.0.4:53 line 7 [Allow = udp:10.73.0.0/24:53] 7/8 50ms reset us 4 not permitted "
+        "any "
+        "more of 1\n"
+        "its 17 10.73.0.3:53  to 10.1.0.3:53 line 7 [Allow = udp:10.73.0.0/24:53] 3/10 100ms reset us 0 broken of 1\n"
+        "its 17 10.73.0.2:53  to 10.73.0.2:53 line 7 [Allow = udp:10.73.0.0/24:53] 9/0 50ms reset us 0 broken of 1\n"
+        "its 17 10.73.0.2:53  to 10.73.0.2:53 line 7 [Allow = udp:10.73.0.0/24:53] 1/2 200ms reset us 0 broken of 1\n");
+    policy_free(policy);
+}
+
+static void an_association_with_one_far_end(void **state)
+{
+    (void)state;
+    feed_open(2, USHER_UDP, "10.73.0.2", 53);
+    usher_session_accept(bench.session);
+    struct visit *own = visit("10.73.0.2:53", "10.73.0.2", NULL);
+    add(own, 1, 2);
+    usher_engine_end(engine, "all over");
+    own->over(own, VISIT_OVER);
+    assert_string_equal(bench.said, "its 17 10.73.0.2:53  line 0 [] 1/2 0ms lost it 0 all over\n");
+}
+
+static void one_that_was_opened_for_what_it_never_used(void **state)
+{
+    (void)state;
+    feed_open(2, USHER_UDP, "10.73.0.2", 53);
+    usher_session_accept(bench.session);
+    struct visit *other = visit("10.73.0.3:53", "10.73.0.3", NULL);
+    add(other, 1, 2);
+    usher_engine_end(engine, "over");
+    other->over(other, VISIT_OVER);
+    assert_string_equal(bench.said, "its 17 10.73.0.3:53  to 10.73.0.3:53 line 0 [] 1/2 0ms lost it 0 over of 1\n"
+                                    "its 17 10.73.0.2:53  line 0 [] 0/0 0ms lost it 0 over of 1\n");
+}
+
+// The edge has them still when nobody keeps accounts any more.
+static void far_ends_outlive_accounts(void **state)
+{
+    (void)state;
+    feed_open(2, USHER_UDP, "10.73.0.2", 53);
+    usher_session_accept(bench.session);
+    struct visit *own = visit("10.73.0.2:53", "10.73.0.2", NULL), *other = visit("10.73.0.3:53", "10.73.0.3", NULL);
+    usher_engine_keep_account(engine, NULL, NULL);
+    accounts_free(accounts);
+    accounts = NULL;
+    add(own, 1, 2);
+    own->over(own, VISIT_OVER);
+    other->over(other, VISIT_GAVE_WAY);
+    assert_string_equal(bench.said, "");
+}
+
+enum { AT_A_TIME = 4096, PER_SECOND = 1000 };
+
+static struct visit *visit_numbered(unsigned number)
+{
+    const struct endpoint to = {.addr = {.version = 4, .bytes = {10, 74}}, .port = (uint16_t)number};
+    return accounts_visit(accounts, bench.session, &to, &to.addr, NULL);
+}
+
+static void leave(struct visit *visit)
+{
+    assert_non_null(visit);
+    visit->over(visit, VISIT_GAVE_WAY);
+    bench.said[0] = '\0';
+}
+
+static void far_ends_are_bounded(void **state)
+{
+    (void)state;
+    static struct visit *visits[AT_A_TIME];
+    feed_open(2, USHER_UDP, "10.73.0.2", 53);
+    usher_session_accept(bench.session);
+    for (unsigned i = 0; i < AT_A_TIME; i++)
+        assert_non_null(visits[i] = visit_numbered(i));
+    bench.now = 10000;
+    assert_null(visit_numbered(0)); // so many at a time
+    assert_int_equal(bench.missing, 1);
+    struct visit *own = visit("10.73.0.2:53", "10.73.0.2", NULL); // is no further one
+    assert_non_null(own);
+    own->over(own, VISIT_OVER);
+    for (unsigned i = 0; i < AT_A_TIME; i++)
+        leave(visits[i]);
+    for (unsigned i = 0; i < AT_A_TIME; i++) // so many in a second, after a pause
+        leave(visit_numbered(i));
+    assert_null(visit_numbered(0));
+    bench.now += 1000;
+    for (unsigned i = 0; i < PER_SECOND; i++)
+        leave(visit_numbered(i));
+    assert_null(visit_numbered(0));
+    assert_int_equal(bench.missing, 3);
+    usher_engine_end(engine, "over");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -302,6 +442,11 @@ int main(void)
         TEST(of_our_own),
         TEST(the_control_session_is_none),
         TEST(what_began_before_has_none),
+        TEST(each_far_end_of_an_association),
+        TEST(an_association_with_one_far_end),
+        TEST(one_that_was_opened_for_what_it_never_used),
+        TEST(far_ends_outlive_accounts),
+        TEST(far_ends_are_bounded),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

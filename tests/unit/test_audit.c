@@ -115,6 +115,25 @@ static void lines_say_it_all(void **state)
     assert_memory_equal(room, wanted, len);
 }
 
+static void of_one_far_end_of_several(void **state)
+{
+    static char room[AUDIT_LINE_MAX];
+    (void)state;
+    for (unsigned ours = 0; ours < 2; ours++) {
+        uint8_t bytes[AUDIT_RECORD_MAX];
+        struct audit_record record = whole(), read;
+        const struct audit_tunnel whose = tunnel();
+        record.account.association = 4000000000;
+        record.account.ours = ours;
+        struct reader r = reader_over(bytes, write_record(bytes, sizeof bytes, &record));
+        assert_true(audit_record_read(&r, &read));
+        assert_int_equal(reader_left(&r), 0);
+        assert_int_equal(read.account.ours, ours);
+        room[audit_line_record(room, &place, &whose, &read)] = '\0';
+        assert_non_null(strstr(room, "\"from\":\"[fd01::2]:5000\",\"association\":4000000000,\"destination\":"));
+    }
+}
+
 static void ends_have_their_words(void **state)
 {
     static char room[AUDIT_LINE_MAX];
@@ -167,8 +186,8 @@ static void what_no_worker_says_is_none(void **state)
     static const struct {
         size_t at;
         uint8_t value;
-    } wrong[] = {{0, AUDIT_KINDS}, {1, AUDIT_ENDS}, {10, 255},         {11, 3}, {12, 0},
-                 {21, 2},          {22, 2},         {23, USHER_WORDS}, {27, 5}};
+    } wrong[] = {{0, AUDIT_KINDS}, {1, AUDIT_ENDS}, {10, 255}, {11, 3},           {12, 0},
+                 {21, 4},          {21, 2},         {22, 2},   {23, USHER_WORDS}, {27, 5}};
     uint8_t bytes[AUDIT_RECORD_MAX];
     struct audit_record record = whole(), read;
     (void)state;
@@ -195,6 +214,7 @@ static void the_longest(void **state)
     memset(text, '\x01', sizeof text - 1);
     memset(name, '\x01', sizeof name - 1);
     record.text = record.account.via = record.account.asked = record.account.rule = text;
+    record.account.association = UINT32_MAX;
     struct reader r = reader_over(bytes, write_record(bytes, sizeof bytes, &record));
     assert_true(audit_record_read(&r, &read));
     assert_int_equal(strlen(read.text), AUDIT_TEXT_MAX);
@@ -244,6 +264,7 @@ int main(void)
         cmocka_unit_test(json_is_what_it_should_be),
         cmocka_unit_test(json_that_does_not_fit_is_none),
         cmocka_unit_test(lines_say_it_all),
+        cmocka_unit_test(of_one_far_end_of_several),
         cmocka_unit_test(ends_have_their_words),
         cmocka_unit_test(half_a_record_is_none),
         cmocka_unit_test(what_no_worker_says_is_none),

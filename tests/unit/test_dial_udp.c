@@ -146,6 +146,114 @@ static void more_far_ends_than_are_remembered(void **state)
     rig_free(rig);
 }
 
+// What an audit would say.
+static char audited[8192];
+
+static void told(void *owner, const struct account *account)
+{
+    size_t used = strlen(audited);
+    (void)owner;
+    assert_non_null(account);
+    snprintf(audited + used, sizeof audited - used, "%u %s %s %llu/%llu %s%s\n", account->association, account->asked,
+             account->rule, (unsigned long long)account->received, (unsigned long long)account->sent,
+             account->how.ending == USHER_ENDED_RESET ? "reset " : "", account->how.text);
+}
+
+static struct rig *rig_audited(const char *allow)
+{
+    struct rig *rig = rig_new(allow, plain);
+    audited[0] = '\0';
+    exchange_attach(rig->exchange, rig->gate);
+    exchange_keep_accounts(rig->exchange, told, NULL);
+    return rig;
+}
+
+static void set_rules(struct rig *rig, const char *allow)
+{
+    struct policy *before = rig->policy;
+    struct fault fault;
+    rig->policy = policy_new();
+    assert_true(policy_add(rig->policy, true, allow, &fault));
+    exchange_set_policy(rig->exchange, rig->policy);
+    policy_free(before);
+    dial_judge_again(rig->dial);
+}
+
+static void each_far_end_has_its_account(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_audited("udp:127.0.0.1, udp:127.0.0.2");
+    struct app app;
+    struct endpoint at[3], from;
+    int server[3];
+    for (int i = 0; i < 3; i++)
+        server[i] = serve(i == 0 ? "127.0.0.1" : i == 1 ? "127.0.0.2" : "127.0.0.3", SOCK_DGRAM, &at[i]);
+    app_open(rig, &app, USHER_UDP, "127.0.0.1", at[0].port);
+    pump(rig, app.opened);
+    from = ask(rig, &app, server[0], &at[0]);
+    ask(rig, &app, server[1], &at[1]);
+    ask(rig, &app, server[1], &at[1]);
+    send_datagram(&app, &at[2], "denied", 6);
+    assert_true(udp_send(server[1], &from, (const uint8_t *)"abcdefgh", 8, 3));
+    reply(server[0], &from, "hello", 5);
+    pump(rig, app.datagram_count == 4);
+    set_rules(rig, "udp:127.0.0.1, udp:127.0.0.3");
+    assert_string_equal(audited, "1 127.0.0.2 Allow = udp:127.0.0.2/32 2/8 reset not permitted any more\n");
+    audited[0] = '\0';
+    ask(rig, &app, server[2], &at[2]); // which had no account until it was allowed
+    ask(rig, &app, server[0], &at[0]);
+    usher_session_close(app.session);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
+    assert_string_equal(audited, "1 127.0.0.3 Allow = udp:127.0.0.3/32 1/0 \n"
+                                 "1 127.0.0.1 Allow = udp:127.0.0.1/32 2/5 \n");
+    for (int i = 0; i < 3; i++)
+        close(server[i]);
+    rig_free(rig);
+}
+
+static void the_far_end_that_gives_way(void **state)
+{
+    enum { REMEMBERED = 64 };
+    (void)state;
+    struct rig *rig = rig_audited("udp:127.0.0.0/8");
+    struct app app;
+    struct endpoint at;
+    int server = associate(rig, &app, &at);
+    ask(rig, &app, server, &at);
+    for (unsigned i = 0; i < REMEMBERED; i++) { // the first of all gives way, which is the session's own
+        struct endpoint to = at;
+        to.addr.bytes[2] = 1, to.addr.bytes[3] = (uint8_t)i;
+        assert_string_equal(audited, "");
+        send_datagram(&app, &to, "x", 1);
+        turn(rig, UV_RUN_NOWAIT);
+    }
+    assert_string_equal(audited, "");
+    ask(rig, &app, server, &at);
+    assert_string_equal(audited, "1 127.0.1.0 Allow = udp:127.0.0.0/8 1/0 gave way to another far end\n");
+    close(server);
+    rig_free(rig); // the tunnel ends before
+    assert_non_null(strstr(audited, "\n1 127.0.1.63 Allow = udp:127.0.0.0/8 1/0 "));
+    unsigned count = 0;
+    for (const char *at_line = audited; (at_line = strchr(at_line, '\n')); at_line++)
+        count++;
+    assert_int_equal(count, REMEMBERED + 2); // and both of the first
+}
+
+static void one_far_end_is_one_account(void **state)
+{
+    (void)state;
+    struct rig *rig = rig_audited("udp:127.0.0.0/8");
+    struct app app;
+    struct endpoint at;
+    int server = associate(rig, &app, &at);
+    ask(rig, &app, server, &at);
+    usher_session_close(app.session);
+    pump(rig, app.ended && exchange_flows(rig->exchange) == 0);
+    assert_string_equal(audited, "0 127.0.0.1 Allow = udp:127.0.0.0/8 1/0 \n");
+    close(server);
+    rig_free(rig);
+}
+
 static void by_name_there_are_no_addresses(void **state)
 {
     (void)state;
@@ -485,6 +593,9 @@ int main(void)
         cmocka_unit_test(one_inside_endpoint_and_many_far_ends),
         cmocka_unit_test(every_datagram_is_judged),
         cmocka_unit_test(more_far_ends_than_are_remembered),
+        cmocka_unit_test(each_far_end_has_its_account),
+        cmocka_unit_test(the_far_end_that_gives_way),
+        cmocka_unit_test(one_far_end_is_one_account),
         cmocka_unit_test(by_name_there_are_no_addresses),
         cmocka_unit_test(a_refusal_ends_an_association_with_one_far_end),
         cmocka_unit_test(a_refusal_by_one_of_several_does_not),

@@ -45,6 +45,7 @@ void dial_udp_init(struct dial *dial)
                  .asked = asked_for,
                  .state = dial_state},
         .rules = &dial->rules,
+        .edge = &dial->edge,
     };
 }
 

@@ -104,19 +104,22 @@ static void received(struct relay_port *port, const struct udp_message *message)
     struct relay_association *association = association_of(port);
     struct relay_flow *flow = &association->flow;
     struct endpoint from = message->from; // as the peer knows it
-    if (!flow->by_name && !remotes_let_in(&association->remotes, &message->from, &from.addr))
+    struct remote *remote = NULL;
+    if (!flow->by_name && !(remote = remotes_let_in(&association->remotes, &message->from, &from.addr)))
         return;
     association->answered = true;
-    size_t at = 0;
+    size_t at = 0, taken = 0;
     do {
         struct usher_datagram datagram = {.bytes = message->bytes + at, .len = relay_port_piece(message, at)};
         if (!flow->by_name) {
             datagram.from = from;
             datagram.to = association->inside;
         }
-        usher_session_datagram(flow->opening.session, &datagram);
+        taken += usher_session_datagram(flow->opening.session, &datagram) ? datagram.len : 0;
         at += datagram.len;
     } while (at < message->len);
+    if (remote && remote->visit)
+        remote->visit->sent += taken;
     bool dns = message->from.port == DNS_PORT && association->last_port == DNS_PORT;
     relay_flow_wait(flow, dns ? RELAY_WAIT_UDP_DNS : RELAY_WAIT_UDP);
 }
@@ -124,6 +127,19 @@ static void received(struct relay_port *port, const struct udp_message *message)
 static const struct relay_port_ops port_ops = {.received = received, .failed = failed};
 
 // From the peer to the socket
+
+// For accounts: it goes there.
+static void count_sent(struct relay_association *association, struct remote *remote,
+                       const struct usher_datagram *datagram, const struct address *there)
+{
+    const struct relay_flow *flow = &association->flow;
+    const struct relay_association_kind *kind = container_of(flow->kind, struct relay_association_kind, flow);
+    if (remote->fresh)
+        remote->visit = edge_visit(kind->edge, flow->opening.session, &datagram->to, there);
+    remote->fresh = false;
+    if (remote->visit)
+        remote->visit->received += datagram->len;
+}
 
 static void datagram(void *owner, const struct usher_datagram *datagram)
 {
@@ -133,12 +149,15 @@ static void datagram(void *owner, const struct usher_datagram *datagram)
     if (flow->closing)
         return;
     struct usher_datagram there = *datagram;
+    struct remote *remote = NULL;
     association->inside = datagram->from;
-    if (!flow->by_name && !remotes_may_send(&association->remotes, kind->rules, USHER_UDP, &datagram->from.addr,
-                                            &datagram->to, &there.to.addr)) {
+    if (!flow->by_name && !(remote = remotes_may_send(&association->remotes, kind->rules, USHER_UDP,
+                                                      &datagram->from.addr, &datagram->to, &there.to.addr))) {
         tell(association, &datagram->to, EACCES);
         return;
     }
+    if (remote)
+        count_sent(association, remote, datagram, &there.to.addr);
     association->last_port = flow->by_name ? flow->outside.port : datagram->to.port;
     relay_flow_wait(flow, RELAY_WAIT_UDP);
     relay_port_send(&association->port, &there);

@@ -20,6 +20,7 @@ struct relay_association {
 struct relay_association_kind {
     struct relay_kind flow; // first
     const struct remotes_rules *rules;
+    const struct edge *edge; // theirs
 };
 
 // For sessions of associations; their owner is the struct relay_association.

@@ -7,10 +7,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { FIRST_SIZE = 2 };
+enum { FIRST_SIZE = 1 }; // most have no other
+
+static void end_visit(struct remote *remote, enum visit_end end)
+{
+    struct visit *visit = remote->visit;
+    remote->visit = NULL;
+    if (visit)
+        visit->over(visit, end);
+}
 
 void remotes_fini(struct remotes *remotes)
 {
+    for (size_t i = 0; i < remotes->count; i++)
+        end_visit(&remotes->list[i], VISIT_OVER);
+    remotes->count = 0;
     free(remotes->list);
 }
 
@@ -51,6 +62,7 @@ static struct remote judge(const struct remotes_rules *rules, uint8_t protocol, 
     struct address there[TRANSLATE_MAX] = {to->addr};
     uint16_t port = protocol == IPPROTO_ICMP ? 0 : to->port;
     remote.allowed = to->addr.version == 4 && rules->judge->address(rules->judge, protocol, NULL, &to->addr, port);
+    remote.fresh = remote.allowed;
     if (remote.allowed && rules->translate)
         rules->translate->address(rules->translate, &to->addr, there);
     memcpy(remote.asked, to->addr.bytes, sizeof remote.asked);
@@ -66,7 +78,7 @@ static struct remote *add(struct remotes *remotes, struct remote remote)
         remotes->list = memory_resize(remotes->list, remotes->size * sizeof remotes->list[0]);
     }
     if (remotes->count == REMOTES_MAX)
-        remotes->count--; // the one not used for longest
+        end_visit(&remotes->list[--remotes->count], VISIT_GAVE_WAY); // the one not used for longest
     remotes->list[remotes->count++] = remote;
     bring_to_front(remotes, remotes->count - 1u);
     for (size_t i = 1; remote.allowed && i < remotes->count; i++)
@@ -74,8 +86,8 @@ static struct remote *add(struct remotes *remotes, struct remote remote)
     return &remotes->list[0];
 }
 
-bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
-                      const struct address *from, const struct endpoint *to, struct address *there)
+struct remote *remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
+                                const struct address *from, const struct endpoint *to, struct address *there)
 {
     struct remote *remote = find(remotes, protocol, to);
     if (!remote)
@@ -86,7 +98,21 @@ bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules
         ++*rules->denied;
         tell_denied(rules, protocol, from, to);
     }
-    return remote->allowed;
+    return remote->allowed ? remote : NULL;
+}
+
+static void judge_anew(struct remote *remote, const struct remotes_rules *rules, uint8_t protocol,
+                       const struct endpoint *to)
+{
+    const struct remote before = *remote;
+    *remote = judge(rules, protocol, to);
+    remote->port = before.port;
+    remote->visit = before.visit;
+    remote->fresh = remote->allowed && (before.fresh || !before.allowed);
+    if (remote->allowed || !before.allowed)
+        return;
+    end_visit(remote, VISIT_DENIED);
+    tell_denied(rules, protocol, NULL, to);
 }
 
 bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol)
@@ -95,21 +121,17 @@ bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *ru
     for (size_t i = 0; i < remotes->count; i++) {
         struct remote *remote = &remotes->list[i];
         const struct endpoint to = {.addr = address_v4(remote->asked), .port = remote->port};
-        bool was_allowed = remote->allowed;
-        *remote = judge(rules, protocol, &to);
-        remote->port = to.port;
-        if (was_allowed && !remote->allowed)
-            tell_denied(rules, protocol, NULL, &to);
+        judge_anew(remote, rules, protocol, &to);
         any |= remote->allowed;
     }
     return any;
 }
 
-bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked)
+struct remote *remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked)
 {
-    const struct remote *found = NULL;
+    struct remote *found = NULL;
     for (size_t i = 0; i < remotes->count && (!found || found->port != from->port); i++) {
-        const struct remote *remote = &remotes->list[i];
+        struct remote *remote = &remotes->list[i];
         bool fits = remote->allowed && memcmp(remote->there, from->addr.bytes, sizeof remote->there) == 0;
         if (fits && (!found || remote->port == from->port))
             found = remote;

@@ -7,6 +7,7 @@
 
 #include "edge/judge.h"
 #include "edge/translate.h"
+#include "edge/visit.h"
 
 #include <stddef.h>
 
@@ -17,6 +18,8 @@ struct remote {
     uint8_t there[4]; // where that is
     uint16_t port;    // of pings: the latest sequence number
     bool allowed;
+    bool fresh;          // allowed now, and was not before: whoever keeps accounts has not heard of it
+    struct visit *visit; // NULL: nobody counts; over with its place here
 };
 
 struct remotes {
@@ -33,14 +36,14 @@ struct remotes_rules {
 };
 
 void remotes_fini(struct remotes *remotes);
-// Whether a datagram may go to `to`, by what was judged before or now, and where that is; counts and tells those that may not,
-// `from` whom. The port of a ping is its sequence number.
-bool remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
-                      const struct address *from, const struct endpoint *to, struct address *there);
+// The far end `to`, when a datagram may go there by what was judged before or now, and where that is; counts and tells those
+// that may not, `from` whom. NULL: it may not. The port of a ping is its sequence number.
+struct remote *remotes_may_send(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol,
+                                const struct address *from, const struct endpoint *to, struct address *there);
 // Judges all of them anew; false when none is allowed any more, of those that there are.
 bool remotes_judge_again(struct remotes *remotes, const struct remotes_rules *rules, uint8_t protocol);
-// Whether an answer may come from there, and what the peer calls its sender: where several are in one place, the one with
-// that port, or else the latest.
-bool remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked);
+// Whose answer that is which comes from there, and what the peer calls its sender: where several are in one place, the one
+// with that port, or else the latest. NULL: it may not come.
+struct remote *remotes_let_in(const struct remotes *remotes, const struct endpoint *from, struct address *asked);
 
 #endif

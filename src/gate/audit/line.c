@@ -124,6 +124,8 @@ static void put_account(struct json_line *line, const struct audit_place *place,
     json_text(line, "protocol", protocol_text(account->protocol));
     if (account->from.addr.version)
         json_text(line, "from", endpoint_text(&account->from, from));
+    if (account->association)
+        json_number(line, "association", account->association);
     put_destination(line, account);
     put_rule(line, place->file, account);
     json_number(line, "bytes_in", account->received);

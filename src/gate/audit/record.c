@@ -47,9 +47,14 @@ static bool get_switch(struct reader *r)
     return value;
 }
 
+// The first byte of an account.
+enum { IS_OURS = 1, HAS_ASSOCIATION = 2 }; // a worker of a program before knows no associations
+
 static void put_account(struct writer *w, const struct account *account)
 {
-    writer_u8(w, account->ours);
+    writer_u8(w, (account->ours ? IS_OURS : 0) | (account->association ? HAS_ASSOCIATION : 0));
+    if (account->association)
+        writer_u32(w, account->association);
     writer_u8(w, account->how.by_us);
     writer_u8(w, (uint8_t)account->how.word);
     writer_u8(w, account->protocol);
@@ -67,7 +72,11 @@ static void put_account(struct writer *w, const struct account *account)
 
 static void get_account(struct reader *r, struct account *out)
 {
-    out->ours = get_switch(r);
+    uint8_t flags = reader_u8(r);
+    r->failed |= flags > (IS_OURS | HAS_ASSOCIATION);
+    out->ours = flags & IS_OURS;
+    out->association = flags & HAS_ASSOCIATION ? reader_u32(r) : 0;
+    r->failed |= flags & HAS_ASSOCIATION && !out->association;
     out->how.by_us = get_switch(r);
     uint8_t word = reader_u8(r);
     r->failed |= word >= USHER_WORDS;

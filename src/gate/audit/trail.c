@@ -348,7 +348,7 @@ void trail_lost(struct trail *trail, const char *portal, uint64_t lines)
     if (!trail->path || !lines)
         return;
     trail->lost += lines;
-    put(trail, audit_line_lost(trail->room, trail->gate, portal, lines, "the supervisor was behind"));
+    put(trail, audit_line_lost(trail->room, trail->gate, portal, lines, "there were more than are told of at a time"));
 }
 
 void trail_describe(const struct trail *trail, struct facts *facts)

@@ -106,6 +106,11 @@ static void put(struct accounting *accounting, struct audit_record *record, bool
 static void told(void *owner, const struct account *account)
 {
     struct accounting *accounting = owner;
+    if (!account) {
+        accounting->lost++;
+        await_others(accounting);
+        return;
+    }
     const enum audit_end ends[] = {
         [USHER_ENDED_CLOSED] = AUDIT_CLOSED,
         [USHER_ENDED_REFUSED] = AUDIT_REFUSED,
