@@ -62,8 +62,9 @@ void flows_page(struct page *page, const struct source_instance *instance, const
     else
         markup_form(page->out, "<p class=\"none\">The flows of %s cannot be shown: %s.</p>", instance->name, why);
     if (flows && told_text(flows, "next"))
-        markup_raw(page->out, "<p>There are more: these are the first that the gate tells. <code>usher-gate flows</code> "
-                              "lists all, and with a portal's name those of that one.</p>");
+        markup_raw(page->out,
+                   "<p>There are more: these are the first that the gate tells. <code>usher-gate flows</code> "
+                   "lists all, and with a portal's name those of that one.</p>");
     page_end(page);
 }
 
@@ -82,8 +83,7 @@ void flows_choice_page(struct page *page)
     markup_raw(page->out, "<h1>Flows</h1><p>Whose?</p><ul class=\"choice\">");
     list_for_each(node, source_instances(page->source)) {
         const struct source_instance *instance = container_of(node, struct source_instance, node);
-        bool tells = instance->role == SOURCE_GATE ? instance->status != NULL
-                                                   : told_number(instance->status, "flows") >= 0;
+        bool tells = instance->role == SOURCE_GATE ? !!instance->status : told_number(instance->status, "flows") >= 0;
         if (tells)
             choice(page, instance);
         count += tells;
