@@ -172,13 +172,16 @@ def test_without_scripts(console):
         browser.open(at(console, "/flows?name=branch"))
         browser.type("#q", "git")
         browser.click(".search button")
+        wait_until(lambda: "q=git" in browser.url(), 10, "the search")
         assert "of 10,000 flows" in browser.text(".count")
         browser.open(at(console, "/instance?name=gate"))
         browser.click("a.reload")
+        wait_until(lambda: "/ask" in browser.url(), 10, "the question")
         browser.click("main button")
+        wait_until(lambda: "/instance" in browser.url(), 10, "done")
         assert "reload gate: done" in browser.text(".notice")
         browser.click(".leave button")
-        assert browser.text("h1") == "Log in"
+        wait_until(lambda: browser.text("h1") == "Log in", 10, "out")
 
 
 CONTRAST = """
