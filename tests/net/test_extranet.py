@@ -5,6 +5,7 @@ tunnel. `client` is a host of the portal's LAN, `server` one of the gate's."""
 import contextlib
 import errno
 import hashlib
+import json
 import os
 import signal
 import threading
@@ -82,6 +83,23 @@ def test_a_host_behind_the_portal(joint, lab, client, server):
             sock.connect(where)
             sock.sendall(b"hello")
             assert receive_all(sock, 5) == b"hello"
+
+
+@BOTH
+def test_the_gate_tells_of_it(joint, lab, client, server):
+    """`usher-gate flows`, of a flow that came in by an Export."""
+    with listener(lab.client, client) as listening, from_server(lab, client) as sock:
+        sock.connect(listening.getsockname()[:2])
+        there, _ = listening.accept()
+        with there:
+            sock.sendall(b"12345")
+            assert receive_all(there, 5) == b"12345"
+            told = json.loads(lab.gate.run(USHER_GATE, "flows", "branch", "--json").stdout)["flows"]
+            (flow,) = [flow for flow in told if flow["destination"].endswith(f":{listening.getsockname()[1]}")]
+            near, far = (("[{}]:{}" if ":" in client else "{}:{}").format(*end[:2]) for end in (sock.getsockname(), sock.getpeername()))
+            assert flow.pop("age_s") < 20
+            assert flow == {"portal": "branch", "opened_by": "gate", "via": "capture", "protocol": "tcp", "from": near,
+                            "destination": far, "state": "active", "bytes_in": 0, "bytes_out": 5}
 
 
 def test_it_sees_the_portal(joint, lab):
