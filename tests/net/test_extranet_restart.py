@@ -38,6 +38,8 @@ class Flow:
 
     def step(self, side):
         """That end is readable."""
+        if self.fates[side] is not None:
+            return False
         try:
             data = self.ends[side].recv(65536)
             if not data:
@@ -101,11 +103,16 @@ class Load:
             raise AssertionError(f"direction {direction}, end {side}: {self.fates(direction, side)}") from late
 
     def prod(self):
-        """What has been acknowledged and not answered waits for ever: its application says more."""
+        """What has been acknowledged and not answered waits for ever: its application says more. Who hears then of a reset
+        has heard of it: whoever reads next finds an end."""
         for flow in self.flows:
             if flow.fates[0] is None:
-                with contextlib.suppress(OSError):
+                try:
                     flow.ends[0].send(b"?")
+                except BlockingIOError:
+                    pass
+                except OSError as error:
+                    flow.fates[0] = error.errno
 
 
 def echoes(lab):
