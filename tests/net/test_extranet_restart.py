@@ -43,7 +43,7 @@ class Flow:
         try:
             data = self.ends[side].recv(65536)
             if not data:
-                self.fates[side] = "end"
+                self.fates[side] = self.fates[side] or "end"
             elif side == 1:
                 self.ends[1].send(data)
             else:
