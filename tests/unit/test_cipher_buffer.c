@@ -25,7 +25,7 @@ static void test_stream(void **state)
             assert_true(cipher_buffer_append(&buffer, bytes, len) == fits);
             len = fits ? len : 0;
         } else {
-            uint8_t *at = cipher_buffer_room(&buffer, &room);
+            uint8_t *at = cipher_buffer_room(&buffer, SIZE_MAX, &room);
             assert_int_equal(room, 1000 - held);
             len = len < room ? len : room;
             memcpy(at, bytes, len);

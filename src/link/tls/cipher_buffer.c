@@ -38,9 +38,9 @@ static void make_room(struct cipher_buffer *buffer, size_t len)
     }
 }
 
-uint8_t *cipher_buffer_room(struct cipher_buffer *buffer, size_t *size)
+uint8_t *cipher_buffer_room(struct cipher_buffer *buffer, size_t least, size_t *size)
 {
-    make_room(buffer, buffer->limit);
+    make_room(buffer, least);
     *size = buffer->limit - buffer->end;
     return buffer->bytes + buffer->end;
 }
@@ -55,9 +55,11 @@ bool cipher_buffer_append(struct cipher_buffer *buffer, const void *bytes, size_
 {
     if (len > buffer->limit - cipher_buffer_len(buffer))
         return false;
-    make_room(buffer, len);
-    memcpy(buffer->bytes + buffer->end, bytes, len);
-    buffer->end += len;
+    if (!buffer->bytes || bytes != buffer->bytes + buffer->end) {
+        make_room(buffer, len);
+        memcpy(buffer->bytes + buffer->end, bytes, len);
+    }
+    cipher_buffer_added(buffer, len);
     return true;
 }
 

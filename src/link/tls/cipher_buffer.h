@@ -25,10 +25,10 @@ static inline size_t cipher_buffer_len(const struct cipher_buffer *buffer)
     return buffer->end - buffer->start;
 }
 
-// All the room there is, then how much of it was filled.
-uint8_t *cipher_buffer_room(struct cipher_buffer *buffer, size_t *size);
+// The room at the back, `least` bytes or all there is if that is less; then how much of it was filled.
+uint8_t *cipher_buffer_room(struct cipher_buffer *buffer, size_t least, size_t *size);
 void cipher_buffer_added(struct cipher_buffer *buffer, size_t len);
-// False, with nothing done, when it does not fit.
+// False, with nothing done, when it does not fit. Bytes that lie in that room already are not copied.
 bool cipher_buffer_append(struct cipher_buffer *buffer, const void *bytes, size_t len);
 // What is in it, then how much of that was taken.
 const uint8_t *cipher_buffer_bytes(const struct cipher_buffer *buffer, size_t *len);

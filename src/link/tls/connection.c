@@ -18,14 +18,12 @@
 #include <wolfssl/internal.h>
 
 enum {
-    RECORD_HEADER = 5,     // RFC 8446 section 5.1
-    RECORD_OVERHEAD = 256, // what protection may add (RFC 8446 section 5.2)
-    RECORD_MAX = CHUNK_SIZE + RECORD_OVERHEAD,
+    RECORD_HEADER = 5, // RFC 8446 section 5.1
     RECORD_PROTECTED_MIN = 17, // a content type and a tag of 16 bytes
     APPLICATION_DATA = 23,
     CHANGE_CIPHER_SPEC = 20,
     INPUT_LIMIT = 256 * 1024,                      // one recv(2) of a fast link
-    OUTPUT_LIMIT = TLS_BATCH_MAX + 4 * RECORD_MAX, // and what the library writes of its own accord
+    OUTPUT_LIMIT = TLS_BATCH_MAX + 4 * TLS_RECORD_MAX, // and what the library writes of its own accord
     TURN_MAX = 64 * 1024,                          // bytes that one call may take: about 3 ms of empty records
     BARREN_MAX = 1024 * 1024,   // bytes without plaintext: nobody honest sends 38,000 key updates in a row
     HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
@@ -47,7 +45,7 @@ static bool open_record(struct tls *tls)
         tls->untrusted = true;
         return tls_fail(tls, "the %s does not speak TLS", tls_peer_role(tls));
     }
-    if (body > RECORD_MAX || body == 0 || (head[0] == APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
+    if (body > TLS_RECORD_MAX || body == 0 || (head[0] == APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
         return tls_fail(tls, "the %s sent a TLS record of %zu bytes, which cannot be", tls_peer_role(tls), body);
     tls->record_left = RECORD_HEADER + body;
     return true;
@@ -66,7 +64,8 @@ static int give_input(WOLFSSL *ssl, char *room, int size, void *context)
     len = len < tls->turn_left ? len : tls->turn_left;
     if (len == 0)
         return WOLFSSL_CBIO_ERR_WANT_READ;
-    memcpy(room, bytes, len);
+    if (len < (size_t)size || !tls_in_place_input(tls, room, bytes, len))
+        memcpy(room, bytes, len);
     cipher_buffer_taken(&tls->input, len);
     tls->record_left -= len;
     tls->turn_left -= len;
@@ -78,7 +77,7 @@ static int take_output(WOLFSSL *ssl, char *bytes, int size, void *context)
 {
     struct tls *tls = context;
     (void)ssl;
-    if (cipher_buffer_append(&tls->output, bytes, (size_t)size))
+    if (tls_in_place_output(tls, bytes, (size_t)size))
         return size;
     // Only answers to the peer can come to this (key updates): records of ours were given room before.
     tls_fail(tls, "the %s provokes answers and does not read them", tls_peer_role(tls));
@@ -231,6 +230,7 @@ enum tls_result tls_read(struct tls *tls, uint8_t *room, size_t size, size_t *le
     assert(tls->established && size >= CHUNK_SIZE);
     tls->turn_left = TURN_MAX;
     int got = wolfSSL_read(tls->ssl, room, (int)size);
+    tls_in_place_end_input(tls);
     if (got > 0) {
         tls->confirmed = true;
         tls->barren = 0;
@@ -250,7 +250,9 @@ enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len)
     if (tls->failed)
         return TLS_FAILED;
     assert(tls->established && len <= TLS_BATCH_MAX);
+    tls_in_place_begin_output(tls);
     int put = wolfSSL_write(tls->ssl, bytes, (int)len);
+    tls_in_place_end_output(tls);
     if (put == (int)len)
         return TLS_OK;
     enum tls_result result = settle(tls, wolfSSL_get_error(tls->ssl, put));
@@ -283,7 +285,7 @@ void tls_close_notify(struct tls *tls)
 
 uint8_t *tls_input_room(struct tls *tls, size_t *size)
 {
-    return cipher_buffer_room(&tls->input, size);
+    return cipher_buffer_room(&tls->input, INPUT_LIMIT, size);
 }
 
 void tls_input_added(struct tls *tls, size_t len)
@@ -311,7 +313,7 @@ size_t tls_output_room(const struct tls *tls, size_t limit)
 {
     assert(limit <= TLS_BATCH_MAX);
     size_t used = cipher_buffer_len(&tls->output);
-    return used < limit ? (limit - used) / RECORD_MAX * CHUNK_SIZE : 0;
+    return used < limit ? (limit - used) / TLS_RECORD_MAX * CHUNK_SIZE : 0;
 }
 
 // Room for a whole record each, of which an idle connection needs none.

@@ -3,6 +3,7 @@
 #ifndef LINK_TLS_INTERNAL_H
 #define LINK_TLS_INTERNAL_H
 
+#include "base/chunk.h"
 #include "link/tls/certificate.h"
 #include "link/tls/cipher_buffer.h"
 #include "link/tls/tls.h"
@@ -26,6 +27,7 @@
 enum {
     TLS_REASON_SIZE = 512,
     TLS_CHAIN_MAX = 4, // certificates a peer may send: its own and three authorities above it
+    TLS_RECORD_MAX = CHUNK_SIZE + 256, // bytes of a record: data and what protection may add (RFC 8446 section 5.2)
 };
 
 struct tls_identity {
@@ -75,6 +77,14 @@ struct tls {
 const char *tls_peer_role(const struct tls *tls);
 // Marks it as failed with one sentence; the first one stays. Always false.
 bool tls_fail(struct tls *tls, const char *format, ...) __attribute__((format(printf, 2, 3)));
+
+// in_place.c. Around each call that writes records, and what take_output does with one; false when it does not fit.
+void tls_in_place_begin_output(struct tls *tls);
+bool tls_in_place_output(struct tls *tls, const void *bytes, size_t len);
+void tls_in_place_end_output(struct tls *tls);
+// Whether `len` bytes of the input, all that was asked for, need not be copied to `room`; then, after the call that reads.
+bool tls_in_place_input(struct tls *tls, const void *room, const uint8_t *bytes, size_t len);
+void tls_in_place_end_input(struct tls *tls);
 
 // connection.c: a connection in `ctx`, for tls_new and the self-test.
 struct tls *tls_open(WOLFSSL_CTX *ctx, enum tls_role role);
