@@ -175,7 +175,7 @@ $(BUILD)/obj/src/link/tls/%.o: FENCED = $(WOLFSSL_CPPFLAGS)
 $(BUILD)/obj/src/link/tls/identity.o: FENCED = $(WOLFSSL_CPPFLAGS) -DUSHER_BUILT=$(BUILT)
 $(BUILD)/obj/src/link/tls/identity.o: $(BUILD)/version
 $(BUILD)/obj/src/link/tls/gcm.o: FENCED = $(WOLFSSL_CPPFLAGS) $(if $(IPSEC_MB),-DUSHER_IPSEC_MB)
-$(BUILD)/obj/src/os/netlin%.o: FENCED = $(NL_CPPFLAGS)
+$(BUILD)/obj/src/os/netlink/%.o: FENCED = $(NL_CPPFLAGS)
 $(BUILD)/obj/src/cli/version.o: FENCED = -DUSHER_VERSION='"$(VERSION)"' \
   -DUSHER_LWIP_VERSION='"$(shell sed -n 's/^lwip //p' $(DEPS)/versions)"'
 $(BUILD)/obj/src/cli/version.o: $(BUILD)/version

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "cli/facts_json.h"
 #include "cli/guests.h"
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "cli/forwards.h"
 
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -4,9 +4,9 @@
 
 #include "cli/guests.h"
 
-#include "os/access_list.h"
+#include "os/file/access_list.h"
 #include "os/log.h"
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
 
 #include <errno.h>
 #include <grp.h>

@@ -5,7 +5,7 @@
 
 #include "base/clock.h"
 #include "base/fault.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 
 struct lookup {
     struct address addrs[RESOLVER_ADDRESSES_MAX];

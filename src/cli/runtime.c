@@ -3,7 +3,7 @@
 
 #include "cli/runtime.h"
 
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
 
 #include <dirent.h>
 #include <errno.h>

@@ -6,7 +6,7 @@
 #define CLI_RUNTIME_H
 
 #include "config/instance.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -29,7 +29,7 @@ struct runtime {
     bool stained;  // routes of ours could not be removed: whatever happens, our slots stay taken
 };
 
-// Where instances of this user have their places: "/run/usher" of the machine's (os/rights.h), of anybody else "$XDG_RUNTIME_DIR/usher", and where
+// Where instances of this user have their places: "/run/usher" of the machine's (os/sandbox/rights.h), of anybody else "$XDG_RUNTIME_DIR/usher", and where
 // that is not set "/run/user/UID/usher" or, where there is no such place, "/tmp/usher-UID". False when it is too long or
 // somebody else's.
 bool runtime_root(char room[RUNTIME_ROOT_SIZE], struct fault *fault);

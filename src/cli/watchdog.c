@@ -4,7 +4,7 @@
 #include "cli/watchdog.h"
 
 #include "base/memory.h"
-#include "os/notify.h"
+#include "os/process/notify.h"
 
 #include <stdlib.h>
 

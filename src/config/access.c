@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "config/invitation.h"
 #include "config/value.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 
 #include <assert.h>
 #include <stdio.h>

@@ -8,7 +8,7 @@
 #ifndef CONFIG_BLOCK_H
 #define CONFIG_BLOCK_H
 
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stdbool.h>
 #include <stdio.h>

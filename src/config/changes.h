@@ -3,7 +3,7 @@
 #ifndef CONFIG_CHANGES_H
 #define CONFIG_CHANGES_H
 
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stdbool.h>
 #include <stdio.h>

@@ -5,7 +5,7 @@
 #define CONFIG_CONFIG_H
 
 #include "base/fault.h"
-#include "os/file_set.h"
+#include "os/watch/file_set.h"
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -5,7 +5,7 @@
 
 #include "base/memory.h"
 #include "config/secret_file.h"
-#include "os/terminal.h"
+#include "os/process/terminal.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -9,7 +9,7 @@
 #include "config/validity.h"
 #include "config/value.h"
 #include "link/tls/tls.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 enum { CREDENTIAL_FILE_MAX = 4 * 1024 * 1024 }; // bytes of one: a revocation list of some 50,000 entries
 

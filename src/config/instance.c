@@ -4,7 +4,7 @@
 #include "config/instance.h"
 
 #include "base/memory.h"
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
 
 #include <ctype.h>
 #include <dirent.h>

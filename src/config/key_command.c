@@ -2,7 +2,7 @@
 #include "config/key_command.h"
 
 #include "base/memory.h"
-#include "os/helper.h"
+#include "os/process/helper.h"
 
 #include <stdlib.h>
 

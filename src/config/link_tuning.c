@@ -3,7 +3,7 @@
 
 #include "config/link_tuning.h"
 
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

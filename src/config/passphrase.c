@@ -4,8 +4,8 @@
 #include "base/memory.h"
 #include "config/key_command.h"
 #include "os/clock.h"
-#include "os/helper.h"
-#include "os/terminal.h"
+#include "os/process/helper.h"
+#include "os/process/terminal.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -5,7 +5,7 @@
 #ifndef CONFIG_PASSPHRASE_H
 #define CONFIG_PASSPHRASE_H
 
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stdbool.h>
 

@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "config/run_as.h"
 #include "config/secret_file.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 
 #include <errno.h>
 #include <net/if.h>

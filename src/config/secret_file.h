@@ -4,7 +4,7 @@
 #define CONFIG_SECRET_FILE_H
 
 #include "config/config.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 enum { SECRET_FILE_MAX = 4 * 1024 * 1024 }; // bytes, far above any honest one
 

@@ -5,7 +5,7 @@
 
 #include "base/address.h"
 #include "config/config.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 enum {
     VALUE_LIST_MAX = 1024,     // items of one list
@@ -37,7 +37,7 @@ struct value_endpoints {
 config_parse value_targets;   // struct value_targets, appended: each a host and a port
 config_parse value_prefixes;  // struct value_prefixes, appended: host bits must be zero
 config_parse value_addresses; // struct value_prefixes, appended: an interface's address, host bits stay
-config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver.h takes them
+config_parse value_servers;   // char *, appended with commas: name servers, as os/resolver/resolver.h takes them
 config_parse value_source;    // struct socket_source, of each IP version one: addresses that a host can have
 config_parse value_endpoints; // struct value_endpoints, appended: where to listen
 config_parse value_loopback;  // the same, where nobody comes but from this host

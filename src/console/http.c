@@ -8,7 +8,7 @@
 #include "base/memory.h"
 #include "console/http_internal.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

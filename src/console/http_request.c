@@ -4,7 +4,7 @@
 
 #include "base/memory.h"
 #include "console/http_internal.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

@@ -12,8 +12,8 @@
 #include "console/peer.h"
 #include "console/site.h"
 #include "console/source.h"
-#include "os/notify.h"
-#include "os/sandbox.h"
+#include "os/process/notify.h"
+#include "os/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "link/tls/der.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 enum {
     ENROL_LENGTH = 4, // bytes, in front of everything

@@ -11,7 +11,7 @@
 
 #include "base/clock.h"
 #include "config/instance.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #define TOKEN_PREFIX "usher1-"
 

@@ -13,7 +13,7 @@
 #include "cli/runtime.h"
 #include "config/gate_conf.h"
 #include "exchange/map.h"
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
 
 #include <errno.h>
 #include <net/if.h>

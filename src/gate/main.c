@@ -20,7 +20,7 @@
 #include "gate/upgrade/upgrade.h"
 #include "gate/worker/template.h"
 #include "os/log.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <stdio.h>

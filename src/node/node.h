@@ -17,7 +17,7 @@
 #include "exchange/exchange.h"
 #include "link/tunnel/tunnel.h"
 #include "os/busy_poll.h"
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 // Where tunnels come from: a path to the gate that is dialled for ever, or the one connection that was accepted.
 struct node_link {

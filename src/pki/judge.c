@@ -5,7 +5,7 @@
 #include "config/invitation.h"
 #include "config/run_as.h"
 #include "enrol/conversation.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 
 #include <stdio.h>
 #include <string.h>

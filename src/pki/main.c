@@ -5,11 +5,11 @@
 #include "cli/command.h"
 #include "link/tls/tls.h"
 #include "os/clock.h"
-#include "os/helper.h"
 #include "os/log.h"
-#include "os/notify.h"
-#include "os/sandbox.h"
-#include "os/socket.h"
+#include "os/process/helper.h"
+#include "os/process/notify.h"
+#include "os/sandbox/sandbox.h"
+#include "os/socket/socket.h"
 #include "pki/serve.h"
 
 #include <errno.h>

@@ -6,8 +6,8 @@
 #include "base/base64.h"
 #include "base/text.h"
 #include "enrol/conversation.h"
-#include "os/helper.h"
 #include "os/log.h"
+#include "os/process/helper.h"
 #include "pki/judge.h"
 
 #include <errno.h>

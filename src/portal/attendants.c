@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 #include "portal/attendants.h"
 
-#include "os/file_reader.h"
-#include "os/resolv_keeper.h"
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
+#include "os/system_dns/resolv_keeper.h"
+#include "os/watch/file_reader.h"
 
 #include <unistd.h>
 

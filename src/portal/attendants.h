@@ -4,11 +4,11 @@
 #ifndef PORTAL_ATTENDANTS_H
 #define PORTAL_ATTENDANTS_H
 
-#include "os/attendant.h"
+#include "os/process/attendant.h"
 
 struct attendants {
-    struct attendant reader; // os/file_reader.h
-    struct attendant keeper; // os/resolv_keeper.h; none once it has its work, or has none
+    struct attendant reader; // os/watch/file_reader.h
+    struct attendant keeper; // os/system_dns/resolv_keeper.h; none once it has its work, or has none
 };
 
 // Before a secret is read. `keeper`: this machine's names may be the portal's.

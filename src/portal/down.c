@@ -5,8 +5,8 @@
 #include "cli/answer.h"
 #include "cli/control.h"
 #include "cli/runtime.h"
-#include "os/resolv_file.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
+#include "os/system_dns/resolv_file.h"
 #include "portal/commands.h"
 
 #include <signal.h>

@@ -5,8 +5,8 @@
 #include "base/memory.h"
 #include "base/swap.h"
 #include "cli/forwards.h"
-#include "os/routes.h"
-#include "os/socket.h"
+#include "os/netlink/routes.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

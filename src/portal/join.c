@@ -3,8 +3,8 @@
 
 #include "portal/enrol/join.h"
 #include "enrol/token.h"
-#include "os/helper.h"
-#include "os/sandbox.h"
+#include "os/process/helper.h"
+#include "os/sandbox/sandbox.h"
 #include "portal/commands.h"
 
 #include <stdio.h>

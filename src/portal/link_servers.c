@@ -4,7 +4,7 @@
 #include "base/host_name.h"
 #include "base/memory.h"
 #include "edge/names/domain.h"
-#include "os/resolv_file.h"
+#include "os/system_dns/resolv_file.h"
 
 #include <ctype.h>
 #include <stdlib.h>

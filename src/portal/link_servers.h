@@ -17,7 +17,7 @@ bool link_servers_are_needed(const struct portal_conf *conf);
 struct link_servers *link_servers_new(uv_loop_t *loop, const struct names_keys *ours, void (*changed)(void *owner),
                                       void *owner);
 void link_servers_free(struct link_servers *servers);
-// As os/resolver.h takes them; "": none is known. It changes in place.
+// As os/resolver/resolver.h takes them; "": none is known. It changes in place.
 const char *link_servers_text(const struct link_servers *servers);
 
 #endif

@@ -2,7 +2,7 @@
 #include "portal/listening.h"
 
 #include "base/memory.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -5,7 +5,7 @@
 #include "edge/control/session.h"
 #include "edge/names/names.h"
 #include "os/log.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 #include "portal/mapping.h"
 #include "portal/portal.h"
 

@@ -5,7 +5,7 @@
 #include "portal/portal.h"
 
 #include "os/log.h"
-#include "os/notify.h"
+#include "os/process/notify.h"
 
 #include <signal.h>
 #include <string.h>

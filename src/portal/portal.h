@@ -14,7 +14,7 @@
 #include "link/path/path.h"
 #include "node/node.h"
 #include "os/log_tally.h"
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
 #include "portal/attendants.h"
 #include "portal/listening.h"
 

@@ -4,7 +4,7 @@
 
 #include "portal/enrol/renew.h"
 #include "os/log.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 #include "portal/commands.h"
 
 #include <poll.h>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// The running portal may not read the files any more: what they hold comes from a reader (os/file_reader.h), when it has
+// The running portal may not read the files any more: what they hold comes from a reader (os/watch/file_reader.h), when it has
 // changed or was asked for. Here it is judged, with all else as it is, and only then taken.
 //
 // A new certificate is shown at the next login. The tunnel that is up goes on: its gate has judged the old one, and judges
@@ -10,9 +10,9 @@
 #include "cli/expiry.h"
 #include "cli/rereading.h"
 #include "config/again.h"
-#include "os/file_reader.h"
 #include "os/log.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
+#include "os/watch/file_reader.h"
 #include "portal/live.h"
 #include "portal/system_dns.h"
 

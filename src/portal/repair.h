@@ -5,8 +5,8 @@
 #define PORTAL_REPAIR_H
 
 #include "config/value_net.h"
-#include "os/routes.h"
-#include "os/tun.h"
+#include "os/netlink/routes.h"
+#include "os/tun/tun.h"
 
 #include <uv.h>
 

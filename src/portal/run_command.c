@@ -7,9 +7,9 @@
 // on a second time. We stop only when the command has, as it may think otherwise of ^Z than to stop.
 
 #include "cli/runtime.h"
-#include "os/namespace.h"
-#include "os/sandbox.h"
-#include "os/tun_pass.h"
+#include "os/process/namespace.h"
+#include "os/sandbox/sandbox.h"
+#include "os/tun/pass.h"
 #include "portal/commands.h"
 #include "portal/inside/channel.h"
 #include "portal/inside/inside.h"

@@ -6,8 +6,8 @@
 
 #include "node/dialled.h"
 #include "os/log.h"
-#include "os/routes.h"
-#include "os/sandbox.h"
+#include "os/netlink/routes.h"
+#include "os/sandbox/sandbox.h"
 #include "os/wall_clock.h"
 #include "portal/accept.h"
 #include "portal/asking.h"

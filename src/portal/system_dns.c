@@ -3,9 +3,9 @@
 
 #include "base/memory.h"
 #include "os/log.h"
-#include "os/resolv_keeper.h"
-#include "os/resolved.h"
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
+#include "os/system_dns/resolv_keeper.h"
+#include "os/system_dns/resolved.h"
 #include "portal/link_servers.h"
 #include "portal/naming.h"
 

@@ -14,7 +14,7 @@ void system_dns_device_back(struct portal *portal);
 
 // "systemd-resolved", "resolv.conf" or "none"; NULL: there are no names.
 const char *system_dns_way(const struct portal *portal);
-// Who is asked for the gate's name, which is never asked for through the tunnel, as os/resolver.h takes it: whom resolv.conf
+// Who is asked for the gate's name, which is never asked for through the tunnel, as os/resolver/resolver.h takes it: whom resolv.conf
 // named before it was taken over. NULL or "": whom it names. The text changes with the host's network, and lives as long as
 // the step is taken.
 const char *system_dns_servers(const struct portal *portal);

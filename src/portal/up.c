@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // up and check: everything that can be judged beforehand is, and only then is anything touched.
 
-#include "os/rights.h"
-#include "os/sandbox.h"
+#include "os/sandbox/rights.h"
+#include "os/sandbox/sandbox.h"
 #include "portal/commands.h"
 #include "portal/load.h"
 #include "portal/run.h"

@@ -4,7 +4,7 @@
 #ifndef PORTAL_WATCH_H
 #define PORTAL_WATCH_H
 
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
 
 #include <uv.h>
 

@@ -4,7 +4,7 @@
 #define TESTS_UNIT_CERTS_H
 
 #include "link/tls/tls.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -10,7 +10,7 @@
 #include "exchange/exchange.h"
 #include "exchange/policy/policy.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 #include "usher/engine.h"
 
 #include "unit.h"

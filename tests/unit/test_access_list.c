@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Who may open a file with a list, by processes of other users: root alone can try it.
-#include "os/access_list.h"
+#include "os/file/access_list.h"
 #include "unit.h"
 
 #include <errno.h>

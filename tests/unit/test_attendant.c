@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Messages and descriptors arrive whole at an attendant, which has nothing else of its program, and its end is told.
-#include "os/attendant.h"
+#include "os/process/attendant.h"
 #include "unit.h"
 
 #include <dirent.h>

@@ -3,7 +3,7 @@
 // refusals do, sizes, idleness.
 #include "dial_rig.h"
 
-#include "os/udp.h"
+#include "os/socket/udp.h"
 
 static const char allowed[] = "udp:127.0.0.0/8, udp:::1";
 static const struct dial_config plain = {.udp_offload = true};

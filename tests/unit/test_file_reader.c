@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Whoever reads, this process or an attendant, what has changed is told, and what is asked for.
-#include "os/file_reader.h"
+#include "os/watch/file_reader.h"
 #include "unit.h"
 
 #include <signal.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What was read, and why something was not, arrives at the other end as it was.
-#include "os/file_set.h"
+#include "os/watch/file_set.h"
 #include "unit.h"
 
 #include <errno.h>

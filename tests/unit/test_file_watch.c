@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Every way in which a file is replaced is told, once each, and nothing else is.
-#include "os/file_watch.h"
+#include "os/watch/file_watch.h"
 #include "unit.h"
 
 #include <stdio.h>

@@ -3,7 +3,7 @@
 #include "unit.h"
 
 #include "os/clock.h"
-#include "os/helper.h"
+#include "os/process/helper.h"
 
 #include <signal.h>
 #include <stdio.h>

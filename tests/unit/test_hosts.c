@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-#include "os/hosts.h"
+#include "os/resolver/hosts.h"
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The small parts of a run: what its processes say to each other, the device that goes from one to the other, how names are
 // asked for, and how it stops.
-#include "os/tun_pass.h"
+#include "os/tun/pass.h"
 #include "portal/inside/channel.h"
 #include "portal/inside/nsswitch.h"
 #include "portal/inside/resolv_conf.h"

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A process that is alone, as root and as somebody makes it; and each way in which a system forbids it.
-#include "os/mounts.h"
-#include "os/namespace.h"
-#include "os/namespace_refused.h"
-#include "os/sandbox.h"
+#include "os/process/mounts.h"
+#include "os/process/namespace.h"
+#include "os/process/namespace_refused.h"
+#include "os/sandbox/sandbox.h"
 #include "os/sanitized.h"
 #include "unit.h"
 

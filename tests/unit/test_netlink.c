@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Links, addresses, routes and rules of a network namespace of our own, checked by asking the kernel with ip(8)'s
 // question where our own reading could share a mistake with our writing.
-#include "os/netlink.h"
-#include "os/tun.h"
+#include "os/netlink/netlink.h"
+#include "os/tun/tun.h"
 #include "unit.h"
 
 #include <poll.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What a service manager hears on its socket.
-#include "os/notify.h"
+#include "os/process/notify.h"
 #include "unit.h"
 
 #include <stddef.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Both ends of a connection: what one does is what the other sees, a reset included.
-#include "os/pair.h"
-#include "os/socket.h"
+#include "os/socket/pair.h"
+#include "os/socket/socket.h"
 
 #include "unit.h"
 

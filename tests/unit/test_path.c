@@ -4,7 +4,7 @@
 
 #include "link/path/path.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include "certs.h"
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Whether the loop tells what the kernel does, once an edge, and to nobody who has been forgotten, in whatever order
 // watches come and go within a batch.
-#include "os/poller.h"
+#include "os/socket/poller.h"
 #include "unit.h"
 
 #include <errno.h>

@@ -2,7 +2,7 @@
 // A portal's configuration: the documented example, the defaults that usher.conf(5) promises, and what is refused.
 #include "base/memory.h"
 #include "config/portal_conf.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 #include "unit.h"
 
 #include <stdio.h>

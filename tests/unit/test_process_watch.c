@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Children that end by themselves and by a signal, before they are watched and after, are told of once and are gone.
-#include "os/process_watch.h"
+#include "os/process/process_watch.h"
 #include "unit.h"
 
 #include <errno.h>

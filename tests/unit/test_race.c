@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Which of several addresses is connected to, in which order, after how long; on loopback, where an address without
 // a listener refuses and one with a full listener is silent.
-#include "os/race.h"
+#include "os/socket/race.h"
 
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 #include "unit.h"
 
 #include <errno.h>

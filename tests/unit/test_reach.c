@@ -4,7 +4,7 @@
 #include "unit.h"
 
 #include "link/path/reach.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <poll.h>
 #include <stdio.h>

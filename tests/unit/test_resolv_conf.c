@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What others write into a resolv.conf, and what we write in its place.
-#include "os/resolv_conf.h"
+#include "os/system_dns/resolv_conf.h"
 #include "unit.h"
 
 #include <stdio.h>

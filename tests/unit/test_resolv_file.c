@@ -2,7 +2,7 @@
 // A resolv.conf of our own, in a directory of our own: taken over, given back, and what lies there when somebody died or
 // wrote it meanwhile. And the process that keeps it.
 #include "os/log.h"
-#include "os/resolv_keeper.h"
+#include "os/system_dns/resolv_keeper.h"
 #include "unit.h"
 
 #include <dirent.h>

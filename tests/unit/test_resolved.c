@@ -5,7 +5,7 @@
 #ifdef USHER_SYSTEMD
 
 #include "os/clock.h"
-#include "os/resolved.h"
+#include "os/system_dns/resolved.h"
 
 #include <errno.h>
 #include <pthread.h>

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Look-ups against a name server of our own, on a loop of our own.
 #include "nameserver.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 #include "os/sanitized.h"
 #include "unit.h"
 

@@ -7,7 +7,7 @@
 #include "link/tunnel/ring.h"
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 #include "usher/control.h"
 
 #include "certs.h"

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Whom a process acts for, in children that become somebody: root alone can try it.
-#include "os/rights.h"
+#include "os/sandbox/rights.h"
 
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 #include "unit.h"
 
 #include <cap-ng.h>

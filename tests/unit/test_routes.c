@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // The routing plan as a value: fail closed, longest prefix first, the link outside, slots apart.
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 #include "unit.h"
 
 #include <sys/socket.h>

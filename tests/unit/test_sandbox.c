@@ -2,12 +2,12 @@
 // Every case is a child process that gives something up and then tries; how it ends is the verdict.
 #include "nameserver.h"
 #include "os/log.h"
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
 #include "os/random.h"
-#include "os/resolver.h"
-#include "os/sandbox.h"
+#include "os/resolver/resolver.h"
+#include "os/sandbox/sandbox.h"
 #include "os/sanitized.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 #include "unit.h"
 
 #include <errno.h>

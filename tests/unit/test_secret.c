@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Files of every kind and mode, in a directory of our own.
-#include "os/secret.h"
+#include "os/file/secret.h"
 #include "unit.h"
 
 #include <fcntl.h>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Sockets over loopback, in a network of our own where that is permitted.
-#include "os/socket.h"
+#include "os/socket/socket.h"
 #include "unit.h"
 
 #include <errno.h>

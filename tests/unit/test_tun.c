@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // A real device in a network namespace of our own, with the kernel as the other end.
 #include "base/address.h"
-#include "os/netlink.h"
-#include "os/tun.h"
+#include "os/netlink/netlink.h"
+#include "os/tun/tun.h"
 #include "unit.h"
 
 #include <arpa/inet.h>

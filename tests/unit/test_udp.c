@@ -3,8 +3,8 @@
 #include "unit.h"
 
 #include "os/sanitized.h"
-#include "os/socket.h"
-#include "os/udp.h"
+#include "os/socket/socket.h"
+#include "os/socket/udp.h"
 
 #include <errno.h>
 #include <netinet/in.h>

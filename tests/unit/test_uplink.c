@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // Two ways out of a network namespace of our own, a TUN device and loopback.
-#include "os/uplink.h"
+#include "os/netlink/uplink.h"
 
-#include "os/tun.h"
+#include "os/tun/tun.h"
 #include "unit.h"
 
 #include <net/if.h>

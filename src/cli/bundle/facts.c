@@ -8,7 +8,7 @@
 #include "link/tls/pem.h"
 #include "link/tls/revocation.h"
 #include "link/tls/sha256.h"
-#include "os/helper.h"
+#include "os/process/helper.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "base/fault.h"
 #include "edge/capture/config.h"
 #include "edge/edge.h"
-#include "os/tun.h"
+#include "os/tun/tun.h"
 
 #include <uv.h>
 

@@ -21,7 +21,7 @@
 #include "edge/edge.h"
 #include "edge/relay/batch.h"
 #include "os/alarm.h"
-#include "os/tun.h"
+#include "os/tun/tun.h"
 #include "packet/craft.h"
 #include "packet/packet.h"
 #include "stack/stack.h"

@@ -5,7 +5,7 @@
 
 #include "edge/judge.h"
 #include "edge/translate.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 #include "usher/control.h"
 
 struct control_session_ops {

@@ -5,19 +5,19 @@
 
 #include "edge/judge.h"
 #include "edge/translate.h"
-#include "os/poller.h"
-#include "os/resolver.h"
-#include "os/socket.h"
+#include "os/resolver/resolver.h"
+#include "os/socket/poller.h"
+#include "os/socket/socket.h"
 
 struct dial_config {
     const struct judge *judge;         // of this peer; borrowed
     const struct translate *translate; // of what was judged; borrowed; NULL: it is where its address says
     struct poller *poller;             // borrowed
     struct resolver *resolver;         // borrowed; NULL: names are refused
-    int icmp4_fd, icmp6_fd;            // raw ICMP sockets (os/socket.h), borrowed; -1: pings are refused as unsupported
-    uint32_t max_flows;                // live and draining
-    uint32_t max_connecting;           // 4,096
-    uint32_t connect_timeout_ms;       // 10,000
+    int icmp4_fd, icmp6_fd;  // raw ICMP sockets (os/socket/socket.h), borrowed; -1: pings are refused as unsupported
+    uint32_t max_flows;      // live and draining
+    uint32_t max_connecting; // 4,096
+    uint32_t connect_timeout_ms; // 10,000
     uint32_t udp_idle_ms;
     uint32_t udp_dns_idle_ms;
     bool udp_offload;            // datagrams may go and come as batches (edge/relay/batch.h)

@@ -3,7 +3,7 @@
 #include "edge/dial/internal.h"
 #include "edge/relay/stream.h"
 #include "os/log.h"
-#include "os/race.h"
+#include "os/socket/race.h"
 
 #include <errno.h>
 

@@ -2,7 +2,7 @@
 #include "edge/listen/doors.h"
 
 #include "base/memory.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 

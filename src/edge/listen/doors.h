@@ -5,7 +5,7 @@
 
 #include "base/facts.h"
 #include "base/list.h"
-#include "os/listener.h"
+#include "os/socket/listener.h"
 
 // `doors` is a list that is initialised. `fd` listens and is the callee's from now on.
 void doors_open(struct list *doors, uv_loop_t *loop, int fd, listener_accepted *accepted, void *owner);

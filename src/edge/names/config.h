@@ -5,7 +5,7 @@
 
 #include "base/address.h"
 #include "edge/names/domain.h"
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 #include <stddef.h>
 #include <stdint.h>

@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "os/random.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #include "edge/relay/association.h"
 
 #include "edge/relay/reason.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 

@@ -13,7 +13,7 @@
 #include "edge/relay/batch.h"
 #include "edge/relay/queue.h"
 #include "os/alarm.h"
-#include "os/poller.h"
+#include "os/socket/poller.h"
 #include "usher/session.h"
 
 #include <uv.h>

@@ -2,7 +2,7 @@
 // Order of the file: errors, which end things; sending, which meets them; receiving, which meets both.
 #include "edge/relay/port.h"
 
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <linux/errqueue.h>

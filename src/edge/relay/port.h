@@ -5,7 +5,7 @@
 #define EDGE_RELAY_PORT_H
 
 #include "edge/relay/flow.h"
-#include "os/udp.h"
+#include "os/socket/udp.h"
 
 struct relay_port;
 
@@ -28,7 +28,7 @@ struct relay_port {
 
 // Without a socket.
 void relay_port_init(struct relay_port *port, struct relay *relay, const struct relay_port_ops *ops);
-// Takes a socket (os/socket.h), bound or about to be, which is the port's from now on. False with errno.
+// Takes a socket (os/socket/socket.h), bound or about to be, which is the port's from now on. False with errno.
 bool relay_port_open(struct relay_port *port, int fd);
 // What waits to be sent is lost. Closing twice is harmless.
 void relay_port_close(struct relay_port *port);

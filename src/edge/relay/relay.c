@@ -5,7 +5,7 @@
 #include "base/memory.h"
 #include "edge/relay/port.h"
 #include "edge/relay/stream.h"
-#include "os/udp.h"
+#include "os/socket/udp.h"
 
 #include <stdlib.h>
 

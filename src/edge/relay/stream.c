@@ -11,7 +11,7 @@
 
 #include "edge/relay/queue.h"
 #include "edge/relay/remainder.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <assert.h>
 #include <errno.h>

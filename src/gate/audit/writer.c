@@ -8,7 +8,7 @@
 
 #include "base/memory.h"
 #include "gate/audit/line.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

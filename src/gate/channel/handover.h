@@ -11,7 +11,7 @@ struct handover {
     struct blob name; // of the instance
     struct in_force force;
     struct blob began;   // the text that the gate began with, if another: by it ports and devices are handed out
-    struct blob servers; // name servers of the system, as os/resolver.h takes them; none: ""
+    struct blob servers; // name servers of the system, as os/resolver/resolver.h takes them; none: ""
 };
 
 // The descriptor (close-on-exec), or -1.

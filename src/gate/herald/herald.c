@@ -8,7 +8,7 @@
 #include "gate/channel/channel.h"
 #include "gate/channel/forwarded.h"
 #include "os/log.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -4,7 +4,7 @@
 #ifndef GATE_LOAD_APART_H
 #define GATE_LOAD_APART_H
 
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 // What the child does; returns its exit code. `out` is a descriptor to write the result to.
 typedef int apart_work(void *arg, int out);

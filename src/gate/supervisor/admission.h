@@ -12,7 +12,7 @@
 #include "base/address.h"
 #include "base/clock.h"
 #include "base/facts.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stdint.h>
 

@@ -9,7 +9,7 @@
 #include "gate/herald/herald.h"
 #include "os/clock.h"
 #include "os/log.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <signal.h>

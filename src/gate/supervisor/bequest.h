@@ -10,7 +10,7 @@
 #include "gate/supervisor/health.h"
 #include "gate/supervisor/renewal.h"
 #include "gate/upgrade/state.h"
-#include "os/listener.h"
+#include "os/socket/listener.h"
 
 // The supervisor's; all borrowed.
 struct bequest_parts {

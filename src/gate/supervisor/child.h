@@ -10,7 +10,7 @@
 #include "gate/supervisor/template.h"
 #include "gate/supervisor/tickets.h"
 #include "gate/upgrade/state.h"
-#include "os/process_watch.h"
+#include "os/process/process_watch.h"
 
 #include <time.h>
 #include <uv.h>

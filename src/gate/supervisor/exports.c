@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// One plan for all portals (os/routes.h), made anew whenever a device comes or goes: a prefix without a device has its
+// One plan for all portals (os/netlink/routes.h), made anew whenever a device comes or goes: a prefix without a device has its
 // unreachable route alone.
 #include "gate/supervisor/exports.h"
 
 #include "base/memory.h"
 #include "gate/channel/channel.h"
 #include "os/log.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 
 #include <net/if.h>
 #include <stdio.h>

@@ -7,8 +7,8 @@
 
 #include "config/access.h"
 #include "gate/upgrade/state.h"
-#include "os/netlink.h"
-#include "os/tun.h"
+#include "os/netlink/netlink.h"
+#include "os/tun/tun.h"
 
 struct exports;
 

@@ -2,7 +2,7 @@
 #include "gate/supervisor/farewell.h"
 
 #include "gate/supervisor/internal.h"
-#include "os/notify.h"
+#include "os/process/notify.h"
 
 #include <stdlib.h>
 

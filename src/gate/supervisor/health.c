@@ -3,7 +3,7 @@
 #include "gate/supervisor/health.h"
 
 #include "base/memory.h"
-#include "os/listener.h"
+#include "os/socket/listener.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -22,8 +22,8 @@
 #include "gate/supervisor/survey.h"
 #include "gate/supervisor/template.h"
 #include "gate/upgrade/upgrade.h"
-#include "os/listener.h"
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
+#include "os/socket/listener.h"
 
 struct supervisor_legacy;
 

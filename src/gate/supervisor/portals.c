@@ -8,7 +8,7 @@
 #include "link/tunnel/tunnel.h"
 #include "os/clock.h"
 #include "os/log.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <signal.h>
 #include <string.h>

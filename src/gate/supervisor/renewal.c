@@ -6,8 +6,8 @@
 #include "base/memory.h"
 #include "cli/rereading.h"
 #include "config/changes.h"
-#include "os/file_watch.h"
 #include "os/log.h"
+#include "os/watch/file_watch.h"
 
 #include <stdlib.h>
 #include <unistd.h>

@@ -12,11 +12,11 @@
 #include "gate/supervisor/portals.h"
 #include "gate/supervisor/requests.h"
 #include "os/log.h"
-#include "os/notify.h"
-#include "os/resolver.h"
-#include "os/routes.h"
-#include "os/sandbox.h"
-#include "os/socket.h"
+#include "os/netlink/routes.h"
+#include "os/process/notify.h"
+#include "os/resolver/resolver.h"
+#include "os/sandbox/sandbox.h"
+#include "os/socket/socket.h"
 
 #include <signal.h>
 #include <stdlib.h>

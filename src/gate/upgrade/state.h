@@ -7,8 +7,8 @@
 #include "base/address.h"
 #include "config/instance.h"
 #include "link/tls/tls.h"
-#include "os/secret.h"
-#include "os/tun.h"
+#include "os/file/secret.h"
+#include "os/tun/tun.h"
 
 enum {
     // Of the format. A program reads its own version alone: the one on disk is tried before it takes over, and with

@@ -4,7 +4,7 @@
 #ifndef GATE_WORKER_LOOK_H
 #define GATE_WORKER_LOOK_H
 
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 struct look;
 

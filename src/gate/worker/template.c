@@ -8,7 +8,7 @@
 #include "link/tls/tls.h"
 #include "os/heap.h"
 #include "os/log.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>

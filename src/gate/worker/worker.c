@@ -12,11 +12,11 @@
 #include "gate/worker/orders.h"
 #include "gate/worker/serving.h"
 #include "gate/worker/telling.h"
-#include "os/hosts.h"
 #include "os/log.h"
-#include "os/resolver.h"
-#include "os/sandbox.h"
-#include "os/socket.h"
+#include "os/resolver/hosts.h"
+#include "os/resolver/resolver.h"
+#include "os/sandbox/sandbox.h"
+#include "os/socket/socket.h"
 
 #include <fcntl.h>
 #include <signal.h>

@@ -7,7 +7,7 @@
 #include "base/memory.h"
 #include "link/lane/pump.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <assert.h>
 #include <errno.h>

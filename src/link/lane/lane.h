@@ -19,8 +19,8 @@
 struct lane;
 
 struct lane_config {
-    uint32_t notsent_lowat;        // bytes, TCP_NOTSENT_LOWAT of the socket
-    const char *congestion;        // of the socket (os/socket.h), or NULL for the system's own; used by lane_new only
+    uint32_t notsent_lowat; // bytes, TCP_NOTSENT_LOWAT of the socket
+    const char *congestion; // of the socket (os/socket/socket.h), or NULL for the system's own; used by lane_new only
     uint32_t handshake_timeout_ms; // 10,000
     uint32_t user_timeout_ms;      // unacknowledged for so long means gone; 0: 15,000
 };

@@ -17,8 +17,9 @@ struct path_config {
     const char *command;           // the same by a command (link/path/command.h); NULL: none
     uint32_t mark;                 // fwmark of the socket and of the name queries
     struct netlink *nl;            // to ask for other uplinks; NULL: only as the kernel routes
-    const char *servers; // that are asked for names, as os/resolver.h takes them, and may be others at the next
-                         // attempt; NULL or "": those of resolv.conf
+    const char
+        *servers; // that are asked for names, as os/resolver/resolver.h takes them, and may be others at the next
+                  // attempt; NULL or "": those of resolv.conf
     struct tls_identity *identity;
     struct tunnel_config tunnel;
 };

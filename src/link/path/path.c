@@ -8,8 +8,8 @@
 #include "base/memory.h"
 #include "link/path/internal.h"
 #include "os/clock.h"
-#include "os/socket.h"
-#include "os/uplink.h"
+#include "os/netlink/uplink.h"
+#include "os/socket/socket.h"
 
 #include <stdio.h>
 #include <stdlib.h>

@@ -6,10 +6,10 @@
 #include "base/host_name.h"
 #include "base/memory.h"
 #include "link/path/negotiation.h"
-#include "os/netlink.h"
-#include "os/race.h"
+#include "os/netlink/netlink.h"
 #include "os/random.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
+#include "os/socket/race.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -17,7 +17,7 @@
 #include <string.h>
 
 enum {
-    RESOLVE_TIMEOUT_MS = 5000, // each name server is asked twice within it (os/resolver.c)
+    RESOLVE_TIMEOUT_MS = 5000, // each name server is asked twice within it (os/resolver/resolver.c)
     WHY_SIZE = 512,
 };
 

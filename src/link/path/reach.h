@@ -5,7 +5,7 @@
 #define LINK_PATH_REACH_H
 
 #include "link/path/proxy.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 
 #include <stdbool.h>
 #include <uv.h>
@@ -28,7 +28,8 @@ struct reach_config {
     uint32_t mark;             // fwmark of the socket and of the name queries
     struct reach_known *known; // of the name; NULL: nothing is kept
     struct netlink *nl;        // to ask for other uplinks; NULL: only as the kernel routes
-    const char *servers; // that are asked for names, as os/resolver.h takes them; NULL or "": those of resolv.conf
+    const char
+        *servers; // that are asked for names, as os/resolver/resolver.h takes them; NULL or "": those of resolv.conf
     uint32_t connect_ms; // for all addresses together
 };
 

@@ -18,13 +18,13 @@
 #include <wolfssl/internal.h>
 
 enum {
-    RECORD_HEADER = 5, // RFC 8446 section 5.1
+    RECORD_HEADER = 5,         // RFC 8446 section 5.1
     RECORD_PROTECTED_MIN = 17, // a content type and a tag of 16 bytes
     APPLICATION_DATA = 23,
     CHANGE_CIPHER_SPEC = 20,
-    INPUT_LIMIT = 256 * 1024,                      // one recv(2) of a fast link
+    INPUT_LIMIT = 256 * 1024,                          // one recv(2) of a fast link
     OUTPUT_LIMIT = TLS_BATCH_MAX + 4 * TLS_RECORD_MAX, // and what the library writes of its own accord
-    TURN_MAX = 64 * 1024,                          // bytes that one call may take: about 3 ms of empty records
+    TURN_MAX = 64 * 1024,                              // bytes that one call may take: about 3 ms of empty records
     BARREN_MAX = 1024 * 1024,   // bytes without plaintext: nobody honest sends 38,000 key updates in a row
     HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
 };

@@ -26,7 +26,7 @@
 
 enum {
     TLS_REASON_SIZE = 512,
-    TLS_CHAIN_MAX = 4, // certificates a peer may send: its own and three authorities above it
+    TLS_CHAIN_MAX = 4,                 // certificates a peer may send: its own and three authorities above it
     TLS_RECORD_MAX = CHUNK_SIZE + 256, // bytes of a record: data and what protection may add (RFC 8446 section 5.2)
 };
 

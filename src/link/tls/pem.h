@@ -5,7 +5,7 @@
 #define LINK_TLS_PEM_H
 
 #include "link/tls/der.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 struct pem_block {
     struct span label; // "RSA PRIVATE KEY", within the text; empty of a file in DER

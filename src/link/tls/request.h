@@ -6,7 +6,7 @@
 
 #include "base/fault.h"
 #include "link/tls/der.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 enum { REQUEST_MAX = 512 }; // bytes: one takes some 190
 

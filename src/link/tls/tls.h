@@ -7,7 +7,7 @@
 #include "base/clock.h"
 #include "base/facts.h"
 #include "base/fault.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 #include <stddef.h>
 #include <stdint.h>

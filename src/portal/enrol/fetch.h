@@ -5,7 +5,7 @@
 
 #include "base/fault.h"
 #include "libusher/usher.h"
-#include "os/secret.h"
+#include "os/file/secret.h"
 
 struct fetched {
     struct blob certificate; // PEM; empty when only the list was asked for

@@ -9,8 +9,8 @@
 #include "link/tls/pem.h"
 #include "link/tls/request.h"
 #include "link/tls/tls.h"
-#include "os/new_file.h"
-#include "os/rights.h"
+#include "os/file/new_file.h"
+#include "os/sandbox/rights.h"
 #include "portal/enrol/fetch.h"
 
 #include <errno.h>

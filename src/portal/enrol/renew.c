@@ -7,7 +7,7 @@
 #include "link/tls/certificate.h"
 #include "link/tls/material.h"
 #include "link/tls/request.h"
-#include "os/new_file.h"
+#include "os/file/new_file.h"
 #include "portal/enrol/fetch.h"
 
 #include <errno.h>

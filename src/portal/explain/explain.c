@@ -6,7 +6,7 @@
 #include "cli/answer.h"
 #include "cli/query.h"
 #include "cli/runtime.h"
-#include "os/sandbox.h"
+#include "os/sandbox/sandbox.h"
 #include "portal/explain/internal.h"
 
 #include <stdlib.h>

@@ -12,7 +12,7 @@
 #include "cli/destination.h"
 #include "cli/report.h"
 #include "config/portal_conf.h"
-#include "os/resolver.h"
+#include "os/resolver/resolver.h"
 
 struct explaining {
     struct report report;

@@ -5,7 +5,7 @@
 
 #include "base/protocol.h"
 #include "cli/answer.h"
-#include "os/ping.h"
+#include "os/socket/ping.h"
 
 #include <errno.h>
 #include <stdio.h>

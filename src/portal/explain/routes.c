@@ -3,8 +3,8 @@
 
 #include "cli/answer.h"
 #include "exchange/map.h"
-#include "os/netlink.h"
-#include "os/routes.h"
+#include "os/netlink/netlink.h"
+#include "os/netlink/routes.h"
 
 #include <net/if.h>
 #include <stdio.h>

@@ -9,7 +9,7 @@
 #include "config/validity.h"
 #include "link/path/approach.h"
 #include "os/clock.h"
-#include "os/routes.h"
+#include "os/netlink/routes.h"
 
 #include <stdio.h>
 #include <string.h>

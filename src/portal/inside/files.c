@@ -6,7 +6,7 @@
 
 #include "base/memory.h"
 #include "os/log.h"
-#include "os/mounts.h"
+#include "os/process/mounts.h"
 #include "portal/inside/nsswitch.h"
 #include "portal/inside/resolv_conf.h"
 

@@ -4,9 +4,9 @@
 
 #include "portal/inside/inside.h"
 
-#include "os/namespace.h"
-#include "os/sandbox.h"
-#include "os/tun_pass.h"
+#include "os/process/namespace.h"
+#include "os/sandbox/sandbox.h"
+#include "os/tun/pass.h"
 #include "portal/inside/channel.h"
 #include "portal/inside/files.h"
 #include "portal/inside/network.h"

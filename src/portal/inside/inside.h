@@ -12,7 +12,7 @@ struct inside {
     const struct portal_conf *conf;
     char **command;
     int channel;            // portal/inside/channel.h
-    int portal;             // takes the device (os/tun_pass.h)
+    int portal;             // takes the device (os/tun/pass.h)
     const sigset_t *masked; // the signals that the command is not to hear, as whoever called us wants it
 };
 

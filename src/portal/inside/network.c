@@ -2,7 +2,7 @@
 #include "portal/inside/network.h"
 
 #include "os/log.h"
-#include "os/netlink.h"
+#include "os/netlink/netlink.h"
 
 #include <errno.h>
 #include <fcntl.h>

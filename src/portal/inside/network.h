@@ -4,7 +4,7 @@
 #define PORTAL_INSIDE_NETWORK_H
 
 #include "config/portal_conf.h"
-#include "os/tun.h"
+#include "os/tun/tun.h"
 
 // Where no Address of the family is configured. The first is of those that RFC 7335 keeps for an end like this one; the
 // second is of a prefix of our own (RFC 4193), as in names. The far side never sees either.

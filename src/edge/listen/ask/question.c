@@ -7,7 +7,7 @@
 #include "edge/listen/ask/line.h"
 #include "edge/listen/place.h"
 #include "edge/listen/say.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -3,7 +3,7 @@
 #ifndef EDGE_LISTEN_FORWARD_CONFIG_H
 #define EDGE_LISTEN_FORWARD_CONFIG_H
 
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 struct forward_config {
     uv_loop_t *loop;

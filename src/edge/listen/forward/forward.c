@@ -7,7 +7,7 @@
 #include "edge/relay/relay.h"
 #include "edge/relay/stream.h"
 #include "os/clock.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -14,7 +14,7 @@ struct forward *forward_new(const struct forward_config *config);
 // The entrance that it is; frees it when it is stopped. Its time is CLOCK_MONOTONIC, as libuv's own.
 struct edge *forward_edge(struct forward *forward);
 
-// What comes to `fd` goes to `to`, of TCP or UDP: a socket that listens, or one that is bound (os/socket.h), the edge's from
+// What comes to `fd` goes to `to`, of TCP or UDP: a socket that listens, or one that is bound (os/socket/socket.h), the edge's from
 // now on in any case. False with errno.
 bool forward_add(struct forward *forward, int fd, const struct usher_open *to);
 // From now on what comes to that place, by the protocol of `to`, leads there; what is open is reset.

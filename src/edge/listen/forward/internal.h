@@ -10,7 +10,7 @@
 #include "base/bucket.h"
 #include "edge/listen/forward/config.h"
 #include "edge/relay/bound.h"
-#include "os/listener.h"
+#include "os/socket/listener.h"
 
 struct forward {
     struct edge edge;    // first

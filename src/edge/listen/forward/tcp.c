@@ -3,7 +3,7 @@
 // noticed, and what it sends waits in its socket.
 #include "edge/listen/forward/internal.h"
 #include "edge/relay/stream.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 struct forward_stream {
     struct relay_stream stream; // first

@@ -3,7 +3,7 @@
 #ifndef EDGE_LISTEN_HANDED_CONFIG_H
 #define EDGE_LISTEN_HANDED_CONFIG_H
 
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 struct handed_config {
     struct poller *poller; // borrowed

@@ -3,7 +3,7 @@
 // half of it is as good as all, for half an association is none.
 #include "edge/listen/handed/internal.h"
 
-#include "os/pair.h"
+#include "os/socket/pair.h"
 
 #include <errno.h>
 #include <poll.h>

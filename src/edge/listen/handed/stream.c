@@ -2,8 +2,8 @@
 // There is no socket before the answer, so one that is refused costs none.
 #include "edge/listen/handed/internal.h"
 
-#include "os/pair.h"
-#include "os/socket.h"
+#include "os/socket/pair.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <string.h>

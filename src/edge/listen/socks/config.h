@@ -4,7 +4,7 @@
 #define EDGE_LISTEN_SOCKS_CONFIG_H
 
 #include "base/address.h"
-#include "os/poller.h"
+#include "os/socket/poller.h"
 
 struct socks_config {
     struct poller *poller;      // borrowed

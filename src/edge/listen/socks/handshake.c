@@ -10,7 +10,7 @@
 #include "edge/listen/socks/connect.h"
 #include "edge/listen/socks/reply.h"
 #include "edge/listen/socks/udp.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <errno.h>
 #include <stdlib.h>

@@ -8,7 +8,7 @@
 #include "edge/listen/socks/handshake.h"
 #include "edge/listen/socks/internal.h"
 #include "edge/listen/socks/udp.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>

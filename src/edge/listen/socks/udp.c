@@ -6,7 +6,7 @@
 #include "base/memory.h"
 #include "edge/listen/socks/reply.h"
 #include "edge/relay/bound.h"
-#include "os/socket.h"
+#include "os/socket/socket.h"
 
 #include <stdlib.h>
 #include <string.h>
