@@ -293,8 +293,8 @@ $(TOOLS):
 # fuzz-fast has no ASan, of UBSan no report but a trap, no hardening, and does not look into comparisons, not even those of
 # the C library (that is another archive of clang's, which -fsanitize=fuzzer would add): for the bulk of executions. What is
 # linked in there spares them what costs time and says nothing.
-FUZZ_QUICK   := tests/fuzz/heap tests/fuzz/rounds
-FUZZ_WRAPPED := calloc free sha1_pbkdf2
+FUZZ_QUICK   := tests/fuzz/heap tests/fuzz/pages tests/fuzz/rounds
+FUZZ_WRAPPED := calloc free heap_pages heap_pages_free sha1_pbkdf2
 .PHONY: fuzz fuzz-fast fuzz-programs
 fuzz:
 	@$(MAKE) --no-print-directory CC=clang BUILD=build/fuzz FUZZING=1 \
