@@ -12,7 +12,7 @@ enum { TELL_EVERY_MS = 60000 };
 void dial_accept(struct relay_flow *flow)
 {
     relay_flow_answered(flow);
-    edge_reached(&dial_of(flow)->edge, flow->opening.session, &flow->outside);
+    edge_reached(&dial_of(flow)->front.edge, flow->opening.session, &flow->outside);
     dial_of(flow)->counters.connects++;
     usher_session_accept(flow->opening.session);
 }
@@ -44,7 +44,7 @@ static void tell_source(const struct relay_flow *flow)
 {
     struct dial *dial = dial_of(flow);
     const struct address *from = dial_source(dial, flow->outside.addr.version);
-    uint64_t now = uv_now(dial->relay->config.loop), *told = &dial->source_told[from->version == 6];
+    uint64_t now = uv_now(dial->front.relay->config.loop), *told = &dial->source_told[from->version == 6];
     char text[ADDRESS_TEXT_SIZE];
     if (*told && now - *told < TELL_EVERY_MS)
         return;
@@ -66,7 +66,7 @@ static void refuse_for_source(struct relay_flow *flow)
 void dial_refuse_errno(struct relay_flow *flow, int error)
 {
     char room[REASON_ROOM];
-    edge_reached(&dial_of(flow)->edge, flow->opening.session, &flow->outside);
+    edge_reached(&dial_of(flow)->front.edge, flow->opening.session, &flow->outside);
     if (error == EADDRNOTAVAIL && lacks_source(flow)) {
         refuse_for_source(flow);
         return;

@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "edge/dial/internal.h"
-#include "edge/relay/relay.h"
 
 #include <stdlib.h>
 
@@ -12,19 +11,13 @@ enum { GIVES_WAY_MS = 1000 }; // a host that lives answers sooner, but for a los
 
 static struct dial *of_edge(struct edge *edge)
 {
-    return container_of(edge, struct dial, edge);
-}
-
-static void wake(void *owner)
-{
-    struct dial *dial = owner;
-    edge_wake(&dial->edge);
+    return container_of(edge, struct dial, front.edge);
 }
 
 static void stop(struct edge *edge)
 {
     struct dial *dial = of_edge(edge);
-    relay_free(dial->relay);
+    relay_free(dial->front.relay);
     dial_icmp_fini(dial);
     free(dial);
 }
@@ -40,7 +33,7 @@ static void refuse_limit(struct dial *dial, struct usher_session *session, const
 
 static bool serves(const struct edge *edge, uint16_t protocol)
 {
-    const struct dial *dial = container_of(edge, struct dial, edge);
+    const struct dial *dial = container_of(edge, struct dial, front.edge);
     switch (protocol) {
     case USHER_TCP:
     case USHER_UDP:
@@ -67,39 +60,24 @@ static void open_flow(struct dial *dial, struct usher_session *session, const st
 static void adopt(struct edge *edge, struct usher_session *session, const struct usher_open *open)
 {
     struct dial *dial = of_edge(edge);
-    if (dial->relay->count >= dial->config.max_flows)
+    if (dial->front.relay->count >= dial->config.max_flows)
         refuse_limit(dial, session, "too many flows");
-    else if (dial->relay->pending >= dial->config.max_connecting &&
-             !relay_flow_hurry(dial->relay, RELAY_WAIT_CONNECT, GIVES_WAY_MS))
+    else if (dial->front.relay->pending >= dial->config.max_connecting &&
+             !relay_flow_hurry(dial->front.relay, RELAY_WAIT_CONNECT, GIVES_WAY_MS))
         refuse_limit(dial, session, "too many connections are being made");
     else
         open_flow(dial, session, open);
 }
 
-static void before_pull(struct edge *edge, usec_t now)
-{
-    relay_turn(of_edge(edge)->relay, now);
-}
-
-static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
-{
-    relay_each_flow(of_edge(edge)->relay, visit, arg, now);
-}
-
-static uint32_t flows(const struct edge *edge)
-{
-    return container_of(edge, struct dial, edge)->relay->count;
-}
-
 static void describe(const struct edge *edge, struct facts *facts)
 {
-    const struct dial_counters *counters = &container_of(edge, const struct dial, edge)->counters;
+    const struct dial_counters *counters = &container_of(edge, const struct dial, front.edge)->counters;
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
     DIAL_COUNTERS(TELL)
 #undef TELL
     facts_counter(facts, "remainders_lost", "flows reset whose far ends did not take what was left for them",
-                  FACT_COUNT, container_of(edge, const struct dial, edge)->relay->remainders_lost);
+                  FACT_COUNT, container_of(edge, const struct dial, front.edge)->front.relay->remainders_lost);
     facts_end(facts);
 }
 
@@ -107,9 +85,9 @@ static const struct edge_kind kind = {
     .name = "dial",
     .serves = serves,
     .adopt = adopt,
-    .before_pull = before_pull,
-    .flows = flows,
-    .each_flow = each_flow,
+    .before_pull = relay_front_before_pull,
+    .flows = relay_front_flows,
+    .each_flow = relay_front_each_flow,
     .describe = describe,
     .stop = stop,
 };
@@ -120,19 +98,16 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config)
     const struct relay_config relay = {
         .loop = loop,
         .poller = config->poller,
-        .wake = wake,
-        .owner = dial,
         .udp_offload = config->udp_offload,
         .connect_timeout_ms = config->connect_timeout_ms,
         .udp_idle_ms = config->udp_idle_ms,
         .udp_dns_idle_ms = config->udp_dns_idle_ms,
         .remainder_budget = config->remainder_budget,
     };
-    dial->edge.kind = &kind;
     dial->config = *config;
     dial->rules = (struct remotes_rules){
         .judge = config->judge, .translate = config->translate, .denied = &dial->counters.datagrams_denied};
-    dial->relay = relay_new(&relay);
+    relay_front_init(&dial->front, &kind, &relay);
     dial_tcp_init(dial);
     dial_udp_init(dial);
     dial_icmp_init(dial);
@@ -141,7 +116,7 @@ struct dial *dial_new(uv_loop_t *loop, const struct dial_config *config)
 
 struct edge *dial_edge(struct dial *dial)
 {
-    return &dial->edge;
+    return &dial->front.edge;
 }
 
 static bool may_stay(struct dial *dial, struct relay_flow *flow)
@@ -172,8 +147,8 @@ static void judge_flow(struct relay_flow *flow, void *arg)
 uint32_t dial_judge_again(struct dial *dial)
 {
     uint32_t count = 0;
-    relay_visit(dial->relay, judge_flow, &count);
-    edge_wake(&dial->edge);
+    relay_visit(dial->front.relay, judge_flow, &count);
+    edge_wake(&dial->front.edge);
     return count;
 }
 

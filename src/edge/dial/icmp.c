@@ -287,7 +287,7 @@ static const struct usher_session_ops ops = {.datagram = datagram, .finished = f
 
 void dial_icmp_init(struct dial *dial)
 {
-    dial->icmp = (struct relay_kind){.relay = dial->relay,
+    dial->icmp = (struct relay_kind){.relay = dial->front.relay,
                                      .expired = expired,
                                      .abandon = abandon,
                                      .inside = inside,

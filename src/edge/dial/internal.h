@@ -13,6 +13,7 @@
 #include "base/table.h"
 #include "edge/dial/config.h"
 #include "edge/relay/association.h"
+#include "edge/relay/front.h"
 
 #include <unistd.h>
 
@@ -35,8 +36,7 @@ struct dial_pinger {
 };
 
 struct dial {
-    struct edge edge;    // first
-    struct relay *relay; // whose owner this is
+    struct relay_front front; // first
     struct dial_config config;
     struct remotes_rules rules; // for datagrams
     struct relay_kind tcp, icmp;
@@ -55,7 +55,7 @@ struct dial {
 
 static inline struct dial *dial_of(const struct relay_flow *flow)
 {
-    return flow->kind->relay->config.owner;
+    return container_of(relay_front_of(flow), struct dial, front);
 }
 
 // A new socket, with the mark that what it sends is to have; -1 with errno when there is none.

@@ -37,7 +37,7 @@ static void tell_denied(const struct relay_flow *flow, const char *host, const s
         denial.to.addr = *addr;
     denial.to.port = has_ports(flow) ? flow->outside.port : 0;
     if (flow->opening.session)
-        edge_reached(&dial_of(flow)->edge, flow->opening.session, &denial.to);
+        edge_reached(&dial_of(flow)->front.edge, flow->opening.session, &denial.to);
     judge_tell_denied(dial_of(flow)->config.judge, &denial);
 }
 

@@ -66,7 +66,7 @@ static void note_crowd(struct dial *dial, const struct endpoint *to, uint64_t no
 // hears the same for a while without a search.
 static int connect_socket(struct dial *dial, int fd, const struct endpoint *to)
 {
-    uint64_t now = uv_now(dial->relay->config.loop) + 1;
+    uint64_t now = uv_now(dial->front.relay->config.loop) + 1;
     if (dial->crowded_at && now - dial->crowded_at < CROWD_MS && endpoint_equal(&dial->crowded, to)) {
         errno = EADDRNOTAVAIL;
         return -1;
@@ -166,7 +166,7 @@ static void abandon(struct relay_flow *flow)
 void dial_tcp_init(struct dial *dial)
 {
     dial->tcp = (struct relay_kind){
-        .relay = dial->relay, .expired = expired, .abandon = abandon, .asked = asked_for, .state = dial_state};
+        .relay = dial->front.relay, .expired = expired, .abandon = abandon, .asked = asked_for, .state = dial_state};
 }
 
 void dial_tcp_open(struct dial *dial, struct usher_session *session, const struct usher_open *open)

@@ -38,14 +38,14 @@ static void abandon(struct relay_flow *flow)
 void dial_udp_init(struct dial *dial)
 {
     dial->udp = (struct relay_association_kind){
-        .flow = {.relay = dial->relay,
+        .flow = {.relay = dial->front.relay,
                  .expired = relay_association_expired,
                  .abandon = abandon,
                  .inside = relay_association_inside,
                  .asked = asked_for,
                  .state = dial_state},
         .rules = &dial->rules,
-        .edge = &dial->edge,
+        .edge = &dial->front.edge,
     };
 }
 

@@ -66,7 +66,7 @@ static void refused(struct relay_flow *flow, enum usher_word word, const char *t
 void answers_init(struct ask *ask)
 {
     ask->streams = (struct relay_kind){
-        .relay = ask->relay,
+        .relay = ask->front.relay,
         .expired = relay_stream_expired,
         .abandon = abandon,
         .inside = client_of,
@@ -103,7 +103,7 @@ void answer_refused(struct opening *opening, enum usher_word word, const char *t
 void answer_begin(struct ask *ask, int fd, const struct endpoint *client, const struct usher_open *to)
 {
     static const char full[] = "There are too many connections.\r\n";
-    if (ask->relay->count >= ask->config.max_flows) {
+    if (ask->front.relay->count >= ask->config.max_flows) {
         say(fd, full, sizeof full - 1);
         say_no_more(fd);
         close(fd);
@@ -114,7 +114,7 @@ void answer_begin(struct ask *ask, int fd, const struct endpoint *client, const 
     answer->client = *client;
     memcpy(answer->host, to->host, host);
     if (relay_stream_join(&answer->stream, fd))
-        edge_open(&ask->edge, &answer->stream.flow.opening);
+        edge_open(&ask->front.edge, &answer->stream.flow.opening);
     else
         abandon(&answer->stream.flow);
 }

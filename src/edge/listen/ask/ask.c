@@ -25,32 +25,16 @@ void ask_listen_no_more(struct ask *ask, const struct endpoint *at)
     doors_close_at(&ask->doors, at);
 }
 
-static void wake(void *owner)
-{
-    struct ask *ask = owner;
-    edge_wake(&ask->edge);
-}
-
 static void before_pull(struct edge *edge, usec_t now)
 {
     struct ask *ask = ask_of(edge);
     questions_expire(ask, now);
-    relay_turn(ask->relay, now);
-}
-
-static uint32_t flows(const struct edge *edge)
-{
-    return container_of(edge, const struct ask, edge)->relay->count;
-}
-
-static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
-{
-    relay_each_flow(ask_of(edge)->relay, visit, arg, now);
+    relay_turn(ask->front.relay, now);
 }
 
 static void describe(const struct edge *edge, struct facts *facts)
 {
-    const struct ask *ask = container_of(edge, const struct ask, edge);
+    const struct ask *ask = container_of(edge, const struct ask, front.edge);
     doors_describe(&ask->doors, facts, "ask", "where clients are asked for host and port");
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, ask->counters.name);
@@ -64,7 +48,7 @@ static void stop(struct edge *edge)
     struct ask *ask = ask_of(edge);
     doors_close(&ask->doors);
     questions_end_all(ask);
-    relay_free(ask->relay);
+    relay_free(ask->front.relay);
     alarm_close(&ask->alarm, free, ask);
 }
 
@@ -74,8 +58,8 @@ static const struct edge_kind kind = {
     .placed = answer_placed,
     .refused = answer_refused,
     .before_pull = before_pull,
-    .flows = flows,
-    .each_flow = each_flow,
+    .flows = relay_front_flows,
+    .each_flow = relay_front_each_flow,
     .describe = describe,
     .stop = stop,
 };
@@ -83,13 +67,12 @@ static const struct edge_kind kind = {
 struct ask *ask_new(uv_loop_t *loop, const struct ask_config *config)
 {
     struct ask *ask = memory_new(sizeof *ask);
-    const struct relay_config relay = {.loop = loop, .poller = config->poller, .wake = wake, .owner = ask};
-    ask->edge.kind = &kind;
+    const struct relay_config relay = {.loop = loop, .poller = config->poller};
     ask->loop = loop;
     ask->config = *config;
-    ask->relay = relay_new(&relay);
+    relay_front_init(&ask->front, &kind, &relay);
     list_init(&ask->doors);
-    alarm_init(&ask->alarm, loop, wake, ask);
+    alarm_init(&ask->alarm, loop, relay_front_wake, &ask->front);
     questions_init(ask);
     answers_init(ask);
     return ask;
@@ -97,5 +80,5 @@ struct ask *ask_new(uv_loop_t *loop, const struct ask_config *config)
 
 struct edge *ask_edge(struct ask *ask)
 {
-    return &ask->edge;
+    return &ask->front.edge;
 }

@@ -8,14 +8,13 @@
 
 #include "edge/edge.h"
 #include "edge/listen/ask/config.h"
-#include "edge/relay/relay.h"
+#include "edge/relay/front.h"
 #include "os/alarm.h"
 
 struct ask {
-    struct edge edge;
+    struct relay_front front; // first
     uv_loop_t *loop;
     struct ask_config config;
-    struct relay *relay;
     struct relay_kind streams;
     struct list doors;
     struct timeline unanswered;
@@ -26,7 +25,7 @@ struct ask {
 
 static inline struct ask *ask_of(struct edge *edge)
 {
-    return container_of(edge, struct ask, edge);
+    return container_of(edge, struct ask, front.edge);
 }
 
 #endif

@@ -137,7 +137,7 @@ void question_begin(struct ask *ask, int fd, const struct endpoint *client)
     if (!poller_add(ask->config.poller, &question->watch, fd, EPOLLIN | EPOLLRDHUP | EPOLLET, on_event))
         drop(question);
     else
-        edge_wake(&ask->edge); // which sets the alarm
+        edge_wake(&ask->front.edge); // which sets the alarm
 }
 
 void questions_expire(struct ask *ask, usec_t now)

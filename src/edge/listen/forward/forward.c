@@ -4,7 +4,6 @@
 
 #include "base/memory.h"
 #include "edge/listen/forward/internal.h"
-#include "edge/relay/relay.h"
 #include "edge/relay/stream.h"
 #include "os/clock.h"
 #include "os/socket/socket.h"
@@ -21,7 +20,7 @@ enum {
 
 static struct forward *of_edge(struct edge *edge)
 {
-    return container_of(edge, struct forward, edge);
+    return container_of(edge, struct forward, front.edge);
 }
 
 static struct relay_flow *flow_of(const struct opening *opening)
@@ -57,30 +56,9 @@ static void refused(struct opening *opening, enum usher_word word, const char *t
     flow->kind->refused(flow, word, text);
 }
 
-static void wake(void *owner)
-{
-    struct forward *forward = owner;
-    edge_wake(&forward->edge);
-}
-
-static void before_pull(struct edge *edge, usec_t now)
-{
-    relay_turn(of_edge(edge)->relay, now);
-}
-
-static uint32_t flows(const struct edge *edge)
-{
-    return container_of(edge, const struct forward, edge)->relay->count;
-}
-
-static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
-{
-    relay_each_flow(of_edge(edge)->relay, visit, arg, now);
-}
-
 static void describe(const struct edge *edge, struct facts *facts)
 {
-    const struct forward_counters *counters = &container_of(edge, const struct forward, edge)->counters;
+    const struct forward_counters *counters = &container_of(edge, const struct forward, front.edge)->counters;
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, counters->name);
     FORWARD_COUNTERS(TELL)
@@ -100,7 +78,7 @@ static void close_port(struct forward_port *port)
 static void stop(struct edge *edge)
 {
     struct forward *forward = of_edge(edge);
-    relay_free(forward->relay); // takes the sources off their ports; itself it goes when the loop runs next
+    relay_free(forward->front.relay); // takes the sources off their ports; itself it goes when the loop runs next
     list_for_each(node, &forward->ports)
         close_port(container_of(node, struct forward_port, node));
     free(forward);
@@ -111,9 +89,9 @@ static const struct edge_kind kind = {
     .want = want,
     .placed = placed,
     .refused = refused,
-    .before_pull = before_pull,
-    .flows = flows,
-    .each_flow = each_flow,
+    .before_pull = relay_front_before_pull,
+    .flows = relay_front_flows,
+    .each_flow = relay_front_each_flow,
     .describe = describe,
     .stop = stop,
 };
@@ -124,16 +102,13 @@ struct forward *forward_new(const struct forward_config *config)
     const struct relay_config relay = {
         .loop = config->loop,
         .poller = config->poller,
-        .wake = wake,
-        .owner = forward,
         .udp_offload = config->udp_offload,
         .connect_timeout_ms = REFUSED_MS, // nothing connects here
         .udp_idle_ms = config->udp_idle_ms,
         .udp_dns_idle_ms = config->udp_dns_idle_ms,
     };
-    forward->edge.kind = &kind;
     forward->config = *config;
-    forward->relay = relay_new(&relay);
+    relay_front_init(&forward->front, &kind, &relay);
     list_init(&forward->ports);
     bucket_init(&forward->lines, LINES_PER_S, LINES_BURST, clock_now());
     forward_tcp_init(forward);
@@ -143,7 +118,7 @@ struct forward *forward_new(const struct forward_config *config)
 
 struct edge *forward_edge(struct forward *forward)
 {
-    return &forward->edge;
+    return &forward->front.edge;
 }
 
 static struct forward_port *find(struct forward *forward, uint16_t protocol, const struct endpoint *at)
@@ -174,11 +149,11 @@ static void reset_openings(struct list *openings, struct forward_port *port)
 static void reset_flows(struct forward_port *port)
 {
     struct forward *forward = port->forward;
-    relay_visit(forward->relay, reset_of_port, port);
-    reset_openings(&forward->edge.held.waiting, port);
-    reset_openings(&forward->edge.refused, port);
-    reset_openings(&forward->edge.nowhere, port);
-    edge_wake(&forward->edge);
+    relay_visit(forward->front.relay, reset_of_port, port);
+    reset_openings(&forward->front.edge.held.waiting, port);
+    reset_openings(&forward->front.edge.refused, port);
+    reset_openings(&forward->front.edge.nowhere, port);
+    edge_wake(&forward->front.edge);
 }
 
 void forward_lead(struct forward *forward, const struct endpoint *at, const struct usher_open *to)

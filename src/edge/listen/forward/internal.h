@@ -10,11 +10,11 @@
 #include "base/bucket.h"
 #include "edge/listen/forward/config.h"
 #include "edge/relay/bound.h"
+#include "edge/relay/front.h"
 #include "os/socket/listener.h"
 
 struct forward {
-    struct edge edge;    // first
-    struct relay *relay; // whose owner this is
+    struct relay_front front; // first
     struct forward_config config;
     struct relay_kind tcp, udp;
     struct list ports;

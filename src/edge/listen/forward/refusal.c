@@ -4,7 +4,6 @@
 #include "edge/listen/forward/internal.h"
 
 #include "base/text.h"
-#include "edge/relay/relay.h"
 #include "os/clock.h"
 #include "os/log.h"
 
@@ -12,7 +11,7 @@
 
 bool forward_has_room(struct forward *forward)
 {
-    if (forward->relay->count < forward->config.max_flows)
+    if (forward->front.relay->count < forward->config.max_flows)
         return true;
     forward->counters.forwards_limited++;
     return false;

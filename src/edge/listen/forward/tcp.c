@@ -56,14 +56,14 @@ static void accepted(void *owner, int fd, const struct endpoint *peer)
     stream->port = port;
     stream->inside = *peer;
     if (relay_stream_join(&stream->stream, fd))
-        edge_open(&forward->edge, &stream->stream.flow.opening);
+        edge_open(&forward->front.edge, &stream->stream.flow.opening);
     else
         abandon(&stream->stream.flow);
 }
 
 void forward_tcp_init(struct forward *forward)
 {
-    forward->tcp = (struct relay_kind){.relay = forward->relay,
+    forward->tcp = (struct relay_kind){.relay = forward->front.relay,
                                        .expired = relay_stream_expired,
                                        .abandon = abandon,
                                        .inside = inside,

@@ -59,13 +59,13 @@ static struct relay_source *route(struct relay_bound *bound, struct usher_datagr
     if (!forward_has_room(forward))
         return NULL;
     source = relay_source_add(bound, &forward->udp, sizeof *source, &datagram->from, &port->to);
-    edge_open(&forward->edge, &source->flow.opening);
+    edge_open(&forward->front.edge, &source->flow.opening);
     return source;
 }
 
 void forward_udp_init(struct forward *forward)
 {
-    forward->udp = (struct relay_kind){.relay = forward->relay,
+    forward->udp = (struct relay_kind){.relay = forward->front.relay,
                                        .expired = expired,
                                        .abandon = relay_source_abandon,
                                        .inside = relay_source_inside,
@@ -77,5 +77,5 @@ void forward_udp_init(struct forward *forward)
 bool forward_udp_begin(struct forward_port *port, int fd)
 {
     static const struct relay_bound_ops ops = {.route = route};
-    return relay_bound_open(&port->bound, port->forward->relay, fd, &ops);
+    return relay_bound_open(&port->bound, port->forward->front.relay, fd, &ops);
 }

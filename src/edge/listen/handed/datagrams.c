@@ -160,7 +160,7 @@ const struct usher_session_ops handed_datagrams_ops = {
 void handed_datagrams_init(struct handed *handed)
 {
     handed->datagrams = (struct relay_kind){
-        .relay = handed->relay,
+        .relay = handed->front.relay,
         .expired = expired,
         .abandon = end,
         .inside = handed_inside,

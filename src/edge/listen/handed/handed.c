@@ -10,7 +10,7 @@
 
 static struct handed *of_edge(struct edge *edge)
 {
-    return container_of(edge, struct handed, edge);
+    return container_of(edge, struct handed, front.edge);
 }
 
 static void want(const struct opening *opening, struct want *out)
@@ -39,31 +39,10 @@ static void refused(struct opening *opening, enum usher_word word, const char *t
     flow->kind->refused(flow, word, text);
 }
 
-static void wake(void *owner)
-{
-    struct handed *handed = owner;
-    edge_wake(&handed->edge);
-}
-
-static void before_pull(struct edge *edge, usec_t now)
-{
-    relay_turn(of_edge(edge)->relay, now);
-}
-
-static uint32_t flows(const struct edge *edge)
-{
-    return container_of(edge, const struct handed, edge)->relay->count;
-}
-
-static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
-{
-    relay_each_flow(of_edge(edge)->relay, visit, arg, now);
-}
-
 static void stop(struct edge *edge)
 {
     struct handed *handed = of_edge(edge);
-    relay_free(handed->relay);
+    relay_free(handed->front.relay);
     free(handed);
 }
 
@@ -72,9 +51,9 @@ static const struct edge_kind kind = {
     .want = want,
     .placed = placed,
     .refused = refused,
-    .before_pull = before_pull,
-    .flows = flows,
-    .each_flow = each_flow,
+    .before_pull = relay_front_before_pull,
+    .flows = relay_front_flows,
+    .each_flow = relay_front_each_flow,
     .stop = stop,
 };
 
@@ -84,14 +63,11 @@ struct handed *handed_new(uv_loop_t *loop, const struct handed_config *config)
     const struct relay_config relay = {
         .loop = loop,
         .poller = config->poller,
-        .wake = wake,
-        .owner = handed,
         .udp_idle_ms = config->udp_idle_ms,
     };
-    handed->edge.kind = &kind;
     handed->loop = loop;
     handed->config = *config;
-    handed->relay = relay_new(&relay);
+    relay_front_init(&handed->front, &kind, &relay);
     handed_streams_init(handed);
     handed_datagrams_init(handed);
     return handed;
@@ -99,7 +75,7 @@ struct handed *handed_new(uv_loop_t *loop, const struct handed_config *config)
 
 struct edge *handed_edge(struct handed *handed)
 {
-    return &handed->edge;
+    return &handed->front.edge;
 }
 
 static struct endpoint next_inside(struct handed *handed)
@@ -110,7 +86,7 @@ static struct endpoint next_inside(struct handed *handed)
 
 struct handed_flow *handed_open(struct handed *handed, const struct usher_open *to, handed_told *told, void *owner)
 {
-    if (handed->relay->count >= handed->config.max_flows)
+    if (handed->front.relay->count >= handed->config.max_flows)
         return NULL;
     const struct relay_kind *kind = to->protocol == USHER_TCP ? &handed->streams : &handed->datagrams;
     size_t host = strlen(to->host) + 1;
@@ -119,7 +95,7 @@ struct handed_flow *handed_open(struct handed *handed, const struct usher_open *
     flow->owner = owner;
     flow->inside = next_inside(handed);
     memcpy(flow->host, to->host, host);
-    edge_open(&handed->edge, &flow->stream.flow.opening);
+    edge_open(&handed->front.edge, &flow->stream.flow.opening);
     return flow;
 }
 

@@ -9,14 +9,13 @@
 
 #include "edge/edge.h"
 #include "edge/listen/handed/config.h"
-#include "edge/relay/relay.h"
+#include "edge/relay/front.h"
 #include "edge/relay/stream.h"
 
 struct handed {
-    struct edge edge; // first
+    struct relay_front front; // first
     uv_loop_t *loop;
     struct handed_config config;
-    struct relay *relay; // whose owner this is
     struct relay_kind streams, datagrams;
     uint16_t last_number;
     uint8_t message[USHER_BODY_MAX]; // on its way to the peer
@@ -38,7 +37,7 @@ static inline struct handed_flow *handed_flow_of(struct relay_flow *flow)
 
 static inline struct handed *handed_of(const struct relay_flow *flow)
 {
-    return flow->kind->relay->config.owner;
+    return container_of(relay_front_of(flow), struct handed, front);
 }
 
 // stream.c

@@ -49,7 +49,7 @@ static void opened(struct relay_flow *flow)
 void handed_streams_init(struct handed *handed)
 {
     handed->streams = (struct relay_kind){
-        .relay = handed->relay,
+        .relay = handed->front.relay,
         .expired = relay_stream_expired,
         .abandon = abandon,
         .inside = handed_inside,

@@ -53,7 +53,7 @@ static void refused(struct relay_flow *flow, enum usher_word word, const char *t
 void connect_init(struct socks *socks)
 {
     socks->streams = (struct relay_kind){
-        .relay = socks->relay,
+        .relay = socks->front.relay,
         .expired = relay_stream_expired,
         .abandon = abandon,
         .inside = client_of,
@@ -104,7 +104,7 @@ void connect_begin(struct socks *socks, int fd, const struct endpoint *client, c
     connection->client = *client;
     connection->version = request->version;
     memcpy(connection->host, target->host, host);
-    edge_open(&socks->edge, &connection->stream.flow.opening);
+    edge_open(&socks->front.edge, &connection->stream.flow.opening);
     if (relay_stream_join(&connection->stream, fd))
         return;
     relay_flow_reset(&connection->stream.flow, errno);

@@ -10,7 +10,7 @@
 #include "edge/edge.h"
 #include "edge/listen/socks/config.h"
 #include "edge/listen/socks/message.h"
-#include "edge/relay/relay.h"
+#include "edge/relay/front.h"
 #include "os/alarm.h"
 
 #include <sys/socket.h>
@@ -18,12 +18,11 @@
 enum { HANDSHAKE_LINES = 2 };
 
 struct socks {
-    struct edge edge;
+    struct relay_front front; // first
     uv_loop_t *loop;
     struct socks_config config;
     bool has_password;
-    struct socks_password password; // to be named
-    struct relay *relay;
+    struct socks_password password;     // to be named
     struct relay_kind streams, sources; // the relay's flows
     struct list doors;                  // listeners
     struct timeline lines[HANDSHAKE_LINES];
@@ -37,13 +36,13 @@ struct socks {
 
 static inline struct socks *socks_of(struct edge *edge)
 {
-    return container_of(edge, struct socks, edge);
+    return container_of(edge, struct socks, front.edge);
 }
 
 // MaxFlows is reached.
 static inline bool socks_is_full(const struct socks *socks)
 {
-    return socks->relay->count >= socks->config.max_flows;
+    return socks->front.relay->count >= socks->config.max_flows;
 }
 
 #endif

@@ -42,12 +42,6 @@ void socks_listen_no_more(struct socks *socks, const struct endpoint *at)
     doors_close_at(&socks->doors, at);
 }
 
-static void wake(void *owner)
-{
-    struct socks *socks = owner;
-    edge_wake(&socks->edge);
-}
-
 static bool is_udp(const struct opening *opening)
 {
     return container_of(opening, const struct relay_flow, opening)->protocol == USHER_UDP;
@@ -81,22 +75,12 @@ static void before_pull(struct edge *edge, usec_t now)
 {
     struct socks *socks = socks_of(edge);
     handshake_expire(socks, now);
-    relay_turn(socks->relay, now);
-}
-
-static uint32_t flows(const struct edge *edge)
-{
-    return container_of(edge, const struct socks, edge)->relay->count;
-}
-
-static void each_flow(struct edge *edge, flow_visit *visit, void *arg, usec_t now)
-{
-    relay_each_flow(socks_of(edge)->relay, visit, arg, now);
+    relay_turn(socks->front.relay, now);
 }
 
 static void describe(const struct edge *edge, struct facts *facts)
 {
-    const struct socks *socks = container_of(edge, const struct socks, edge);
+    const struct socks *socks = container_of(edge, const struct socks, front.edge);
     doors_describe(&socks->doors, facts, "socks", "where SOCKS clients are heard");
     facts_group(facts, "counters");
 #define TELL(name, help) facts_counter(facts, #name, help, FACT_COUNT, socks->counters.name);
@@ -111,7 +95,7 @@ static void stop(struct edge *edge)
     doors_close(&socks->doors);
     handshake_end_all(socks);
     udp_end_all(socks);
-    relay_free(socks->relay);
+    relay_free(socks->front.relay);
     explicit_bzero(&socks->password, sizeof socks->password);
     alarm_close(&socks->alarm, free, socks);
 }
@@ -122,8 +106,8 @@ static const struct edge_kind kind = {
     .placed = placed,
     .refused = refused,
     .before_pull = before_pull,
-    .flows = flows,
-    .each_flow = each_flow,
+    .flows = relay_front_flows,
+    .each_flow = relay_front_each_flow,
     .describe = describe,
     .stop = stop,
 };
@@ -146,19 +130,16 @@ struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
     const struct relay_config relay = {
         .loop = loop,
         .poller = config->poller,
-        .wake = wake,
-        .owner = socks,
         .udp_offload = config->udp_offload,
         .udp_idle_ms = config->udp_idle_ms,
         .udp_dns_idle_ms = config->udp_dns_idle_ms,
     };
-    socks->edge.kind = &kind;
     socks->loop = loop;
     socks->config = *config;
     socks_admit(socks, config->allow, config->allow_count, config->user, config->password);
-    socks->relay = relay_new(&relay);
+    relay_front_init(&socks->front, &kind, &relay);
     list_init(&socks->doors);
-    alarm_init(&socks->alarm, loop, wake, socks);
+    alarm_init(&socks->alarm, loop, relay_front_wake, &socks->front);
     handshake_init(socks);
     connect_init(socks);
     udp_init(socks);
@@ -167,5 +148,5 @@ struct socks *socks_new(uv_loop_t *loop, const struct socks_config *config)
 
 struct edge *socks_edge(struct socks *socks)
 {
-    return &socks->edge;
+    return &socks->front.edge;
 }

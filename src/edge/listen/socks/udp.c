@@ -38,7 +38,7 @@ struct source {
 static bool is_alone(const struct socks *socks, const struct socks_target *target)
 {
     const struct endpoint to = {.addr = target->addr, .port = target->port};
-    return target->addr.version != 4 || edge_is_led(&socks->edge, USHER_UDP, &to);
+    return target->addr.version != 4 || edge_is_led(&socks->front.edge, USHER_UDP, &to);
 }
 
 static struct association *association_of(struct relay_bound *bound)
@@ -103,7 +103,7 @@ static void refused(struct relay_flow *flow, enum usher_word word, const char *t
     (void)text;
     struct source *source = (struct source *)flow;
     if (relay_source_move_on(&source->source))
-        edge_open(&source->association->socks->edge, &flow->opening);
+        edge_open(&source->association->socks->front.edge, &flow->opening);
     else
         abandon(flow);
 }
@@ -168,7 +168,7 @@ static struct source *add(struct association *association, const struct socks_ta
     memcpy(source->host, target->host, host);
     list_push_front(&association->sources, &source->node);
     association->source_count++;
-    edge_open(&socks->edge, &source->source.flow.opening);
+    edge_open(&socks->front.edge, &source->source.flow.opening);
     return source;
 }
 
@@ -234,7 +234,7 @@ void udp_init(struct socks *socks)
 {
     list_init(&socks->associations);
     socks->sources = (struct relay_kind){
-        .relay = socks->relay,
+        .relay = socks->front.relay,
         .expired = relay_source_expired,
         .abandon = abandon,
         .inside = relay_source_inside,
@@ -281,7 +281,7 @@ void udp_begin(struct socks *socks, int fd, const struct endpoint *client, uint1
     socks->association_count++;
     socket_set_user_timeout(fd, CLIENT_GONE_MS);
     bool watched = poller_add(socks->config.poller, &association->control, fd, EPOLLIN | EPOLLRDHUP, on_control);
-    if (relay_bound_open(&association->bound, socks->relay, bound, &ops) && watched)
+    if (relay_bound_open(&association->bound, socks->front.relay, bound, &ops) && watched)
         reply_granted(fd, 5, &at);
     else
         end(association);
