@@ -32,19 +32,22 @@ void confirming_received(struct confirming *confirming, uint64_t taken, uint32_t
     confirming_check(confirming, now);
 }
 
-void confirming_check(struct confirming *confirming, usec_t now)
+static usec_t due_at(const struct confirming *confirming)
 {
     if (confirming->since == USEC_NEVER || owed(confirming) == 0)
-        return;
-    if (confirming->bytes >= CONFIRMING_BYTES || now >= confirming->since + CONFIRMING_WAIT)
-        confirming->due = true;
+        return USEC_NEVER;
+    return confirming->since + (confirming->bytes >= CONFIRMING_BYTES ? CONFIRMING_LEAST : CONFIRMING_WAIT);
+}
+
+void confirming_check(struct confirming *confirming, usec_t now)
+{
+    confirming->due |= now >= due_at(confirming);
 }
 
 usec_t confirming_deadline(const struct confirming *confirming)
 {
     // One that waits already needs no second deadline: the link is blocked, and ticking would not help.
-    bool waits = confirming->due || confirming->since == USEC_NEVER || owed(confirming) == 0;
-    return waits ? USEC_NEVER : confirming->since + CONFIRMING_WAIT;
+    return confirming->due ? USEC_NEVER : due_at(confirming);
 }
 
 bool confirming_goes_along(const struct confirming *confirming, usec_t now)

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
 // What we tell the peer of the records that we have taken (doc/PROTOCOL.md section 10, Confirming), once both ends have
 // agreed to it. It is due after so many bytes, or so long after a record that calls for it, and goes along earlier where
-// something else goes anyway. Records of session 0 call for none: else two confirmations would answer each other for ever.
+// something else goes anyway. A fast link brings many bytes in no time, and each confirmation costs either end a message of
+// its own, so one speaks for a millisecond at least. Records of session 0 call for none: else two confirmations would answer each other for ever.
 #ifndef USHER_CONFIRMING_H
 #define USHER_CONFIRMING_H
 
@@ -11,6 +12,7 @@
 #include <stdint.h>
 
 #define CONFIRMING_BYTES (256 * 1024)
+#define CONFIRMING_LEAST (1 * USEC_PER_MSEC)
 #define CONFIRMING_WAIT  (100 * USEC_PER_MSEC)
 
 struct confirming {

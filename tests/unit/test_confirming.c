@@ -58,6 +58,9 @@ static void due_for_bytes(void **state)
     confirming_received(&c, 12, 1, AT(1));
     assert_true(confirming_goes_along(&c, AT(1)) && !c.due);
     confirming_received(&c, 19, CONFIRMING_BYTES / 2, AT(1));
+    assert_false(c.due);
+    assert_int_equal(confirming_deadline(&c), AT(2)); // a millisecond after the first that it speaks for
+    confirming_check(&c, AT(2));
     assert_true(c.due && confirming_size(&c) == 16);
     // A part of it leaves the rest due.
     confirming_sent(&c, 10);
