@@ -2,13 +2,17 @@
 # SPDX-License-Identifier: GPL-2.0-or-later
 """The benchmark: every path in one session and in turn (A B C, C B A, ...), medians with spread, ratios.
 
-    bench.py [--quick | --hold] [--rounds N] [--seconds S] [--paths NAME,...] [--no-wan] [--json FILE] [--stored FILE]
+    bench.py [--quick | --hold] [--rounds N] [--setups N] [--seconds S] [--paths NAME,...] [--figures NAME,...] [--no-wan]
+             [--json FILE] [--stored FILE]
     bench.py --against DIR [--quick] ...
 
 `--quick` leaves out the slow peers, measures the rest shortly, and compares with the stored table: every figure that the
 product promises is among them. What is judged are ratios within a session (report.py), so the machine need not be the one
 of the table. `--hold` measures held flows alone (see `machine`). `--against` compares with another build, whose usher-tun
-and usher-gate are in DIR: both are paths of the same session, and each figure is shown as after/before.
+and usher-gate are in DIR: both are paths of the same session, and each figure is shown as after/before. With few processors
+it depends on which process came to sit on which, and the same program set up a second time may differ from itself by a
+tenth: `--setups` sets all paths up so many times, in the one order and the other, for `rounds` each. `--figures` measures
+nothing else: up1, up8, down1, rr, beside, crr, udp, down8.
 """
 
 import argparse
@@ -45,19 +49,22 @@ def start_paths(classes, lab, work):
 PROMISED = (("up", 1), ("down", 1), ("up", 8))  # bulk: direction and streams
 
 
-def measurements(meter, quick):
+def measurements(meter, args):
     """In order: [(what of a path gives its figures, whether a path has them)]."""
     def bulk(direction, streams, version=4):
         return lambda path: meter.bulk(path, direction, streams, version)
 
     listed = []
     for direction, streams in PROMISED:
-        listed += [(bulk(direction, streams), lambda path: True), (bulk(direction, streams, 6), lambda path: path.version6)]
-    listed += [(each, lambda path: True) for each in (meter.rr, meter.rr_beside_bulk, meter.crr)]
-    listed.append((meter.udp, lambda path: path.udp))
-    if not quick:
-        listed.append((bulk("down", 8), lambda path: True))
-    return listed
+        name = f"{direction}{streams}"
+        listed += [(name, bulk(direction, streams), lambda path: True),
+                   (name, bulk(direction, streams, 6), lambda path: path.version6)]
+    for name, what in (("rr", meter.rr), ("beside", meter.rr_beside_bulk), ("crr", meter.crr)):
+        listed.append((name, what, lambda path: True))
+    listed.append(("udp", meter.udp, lambda path: path.udp))
+    if not args.quick:
+        listed.append(("down8", bulk("down", 8), lambda path: True))
+    return [(what, has) for name, what, has in listed if not args.figures or name in args.figures]
 
 
 def serve(lab):
@@ -80,30 +87,39 @@ def wanted(args):
 def session(args, work):
     """({path: {figure: {round: value}}}, processors that strangers took in each round)."""
     found, others = collections.defaultdict(lambda: collections.defaultdict(dict)), []
+    for setup in range(args.setups):
+        classes, own = wanted(args), work / str(setup)
+        own.mkdir()
+        one_setup(args, own, classes if setup % 2 == 0 else classes[::-1], setup * args.rounds, found, others)
+    return found, others
+
+
+def one_setup(args, work, classes, first, found, others):
+    """Adds rounds from number `first` on."""
     lab = hosts.Hosts()
     started, servers = [], []
     try:
         servers = serve(lab)
-        started = start_paths(wanted(args), lab, work)
+        started = start_paths(classes, lab, work)
         meter = measure.Meter(lab, args.seconds, servers)
-        hold(meter, started, found, args)
-        for number in range(0 if args.hold else args.rounds):
-            print(f"round {number + 1} of {args.rounds}", file=sys.stderr)
+        if not args.figures:
+            hold(meter, started, first, found, args)
+        for number in range(first, first if args.hold else first + args.rounds):
+            print(f"round {number + 1} of {args.setups * args.rounds}", file=sys.stderr)
             others.append(measure.strangers())
             # One measurement on every path, then the next one: what is compared lies a second or two apart.
-            for what, has in measurements(meter, args.quick):
+            for what, has in measurements(meter, args):
                 for path in started if number % 2 == 0 else reversed(started):
                     if has(path):
                         note(found, path, number, lambda: what(path))
         for path in started:
-            note(found, path, 0, lambda: meter.peak(path))
+            note(found, path, first, lambda: meter.peak(path))
     finally:
         for path in started:
             path.stop()
         for server in servers:
             server.kill()
         lab.delete()
-    return found, others
 
 
 def note(found, path, number, what):
@@ -120,7 +136,7 @@ def note(found, path, number, what):
 MANY = min(30000, resource.getrlimit(resource.RLIMIT_NOFILE)[1] - 1000)
 
 
-def hold(meter, started, found, args):
+def hold(meter, started, first, found, args):
     """Held flows need a fresh start, so they come first. One sample each; with --hold as many as there are rounds, but for
     the memory a flow takes, which only the first shows."""
     def once(path, flows, number):
@@ -131,7 +147,7 @@ def hold(meter, started, found, args):
         for path in started if number % 2 == 0 else reversed(started):
             for flows in (10000, 100) if args.quick else (10000, 100, MANY):
                 if path.holds:
-                    note(found, path, number, lambda: once(path, flows, number))
+                    note(found, path, first + number, lambda: once(path, flows, number))
 
 
 def show(summary, rows):
@@ -160,8 +176,10 @@ def arguments():
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--hold", action="store_true")
     parser.add_argument("--rounds", type=int)
+    parser.add_argument("--setups", type=int, default=1)
     parser.add_argument("--seconds", type=float)
     parser.add_argument("--paths", type=lambda text: text.split(","))
+    parser.add_argument("--figures", type=lambda text: text.split(","))
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--stored", type=pathlib.Path, default=STORED)
     parser.add_argument("--against", type=lambda text: pathlib.Path(text).resolve())
