@@ -300,6 +300,47 @@ static void test_data(void **state)
     pair_free(&p);
 }
 
+// Writes of any size, cut anywhere on the way, with a change of keys now and then: records are built and opened in buffers that
+// move under them, and what comes out is what went in.
+static void test_cut_anywhere(void **state)
+{
+    (void)state;
+    static uint8_t sent[TLS_BATCH_MAX], got[CHUNK_SIZE];
+    struct pair p = pair_new((struct certs_case)GATE, (struct certs_case)PORTAL, NULL);
+    shake(&p, SIZE_MAX);
+    uint8_t in = 0, out = 0;
+    size_t under_way = 0, len;
+    srandom(11);
+    for (int i = 0; i < 20000; i++) {
+        size_t room = tls_output_room(p.gate, TLS_BATCH_MAX);
+        len = (size_t)random() % (random() % 8 ? 3000 : 60000);
+        len = len < room ? len : room;
+        for (size_t b = 0; b < len; b++)
+            sent[b] = in++;
+        if (len > 0)
+            assert_int_equal(tls_write(p.gate, sent, len), TLS_OK);
+        under_way += len;
+        if (random() % 500 == 0)
+            tls_confirm(p.gate);
+        move(p.gate, p.portal, (size_t)random() % (random() % 8 ? 5000 : 100000));
+        for (int reads = (int)(random() % 4); reads > 0 && tls_read(p.portal, got, sizeof got, &len) == TLS_OK;
+             reads--) {
+            for (size_t b = 0; b < len; b++)
+                assert_int_equal(got[b], out++);
+            under_way -= len;
+        }
+        if (random() % 100 == 0)
+            tls_trim(p.portal);
+        move(p.portal, p.gate, SIZE_MAX);
+        assert_int_equal(tls_read(p.gate, got, sizeof got, &len), TLS_AGAIN);
+    }
+    while (move(p.gate, p.portal, SIZE_MAX) > 0 || tls_input_is_waiting(p.portal))
+        while (tls_read(p.portal, got, sizeof got, &len) == TLS_OK)
+            under_way -= len;
+    assert_int_equal(under_way, 0);
+    pair_free(&p);
+}
+
 // The portal learns from the gate alone that it was accepted, and neither end takes harm from it.
 static void test_confirmation(void **state)
 {
@@ -462,7 +503,7 @@ int main(void)
         cmocka_unit_test(test_agreement),      cmocka_unit_test(test_data),
         cmocka_unit_test(test_output_room),    cmocka_unit_test(test_altered),
         cmocka_unit_test(test_record_headers), cmocka_unit_test(test_confirmation),
-        cmocka_unit_test(test_trusted_later),
+        cmocka_unit_test(test_trusted_later),  cmocka_unit_test(test_cut_anywhere),
     };
     struct fault fault;
     if (!tls_library_start(&fault))
