@@ -2,6 +2,7 @@
 // Caps on connections that have not proved who they are, and what a crash costs.
 #include "cli/facts_json.h"
 #include "gate/supervisor/admission.h"
+#include "gate/supervisor/sources.h"
 #include "unit.h"
 
 #include <stdio.h>
@@ -110,20 +111,20 @@ static void test_rate_of_a_source(void **state)
     (void)state;
     struct admission *admission = admission_new(64, 64);
     struct address a = addr("192.0.2.1"), b = addr("2001:db8::1");
-    for (int i = 0; i < ADMISSION_SOURCE_BURST; i++)
+    for (int i = 0; i < SOURCES_BURST; i++)
         assert_true(is_admitted(admission, a, 0));
     assert_false(is_admitted(admission, a, 0));
     assert_true(is_admitted(admission, b, 0));
-    for (int i = 0; i < ADMISSION_SOURCE_RATE; i++)
+    for (int i = 0; i < SOURCES_RATE; i++)
         assert_true(is_admitted(admission, a, USEC_PER_SEC));
     assert_false(is_admitted(admission, a, USEC_PER_SEC));
     // More where portals come from.
     make_known(admission, b, USEC_PER_SEC);
-    for (int i = 0; i < ADMISSION_KNOWN_BURST; i++)
+    for (int i = 0; i < SOURCES_KNOWN_BURST; i++)
         assert_true(is_admitted(admission, b, USEC_PER_SEC));
     assert_false(is_admitted(admission, b, USEC_PER_SEC));
     make_known(admission, b, 2 * USEC_PER_SEC); // which is counted anew once
-    for (int i = 0; i < ADMISSION_KNOWN_RATE - 1; i++)
+    for (int i = 0; i < SOURCES_KNOWN_RATE - 1; i++)
         assert_true(is_admitted(admission, b, 2 * USEC_PER_SEC));
     assert_false(is_admitted(admission, b, 2 * USEC_PER_SEC));
     admission_free(admission);
@@ -144,7 +145,7 @@ static void test_rate_of_all(void **state)
         again += is_admitted(admission, nth(i), 2 * USEC_PER_SEC);
     assert_int_equal(again, ADMISSION_RATE);
     assert_true(is_admitted(admission, nth(5000), 2 * USEC_PER_SEC));
-    for (unsigned i = 0; i < ADMISSION_SOURCE_BURST - 1; i++)
+    for (unsigned i = 0; i < SOURCES_BURST - 1; i++)
         assert_true(is_admitted(admission, nth(9999), 2 * USEC_PER_SEC));
     admission_free(admission);
 }
@@ -192,7 +193,7 @@ static void test_memory_of_the_known(void **state)
     struct ticket *tunnel = enter(admission, here, 0);
     admission_proved(admission, tunnel, 0);
     usec_t now = 0;
-    for (unsigned i = 0; i < ADMISSION_KNOWN_MAX + 10; i++, now += USEC_PER_SEC)
+    for (unsigned i = 0; i < SOURCES_KNOWN_MAX + 10; i++, now += USEC_PER_SEC)
         make_known(admission, nth(i), now);
     // Forgotten are those of long ago, but none that has a tunnel.
     struct ticket *stranger = enter(admission, nth(0), now);
@@ -214,14 +215,14 @@ static void test_crashes_cost_time(void **state)
     struct address a = addr("192.0.2.1"), b = addr("192.0.2.2");
     usec_t now = 0;
     for (uint64_t penalty = 1; penalty <= 256; penalty *= 2) {
-        uint64_t expected = penalty < ADMISSION_PENALTY_MAX_S ? penalty : ADMISSION_PENALTY_MAX_S;
+        uint64_t expected = penalty < SOURCES_PENALTY_MAX_S ? penalty : SOURCES_PENALTY_MAX_S;
         admission_crashed(admission, &a, now);
         assert_false(is_admitted(admission, a, now + expected * USEC_PER_SEC - 1));
         assert_true(is_admitted(admission, b, now));
         now += expected * USEC_PER_SEC;
         assert_true(is_admitted(admission, a, now));
     }
-    now += ADMISSION_MEMORY_S * USEC_PER_SEC; // forgotten
+    now += SOURCES_MEMORY_S * USEC_PER_SEC; // forgotten
     admission_crashed(admission, &a, now);
     admission_crashed(admission, &b, now);
     assert_true(is_admitted(admission, a, now + 64 * USEC_PER_SEC));
@@ -232,7 +233,7 @@ static void test_memory_of_crashes_is_bounded(void **state)
 {
     (void)state;
     struct admission *admission = admission_new(64, 8);
-    for (unsigned i = 0; i < ADMISSION_CRASHED_MAX + 100; i++) {
+    for (unsigned i = 0; i < SOURCES_CRASHED_MAX + 100; i++) {
         struct address a = nth(i);
         admission_crashed(admission, &a, 0);
     }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0-or-later
-// Who may have a worker before it has proved who it is. A source is an IPv4 address or an IPv6 /64.
+// Who may have a worker before it has proved who it is. What a source is, gate/supervisor/sources.h says.
 //
 // - few at a time, fewer of one source, and so many a second of each source, and of all: a worker is a process;
 // - where there is no place left, the oldest of the source that has most gives way, once it has had time to speak: who
@@ -17,19 +17,8 @@
 #include <stdint.h>
 
 enum {
-    ADMISSION_PENALTY_S = 1, // after a crash; doubles with each further one
-    ADMISSION_PENALTY_MAX_S = 64,
-    ADMISSION_MEMORY_S = 600,     // without a crash until the earlier ones are forgotten
-    ADMISSION_CRASHED_MAX = 4096, // sources with a crash that are remembered
-    ADMISSION_RECENT_MAX = 4096,  // sources that have come within ADMISSION_RECENT_S
-    ADMISSION_RECENT_S = 60,
-    ADMISSION_KNOWN_MAX = 1024, // sources that a portal has come from, and has none any more
-    ADMISSION_GRACE_MS = 1000,  // until one gives way: a handshake over a long path
-    // Connections a second. Starting a worker takes some milliseconds of one processor.
-    ADMISSION_SOURCE_RATE = 10,
-    ADMISSION_SOURCE_BURST = 30, // a site whose portals all come back at once
-    ADMISSION_KNOWN_RATE = 100,  // a balancer or a large site's router, which has all portals behind one address
-    ADMISSION_KNOWN_BURST = 200,
+    ADMISSION_GRACE_MS = 1000, // until one gives way: a handshake over a long path
+    // Connections a second.
     ADMISSION_RATE = 25, // of all unknown sources that have come lately; the same again of those that have not
     ADMISSION_BURST = 50,
 };
