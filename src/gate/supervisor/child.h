@@ -117,4 +117,8 @@ void child_kill(struct child *child);
 void child_close_socket(struct child *child);
 void child_describe(const struct child *child, struct facts *facts);
 
+// claims.c, for child.c alone. False when no worker would say so.
+void claims_init(struct child *child);
+bool claims_take(struct child *child, const struct channel_message *message);
+
 #endif
