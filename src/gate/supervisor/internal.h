@@ -17,6 +17,7 @@
 #include "gate/supervisor/exports.h"
 #include "gate/supervisor/handout.h"
 #include "gate/supervisor/health.h"
+#include "gate/supervisor/locals.h"
 #include "gate/supervisor/refusals.h"
 #include "gate/supervisor/renewal.h"
 #include "gate/supervisor/survey.h"
@@ -47,15 +48,14 @@ struct supervisor {
     struct listener **listeners; // NULL: it listens no more
     struct health *health;
     struct netlink *nl;
-    uv_poll_t news;
+    struct locals *locals;
     uv_signal_t terminate, interrupt, hangup, user2;
     uv_timer_t farewell;
     struct renewal *renewal; // what it runs by now
     struct upgrade *upgrade;
     const struct supervisor_legacy *legacy; // NULL: it has begun by itself
     time_t since;
-    struct channel_message *locals; // what every new worker is told first
-    struct template *template;      // what workers are made of
+    struct template *template; // what workers are made of
     struct list children;
     size_t child_count;
     struct refusals capped, unproven; // before a worker is started; by a worker

@@ -210,7 +210,7 @@ void portals_admit(void *owner, int fd, const struct endpoint *peer)
         give_way(gives_way);
     struct child *child =
         child_new(&supervisor->loop, supervisor->template, fd, renewal_handover_fd(supervisor->renewal), peer,
-                  supervisor->locals, &portals_ops, supervisor, &fault);
+                  locals_message(supervisor->locals), &portals_ops, supervisor, &fault);
     if (!child) {
         log_error("%s", fault.text);
         admission_leave(supervisor->admission, ticket, clock_now());

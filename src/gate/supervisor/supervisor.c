@@ -30,34 +30,6 @@ enum {
 };
 
 // True when they are not what they were.
-static bool refresh_locals(struct supervisor *supervisor)
-{
-    struct channel_message *now = memory_new(sizeof(*now));
-    now->type = CHANNEL_LOCALS;
-    now->locals.count = netlink_local_prefixes(supervisor->nl, now->locals.prefixes, CHANNEL_LOCALS_MAX);
-    bool changed = memcmp(now, supervisor->locals, sizeof(*now)) != 0;
-    free(supervisor->locals);
-    supervisor->locals = now;
-    if (changed && now->locals.count == CHANNEL_LOCALS_MAX)
-        log_warning("this host has more addresses than the %d that are guarded", CHANNEL_LOCALS_MAX);
-    return changed;
-}
-
-static void network_changed(uv_poll_t *poll, int status, int events)
-{
-    struct supervisor *supervisor = poll->data;
-    (void)status;
-    (void)events;
-    // A prefix that the host answers for as a whole is a route and no address.
-    unsigned changed = netlink_watch_read(supervisor->nl);
-    if (changed & (NETLINK_CHANGED_LINK | NETLINK_CHANGED_ROUTE | NETLINK_CHANGED_RULE))
-        handout_repair(supervisor->handout);
-    if (!(changed & (NETLINK_CHANGED_ADDRESS | NETLINK_CHANGED_ROUTE)) || !refresh_locals(supervisor))
-        return;
-    list_for_each(node, &supervisor->children)
-        child_tell(container_of(node, struct child, node), supervisor->locals);
-}
-
 static void signalled(uv_signal_t *handle, int number)
 {
     log_info("ending: %s", strsignal(number));
@@ -192,17 +164,24 @@ static bool start_listening(struct supervisor *supervisor, struct fault *fault)
     return true;
 }
 
+static void rerouted(void *owner)
+{
+    struct supervisor *supervisor = owner;
+    handout_repair(supervisor->handout);
+}
+
 static bool watch_network(struct supervisor *supervisor, struct fault *fault)
 {
     supervisor->nl = netlink_new(fault);
-    int fd = supervisor->nl ? netlink_watch(supervisor->nl, fault) : -1;
-    if (fd < 0)
-        return false;
-    refresh_locals(supervisor); // after the watch began, so that no change is missed
-    uv_poll_init(&supervisor->loop, &supervisor->news, fd);
-    supervisor->news.data = supervisor;
-    uv_poll_start(&supervisor->news, UV_READABLE, network_changed);
-    return true;
+    const struct locals_config config = {
+        .loop = &supervisor->loop,
+        .nl = supervisor->nl,
+        .children = &supervisor->children,
+        .rerouted = rerouted,
+        .owner = supervisor,
+    };
+    supervisor->locals = supervisor->nl ? locals_new(&config, fault) : NULL;
+    return supervisor->locals;
 }
 
 // The system's name servers, which no worker can look up.
@@ -345,7 +324,7 @@ static void begin_anew(struct supervisor *supervisor)
     list_for_each(node, &supervisor->children) {
         struct child *child = container_of(node, struct child, node);
         if (!child->stranger)
-            child_tell(child, supervisor->locals);
+            child_tell(child, locals_message(supervisor->locals));
     }
     handout_look(supervisor->handout);
     succeed(supervisor);
@@ -401,6 +380,7 @@ static void finish(struct supervisor *supervisor)
     upgrade_free(supervisor->upgrade);
     watchdog_free(supervisor->watchdog);
     expiry_free(supervisor->expiry);
+    locals_free(supervisor->locals);
     uv_walk(&supervisor->loop, close_handle, NULL); // what belongs to nobody else
     uv_run(&supervisor->loop, UV_RUN_DEFAULT);
     uv_loop_close(&supervisor->loop);
@@ -410,7 +390,6 @@ static void finish(struct supervisor *supervisor)
     netlink_free(supervisor->nl);
     if (supervisor->runtime.lock >= 0)
         runtime_release(&supervisor->runtime);
-    free(supervisor->locals);
 }
 
 bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, struct handover *handover,
@@ -422,7 +401,6 @@ bool supervisor_run(const struct gate_conf *conf, const char *name_or_file, stru
         .legacy = legacy,
         .since = legacy ? (time_t)legacy->state->since : time(NULL),
         .runtime = {.lock = -1, .slots = -1},
-        .locals = memory_new(sizeof(struct channel_message)),
         .admission = admission_new((uint32_t)conf->max_unauthenticated, (uint32_t)conf->max_unauthenticated_per_source),
     };
     supervisor.adoption = adoption_new(supervisor.admission);
