@@ -120,7 +120,8 @@ static void say(enum channel_type type)
 {
     static struct channel_message message;
     message = (struct channel_message){.type = type};
-    strcpy(message.up.name, "branch");
+    if (type == CHANNEL_UP)
+        strcpy(message.up.name, "branch");
     assert_true(channel_send(world.ends[1], &message));
     uv_run(&world.loop, UV_RUN_NOWAIT);
 }
