@@ -55,11 +55,8 @@ class Audited:
 
     def writer(self):
         """The pid of the process that writes."""
-        for pid in run("pgrep", "-P", self.gate.pid()).stdout.split():
-            with open(f"/proc/{pid}/comm", encoding="ascii") as comm:
-                if comm.read().strip() == "usher-audit":
-                    return int(pid)
-        return None
+        found = run("pgrep", "-P", self.gate.pid(), "-x", "usher-audit", check=False).stdout.split()
+        return int(found[0]) if found else None
 
     def place(self, text):
         return f"{self.gate.conf}:{self.gate.conf.read_text().splitlines().index(text) + 1}"
