@@ -62,7 +62,7 @@ static struct audit_record whole(void)
                                               .port = 443,
                                               .line = 12,
                                               .rule = "Allow = tcp:*.corp.example:443",
-                                              .received = UINT64_MAX,
+                                              .received = INT64_MAX,
                                               .sent = 7,
                                               .ms = 1001,
                                               .how = {.by_us = true, .word = USHER_TIMEOUT}}};
@@ -101,7 +101,7 @@ static void lines_say_it_all(void **state)
         HEAD("session") ",\"opened_by\":\"gate\",\"via\":\"dial\",\"protocol\":\"tcp\",\"from\":\"[fd01::2]:5000\","
                         "\"destination\":\"web.corp.example:443\",\"address\":\"10.73.0.9\","
                         "\"rule\":\"Allow = tcp:*.corp.example:443\",\"place\":\"/etc/usher/main.conf:12\","
-                        "\"bytes_in\":18446744073709551615,\"bytes_out\":7,\"duration_ms\":1001,\"end\":\"reset\","
+                        "\"bytes_in\":9223372036854775807,\"bytes_out\":7,\"duration_ms\":1001,\"end\":\"reset\","
                         "\"by\":\"gate\","
                         "\"why\":\"timeout\",\"text\":\"why \\\\x22so\\\\x22\"}\n";
     uint8_t bytes[AUDIT_RECORD_MAX];
@@ -258,9 +258,27 @@ static void of_operators_and_losses(void **state)
         strstr(room, "\"event\":\"lines_lost\",\"gate\":\"main\",\"lines\":12,\"why\":\"No space left on device\"}\n"));
 }
 
+// Readers of JSON have signed numbers: what is larger would make the line none for them.
+static void large_numbers(void **state)
+{
+    (void)state;
+    uint8_t room[512];
+    for (int i = 0; i < 6; i++) {
+        struct audit_record read,
+            record = {.kind = AUDIT_SESSION, .text = "", .account = {.via = "", .asked = "", .rule = ""}};
+        uint64_t *const numbers[] = {&record.account.received, &record.account.sent, &record.account.ms};
+        *numbers[i / 2] = (uint64_t)INT64_MAX + (unsigned)(i % 2);
+        struct writer w = writer_over(room, sizeof room);
+        audit_record_write(&w, &record);
+        struct reader r = reader_over(room, sizeof room - writer_left(&w));
+        assert_int_equal(audit_record_read(&r, &read), i % 2 == 0);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(large_numbers),
         cmocka_unit_test(json_is_what_it_should_be),
         cmocka_unit_test(json_that_does_not_fit_is_none),
         cmocka_unit_test(lines_say_it_all),

@@ -89,6 +89,8 @@ static void get_account(struct reader *r, struct account *out)
     out->received = reader_u64(r);
     out->sent = reader_u64(r);
     out->ms = reader_u64(r);
+    // Readers of JSON have signed numbers.
+    r->failed |= out->received > INT64_MAX || out->sent > INT64_MAX || out->ms > INT64_MAX;
     out->via = get_text(r);
     out->asked = get_text(r);
     out->rule = get_text(r);
