@@ -4,6 +4,7 @@
 
 #include "link/tls/context.h"
 #include "link/tls/gcm.h"
+#include "link/tls/loan.h"
 #include "os/random.h"
 
 #include <string.h>
@@ -99,6 +100,69 @@ static void test_as_wolfssl_does_it(void **state)
     }
 }
 
+// Of a record of application data only the type is taken from where wolfSSL has it.
+static void test_lent_content(void **state)
+{
+    (void)state;
+    need_device();
+    for (word32 key_len = 16; key_len <= 32; key_len += 16) {
+        Aes own, device;
+        key_of(&own, INVALID_DEVID, 7, key_len);
+        key_of(&device, tls_gcm_device(), 7, key_len);
+        for (size_t len = 1; len < LARGEST; len += len < 300 ? 1 : 1391) {
+            uint8_t next = plain[len];
+            plain[len] = 23;
+            assert_int_equal(seal(&own, expected, expected_tag, len + 1), 0);
+            plain[len] = next;
+            memset(sealed, 0xEE, sizeof sealed);
+            sealed[len] = 23;
+            tls_loan_give(plain, len);
+            assert_int_equal(
+                wc_AesGcmEncrypt(&device, sealed, sealed, (word32)len + 1, nonce, NONCE, tag, TAG, added, ADDED), 0);
+            assert_false(tls_loan_end());
+            assert_memory_equal(sealed, expected, len + 1);
+            assert_memory_equal(tag, expected_tag, TAG);
+            assert_int_equal(sealed[len + 1], 0xEE);
+        }
+        wc_AesFree(&own);
+        wc_AesFree(&device);
+    }
+}
+
+// What wolfSSL says of its own accord in between is sealed from where it is; and whatever cannot be sealed from what was
+// lent is not sealed at all, for wolfSSL would seal what it was given instead.
+static void test_lent_content_waits_for_its_record(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *name;
+        word32 len, nonce, tag;
+    } cases[] = {
+        {"a record of another length", 101, NONCE, TAG},
+        {"a nonce of 16 bytes", 100, 16, TAG},
+        {"a tag of 12 bytes", 100, NONCE, 12},
+    };
+    Aes aes;
+    need_device();
+    key_of(&aes, tls_gcm_device(), 7, 16);
+    static uint8_t content[99];
+    for (size_t i = 0; i < COUNT(cases); i++) {
+        tls_loan_give(content, sizeof content);
+        plain[4] = 22; // handshake
+        assert_int_equal(seal(&aes, expected, expected_tag, 5), 0);
+        assert_int_equal(wc_AesGcmDecrypt(&aes, opened, expected, 5, nonce, NONCE, expected_tag, TAG, added, ADDED), 0);
+        assert_memory_equal(opened, plain, 5);
+        plain[cases[i].len - 1] = 23;
+        assert_int_not_equal(
+            wc_AesGcmEncrypt(&aes, sealed, plain, cases[i].len, nonce, cases[i].nonce, tag, cases[i].tag, added, ADDED),
+            0);
+        assert_true(tls_loan_end());
+        assert_false(tls_loan_end());
+        plain[cases[i].len - 1] = 22;
+    }
+    wc_AesFree(&aes);
+}
+
 static void test_what_was_touched_does_not_open(void **state)
 {
     (void)state;
@@ -182,6 +246,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_it_is_used),
         cmocka_unit_test(test_as_wolfssl_does_it),
+        cmocka_unit_test(test_lent_content),
+        cmocka_unit_test(test_lent_content_waits_for_its_record),
         cmocka_unit_test(test_what_was_touched_does_not_open),
         cmocka_unit_test(test_many_keys),
         cmocka_unit_test(test_other_shapes_are_left_to_wolfssl),

@@ -9,6 +9,7 @@
 #include "base/memory.h"
 #include "link/tls/client_hello.h"
 #include "link/tls/gcm.h"
+#include "link/tls/loan.h"
 #include "os/heap.h"
 
 #include <assert.h>
@@ -18,12 +19,11 @@
 #include <wolfssl/internal.h>
 
 enum {
-    RECORD_HEADER = 5,         // RFC 8446 section 5.1
     RECORD_PROTECTED_MIN = 17, // a content type and a tag of 16 bytes
-    APPLICATION_DATA = 23,
     CHANGE_CIPHER_SPEC = 20,
     INPUT_LIMIT = 256 * 1024,                          // one recv(2) of a fast link
     OUTPUT_LIMIT = TLS_BATCH_MAX + 4 * TLS_RECORD_MAX, // and what the library writes of its own accord
+    LEND_MIN = 4096,                                   // bytes; less is copied as fast as it is lent
     TURN_MAX = 64 * 1024,                              // bytes that one call may take: about 3 ms of empty records
     BARREN_MAX = 1024 * 1024,   // bytes without plaintext: nobody honest sends 38,000 key updates in a row
     HANDSHAKE_MAX = 128 * 1024, // bytes: four certificates of the largest keys fit many times over
@@ -37,17 +37,17 @@ static bool open_record(struct tls *tls)
 {
     size_t len;
     const uint8_t *head = cipher_buffer_bytes(&tls->input, &len);
-    if (len < RECORD_HEADER)
+    if (len < TLS_RECORD_HEADER)
         return false;
     size_t body = (size_t)head[3] << 8 | head[4];
-    bool known = head[0] >= CHANGE_CIPHER_SPEC && head[0] <= APPLICATION_DATA && head[1] == 3;
+    bool known = head[0] >= CHANGE_CIPHER_SPEC && head[0] <= TLS_APPLICATION_DATA && head[1] == 3;
     if (!known) {
         tls->untrusted = true;
         return tls_fail(tls, "the %s does not speak TLS", tls_peer_role(tls));
     }
-    if (body > TLS_RECORD_MAX || body == 0 || (head[0] == APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
+    if (body > TLS_RECORD_MAX || body == 0 || (head[0] == TLS_APPLICATION_DATA && body < RECORD_PROTECTED_MIN))
         return tls_fail(tls, "the %s sent a TLS record of %zu bytes, which cannot be", tls_peer_role(tls), body);
-    tls->record_left = RECORD_HEADER + body;
+    tls->record_left = TLS_RECORD_HEADER + body;
     return true;
 }
 
@@ -216,6 +216,8 @@ enum tls_result tls_handshake(struct tls *tls)
         return TLS_FAILED;
     }
     tls->established = true;
+    tls->lends = tls_gcm_device() != INVALID_DEVID && strstr(wolfSSL_get_cipher(tls->ssl), "GCM") &&
+                 strcmp(wolfSSL_get_version(tls->ssl), "TLSv1.3") == 0;
     // In TLS 1.2 the gate's Finished comes after it has judged us.
     tls->confirmed = strcmp(wolfSSL_get_version(tls->ssl), "TLSv1.3") != 0;
     tls->barren = 0;
@@ -245,20 +247,31 @@ enum tls_result tls_read(struct tls *tls, uint8_t *room, size_t size, size_t *le
     return result;
 }
 
+static int write_record(struct tls *tls, const uint8_t *bytes, size_t len)
+{
+    tls_in_place_begin_output(tls);
+    const uint8_t *place = tls->lends && len >= LEND_MIN ? tls_in_place_content(tls) : NULL;
+    if (place)
+        tls_loan_give(bytes, len);
+    int put = wolfSSL_write(tls->ssl, place ? place : bytes, (int)len);
+    tls_in_place_end_output(tls);
+    bool waits = place && tls_loan_end();
+    assert(!waits || put <= 0); // else what was sealed is what happened to lie there
+    return put;
+}
+
 enum tls_result tls_write(struct tls *tls, const uint8_t *bytes, size_t len)
 {
-    if (tls->failed)
-        return TLS_FAILED;
-    assert(tls->established && len <= TLS_BATCH_MAX);
-    tls_in_place_begin_output(tls);
-    int put = wolfSSL_write(tls->ssl, bytes, (int)len);
-    tls_in_place_end_output(tls);
-    if (put == (int)len)
-        return TLS_OK;
-    enum tls_result result = settle(tls, wolfSSL_get_error(tls->ssl, put));
-    if (result != TLS_FAILED)
-        tls_fail(tls, "wolfSSL wrote %d of %zu bytes", put, len);
-    return TLS_FAILED;
+    assert(tls->failed || (tls->established && len <= TLS_BATCH_MAX));
+    while (len > 0 && !tls->failed) {
+        size_t piece = len < CHUNK_SIZE ? len : CHUNK_SIZE;
+        int put = write_record(tls, bytes, piece);
+        if (put != (int)piece && settle(tls, wolfSSL_get_error(tls->ssl, put)) != TLS_FAILED)
+            tls_fail(tls, "wolfSSL wrote %d of %zu bytes", put, piece);
+        bytes += piece;
+        len -= piece;
+    }
+    return tls->failed ? TLS_FAILED : TLS_OK;
 }
 
 void tls_confirm(struct tls *tls)
@@ -295,7 +308,7 @@ void tls_input_added(struct tls *tls, size_t len)
 
 bool tls_input_is_waiting(const struct tls *tls)
 {
-    size_t least = tls->record_left == 0 ? RECORD_HEADER : 1;
+    size_t least = tls->record_left == 0 ? TLS_RECORD_HEADER : 1;
     return !tls->failed && cipher_buffer_len(&tls->input) >= least;
 }
 

@@ -51,6 +51,12 @@ void tls_in_place_end_output(struct tls *tls)
         set(out, out->staticBuffer, sizeof out->staticBuffer);
 }
 
+const uint8_t *tls_in_place_content(const struct tls *tls)
+{
+    const bufferStatic *out = &tls->ssl->buffers.outputBuffer;
+    return is_lent(out) && out->length == 0 ? out->buffer + TLS_RECORD_HEADER : NULL;
+}
+
 bool tls_in_place_input(struct tls *tls, const void *room, const uint8_t *bytes, size_t len)
 {
     bufferStatic *in = &tls->ssl->buffers.inputBuffer;

@@ -25,6 +25,8 @@
 #endif
 
 enum {
+    TLS_RECORD_HEADER = 5,     // RFC 8446 section 5.1
+    TLS_APPLICATION_DATA = 23, // the same
     TLS_REASON_SIZE = 512,
     TLS_CHAIN_MAX = 4,                 // certificates a peer may send: its own and three authorities above it
     TLS_RECORD_MAX = CHUNK_SIZE + 256, // bytes of a record: data and what protection may add (RFC 8446 section 5.2)
@@ -57,6 +59,7 @@ struct tls {
     size_t shaken;        // bytes it has taken for the handshake
     bool established;     // the handshake is done and the peer has passed every check
     bool confirmed;       // portal: the gate has accepted us
+    bool lends;           // content of records is sealed from where it lies
     bool alpn;            // usher/1 was agreed, or `lane`
     bool going_on;        // `lane`
     char lane[48];        // what a connection that goes on is called; "": this one does not
@@ -82,6 +85,8 @@ bool tls_fail(struct tls *tls, const char *format, ...) __attribute__((format(pr
 void tls_in_place_begin_output(struct tls *tls);
 bool tls_in_place_output(struct tls *tls, const void *bytes, size_t len);
 void tls_in_place_end_output(struct tls *tls);
+// Where the content of the next record will lie. What the library is given there it copies nowhere. NULL: it has no such place.
+const uint8_t *tls_in_place_content(const struct tls *tls);
 // Whether `len` bytes of the input, all that was asked for, need not be copied to `room`; then, after the call that reads.
 bool tls_in_place_input(struct tls *tls, const void *room, const uint8_t *bytes, size_t len);
 void tls_in_place_end_input(struct tls *tls);
