@@ -18,8 +18,6 @@ static const char DEVICE[] = "/dev/net/tun";
 #define TUN_F_USO6 0x40
 #endif
 
-enum { PARTS_MAX = 1024 }; // the kernel's UIO_MAXIOV (writev(2)); the header is one of them
-
 // What the kernel takes for a name (dev_valid_name), and no '%', which it would expand.
 static bool name_is_valid(const char *name)
 {
@@ -158,13 +156,13 @@ ssize_t tun_read(const struct tun *tun, struct virtio_net_hdr *vnet, void *room,
 
 bool tun_write(const struct tun *tun, const struct virtio_net_hdr *vnet, const struct iovec *iov, int iovcnt)
 {
-    if (!tun->offload)
-        return writev(tun->fd, iov, iovcnt) >= 0;
-    if (iovcnt < 0 || iovcnt >= PARTS_MAX) {
+    if (iovcnt < 0 || iovcnt > TUN_PARTS_MAX) {
         errno = EMSGSIZE;
         return false;
     }
-    struct iovec parts[PARTS_MAX];
+    if (!tun->offload)
+        return writev(tun->fd, iov, iovcnt) >= 0;
+    struct iovec parts[1 + TUN_PARTS_MAX];
     parts[0] = (struct iovec){(void *)vnet, sizeof *vnet};
     memcpy(parts + 1, iov, (size_t)iovcnt * sizeof *iov);
     return writev(tun->fd, parts, iovcnt + 1) >= 0;
